@@ -12,9 +12,14 @@ STAMP := $(VENV)/.complete
 MODEL ?=
 NAME ?=
 PHOTO ?=
-export MODEL NAME PHOTO
+PORT ?= 8080
+VERSION ?= 1.0
+DATA ?=
 
-.PHONY: help setup lint eda
+# A path that a shell or a photo's name may hold a space in is passed through the environment, never pasted.
+export MODEL NAME PHOTO PORT VERSION DATA
+
+.PHONY: help setup archive serve demo test lint eda
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,10 +30,22 @@ $(STAMP): pyproject.toml constraints.txt scripts/setup.sh
 	@PYTHON="$(PYTHON)" VENV="$(VENV)" bash scripts/setup.sh
 	@touch $@
 
+archive: $(STAMP)  ## the model packed into model_store/ (MODEL= a local directory, NAME= the served name)
+	@$(PY) -m scripts.archive build --model "$$MODEL" --name "$$NAME" --version "$$VERSION"
+
+serve: $(STAMP)  ## TorchServe in the foreground (MODEL=, NAME=, PORT=); Ctrl-C stops it
+	@exec $(PY) -m scripts.serve --model "$$MODEL" --name "$$NAME" --port "$$PORT"
+
+demo: $(STAMP)  ## everything from nothing to a named photo, then stops (MODEL=, NAME=, PORT=, PHOTO= a photo)
+	@$(PY) -m scripts.demo --model "$$MODEL" --name "$$NAME" --port "$$PORT" --photo "$$PHOTO"
+
+test: $(STAMP) lint  ## the whole suite, lint included
+	$(PY) -m pytest --cov --cov-report=term
+
 lint: $(STAMP)  ## format, lint and types (changes nothing)
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
 
 eda: $(STAMP)  ## explore CPPE-5: eda/report/index.html (DATA= a local folder)
-	$(PY) -m eda --data "$(DATA)"
+	@$(PY) -m eda --data "$$DATA"

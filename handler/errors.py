@@ -1,0 +1,96 @@
+"""Every way in which a request can fail, as one table, and the problem document that tells the client.
+
+=====  ===========================  ==========================================================
+400    empty-body                   nothing arrived
+400    photo-sent-as-form           a photo sent with a form's content type (curl --data-binary)
+400    invalid-json                 a JSON body that is broken, or not `{"instances": [{"b64": ...}]}`
+400    invalid-base64               an instance whose `b64` is not base64
+400    invalid-parameter            `top_k` or `threshold` out of range
+400    no-image                     a form or a JSON body without an image in it
+406    not-acceptable               an `Accept` that nothing here satisfies
+413    too-many-pixels              more pixels in a request than the limit, read from the headers
+413    too-many-images              more images in a request than the limit
+415    unsupported-format           not an image, or a format that is not supported
+422    damaged-image                an image that is cut off or broken
+500    internal-error               our fault; the log has the request id and the stage
+=====  ===========================  ==========================================================
+
+Above the byte limit (`max_request_size`) TorchServe itself answers an empty 413 before a handler sees anything.
+"""
+
+import json
+from dataclasses import dataclass
+
+PROBLEM_MEDIA_TYPE = "application/problem+json"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One row of the table.
+
+    Args:
+        slug: the row's name; the last part of the document's `type` and the metrics' `reason`.
+        status: the HTTP status code.
+        title: the sentence that is the same every time.
+    """
+
+    slug: str
+    status: int
+    title: str
+
+
+EMPTY_BODY = Problem("empty-body", 400, "The request has no body")
+PHOTO_SENT_AS_FORM = Problem("photo-sent-as-form", 400, "The photo was sent as a form")
+INVALID_JSON = Problem("invalid-json", 400, "The JSON body cannot be used")
+INVALID_BASE64 = Problem("invalid-base64", 400, "An image is not valid base64")
+INVALID_PARAMETER = Problem("invalid-parameter", 400, "A parameter is out of range")
+NO_IMAGE = Problem("no-image", 400, "The request holds no image")
+NOT_ACCEPTABLE = Problem("not-acceptable", 406, "No answer in the accepted media types")
+TOO_MANY_PIXELS = Problem("too-many-pixels", 413, "The image has too many pixels")
+TOO_MANY_IMAGES = Problem("too-many-images", 413, "The request holds too many images")
+UNSUPPORTED_FORMAT = Problem("unsupported-format", 415, "The body is not an image of a supported format")
+DAMAGED_IMAGE = Problem("damaged-image", 422, "The image is damaged")
+INTERNAL_ERROR = Problem("internal-error", 500, "The server failed to answer")
+
+TABLE: tuple[Problem, ...] = (
+    EMPTY_BODY,
+    PHOTO_SENT_AS_FORM,
+    INVALID_JSON,
+    INVALID_BASE64,
+    INVALID_PARAMETER,
+    NO_IMAGE,
+    NOT_ACCEPTABLE,
+    TOO_MANY_PIXELS,
+    TOO_MANY_IMAGES,
+    UNSUPPORTED_FORMAT,
+    DAMAGED_IMAGE,
+    INTERNAL_ERROR,
+)
+
+
+class RequestError(Exception):
+    """A request that is answered with a problem instead of classes.
+
+    Args:
+        problem: the row of the table.
+        detail: what is wrong with this request, and what to send instead.
+    """
+
+    def __init__(self, problem: Problem, detail: str) -> None:
+        super().__init__(detail)
+        self.problem = problem
+        self.detail = detail
+
+    def about(self, where: str) -> "RequestError":
+        """Return the same error with the place it happened at in front, such as `instance 3`."""
+        return RequestError(self.problem, f"{where}: {self.detail}")
+
+    def document(self) -> bytes:
+        """Return the RFC 9457 problem document as UTF-8 JSON."""
+        body = {
+            "type": f"/problems/{self.problem.slug}",
+            "title": self.problem.title,
+            "status": self.problem.status,
+            "detail": self.detail,
+        }
+        return json.dumps(body, ensure_ascii=False).encode("utf-8", errors="replace")

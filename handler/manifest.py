@@ -1,0 +1,96 @@
+"""`model.json`: the one thing the handler reads to know its model."""
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+FILE_NAME = "model.json"
+ONNX_PROGRAM = "program.onnx"
+TORCH_PROGRAM = "program.pt2"
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """How a photo becomes the network's input; read from the source's preprocessor config, never assumed.
+
+    Args:
+        resize: `{"shortest_edge": n}` keeps the photo's shape, `{"height": h, "width": w}` does not; pixels.
+        crop: (height, width) cut from the centre afterwards, in pixels, or None for no crop.
+        interpolation: torchvision's name of the resize filter, such as `bicubic`.
+        rescale: factor from 0..255 to the range that `mean` and `std` are given in.
+        mean: one a channel (RGB), subtracted after rescaling.
+        std: one a channel (RGB), divided by after that.
+    """
+
+    resize: dict[str, int]
+    crop: tuple[int, int] | None
+    interpolation: str
+    rescale: float
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of the network's input in pixels."""
+        return self.crop or (self.resize["height"], self.resize["width"])
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The model as its archive tells it.
+
+    Args:
+        name: the served name.
+        version: the served version.
+        source: where the weights come from: a hub id with its revision, a directory, or the stand-in's packages.
+        licence: the licence as the source states it, or "unknown".
+        stand_in: whether this is served only because the real model could not be had.
+        weights_sha256: SHA-256 of the source's weights file.
+        programs: SHA-256 of each program file in the archive, by file name.
+        labels: class names in index order; repeats are allowed (ImageNet-1k has two cranes).
+        input: how a photo becomes the network's input.
+        built_with: versions of the packages that built it.
+        recipe: SHA-256 over everything the archive was made from; the same recipe needs no new build.
+    """
+
+    name: str
+    version: str
+    source: str
+    licence: str
+    stand_in: bool
+    weights_sha256: str
+    programs: dict[str, str]
+    labels: tuple[str, ...]
+    input: InputSpec
+    built_with: dict[str, str]
+    recipe: str
+
+    def to_json(self) -> str:
+        """Return the text of `model.json`."""
+        return json.dumps(dataclasses.asdict(self), indent=1, ensure_ascii=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> "Manifest":
+        """Read the text of `model.json`.
+
+        Raises:
+            ValueError: the text is no manifest.
+        """
+        try:
+            fields: dict[str, Any] = json.loads(text)
+            spec = fields.pop("input")
+            for name in ("crop", "mean", "std"):
+                spec[name] = tuple(spec[name]) if spec[name] is not None else None
+            labels = tuple(fields.pop("labels"))
+            return cls(input=InputSpec(**spec), labels=labels, **fields)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{FILE_NAME} is not a manifest of this project: {error!r}") from error
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file as lower-case hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

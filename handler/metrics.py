@@ -1,0 +1,85 @@
+"""The metrics this handler adds to TorchServe's own; each is declared in config/metrics.yaml.
+
+Names follow Prometheus' conventions. Their labels are `model_name` and at most one more with a small, fixed set of
+values. TorchServe reads them from the worker's output, where a `:` or `,` in a label's value would break the line.
+"""
+
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
+
+from ts.metrics.metric_cache_errors import MetricsCacheKeyError
+from ts.metrics.metric_type_enum import MetricTypes
+
+Stage = Literal["decode", "transform", "inference"]
+Outcome = Literal["answered", "rejected", "failed"]
+
+# name -> (type, unit, labels after model_name)
+DECLARED: dict[str, tuple[MetricTypes, str, tuple[str, ...]]] = {
+    "classifier_requests_total": (MetricTypes.COUNTER, "requests", ("outcome",)),
+    "classifier_rejected_total": (MetricTypes.COUNTER, "requests", ("reason",)),
+    "classifier_stage_seconds": (MetricTypes.HISTOGRAM, "seconds", ("stage",)),
+    "classifier_batch_images": (MetricTypes.HISTOGRAM, "images", ()),
+    "classifier_confidence_ratio": (MetricTypes.HISTOGRAM, "ratio", ()),
+    "classifier_model_info": (MetricTypes.GAUGE, "info", ("version", "engine", "stand_in")),
+}
+
+
+class Metrics:
+    """Writes this handler's metrics for one model.
+
+    Args:
+        cache: TorchServe's metrics cache (`context.metrics`).
+        model_name: the served name.
+    """
+
+    def __init__(self, cache: Any, model_name: str) -> None:
+        self._model_name = _label(model_name)
+        self._metrics = {name: _find(cache, name) for name in DECLARED}
+
+    def request(self, outcome: Outcome) -> None:
+        """Count one request by how it ended."""
+        self._add("classifier_requests_total", 1, outcome)
+
+    def rejected(self, reason: str) -> None:
+        """Count one request that a client must change, by the slug of its problem."""
+        self._add("classifier_rejected_total", 1, reason)
+
+    def batch(self, images: int) -> None:
+        """Observe the images of one call of the engine."""
+        self._add("classifier_batch_images", images)
+
+    def confidence(self, score: float) -> None:
+        """Observe the score of an image's best class, 0 to 1."""
+        self._add("classifier_confidence_ratio", round(score, 4))
+
+    def model(self, version: str, engine: str, stand_in: bool) -> None:
+        """Say which model runs, on which engine."""
+        self._add("classifier_model_info", 1, _label(version), engine, str(stand_in).lower())
+
+    @contextmanager
+    def timed(self, stage: Stage) -> Iterator[None]:
+        """Observe the seconds that a stage takes, also when it ends in an error."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._add("classifier_stage_seconds", round(time.perf_counter() - start, 6), stage)
+
+    def _add(self, name: str, value: float, *labels: str) -> None:
+        self._metrics[name].add_or_update(value, [self._model_name, *labels])
+
+
+def _find(cache: Any, name: str) -> Any:
+    """Take a declared metric, or add it where the server was started with another metrics.yaml."""
+    metric_type, unit, labels = DECLARED[name]
+    try:
+        return cache.get_metric(name, metric_type)
+    except MetricsCacheKeyError:
+        return cache.add_metric_to_cache(name, unit, ["model_name", *labels], metric_type)
+
+
+def _label(value: str) -> str:
+    return re.sub(r"[^\w.\-]", "_", value)

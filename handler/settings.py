@@ -1,0 +1,56 @@
+"""The handler's own settings: the `handler:` section of model-config.yaml."""
+
+import dataclasses
+import os
+from dataclasses import dataclass
+from typing import Any, Literal
+
+EngineName = Literal["auto", "onnx", "torch"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What an operator can set for a model; each field is a key of the `handler:` section.
+
+    Args:
+        engine: `onnx` or `torch` force that engine and fail without it; `auto` takes ONNX Runtime on a CPU and torch
+            on a GPU, and falls back to torch.
+        threads: CPU threads of one worker; 0 shares the CPUs this process may use among the model's workers.
+        max_pixels: most pixels of all images of one request together; 64 megapixels is a phone's largest photo.
+        max_images: most images in one JSON request.
+    """
+
+    engine: EngineName = "auto"
+    threads: int = 0
+    max_pixels: int = 64_000_000
+    max_images: int = 64
+
+    def __post_init__(self) -> None:
+        """Refuse values that would only fail later, in the middle of a request."""
+        if self.engine not in ("auto", "onnx", "torch"):
+            raise ValueError(f"handler.engine is {self.engine!r}: set auto, onnx or torch")
+        for name, least in (("threads", 0), ("max_pixels", 1), ("max_images", 1)):
+            value = getattr(self, name)
+            if type(value) is not int or value < least:
+                raise ValueError(f"handler.{name} is {value!r}: set a whole number of at least {least}")
+
+    @classmethod
+    def from_model_config(cls, model_config: dict[str, Any]) -> "Settings":
+        """Read the `handler:` section of a parsed model-config.yaml.
+
+        Raises:
+            ValueError: a key that does not exist (TorchServe would ignore it silently) or a value that cannot be.
+        """
+        section = model_config.get("handler") or {}
+        known = {field.name for field in dataclasses.fields(cls)}
+        if unknown := sorted(set(section) - known):
+            raise ValueError(f"handler.{unknown[0]} is no setting: use {', '.join(sorted(known))}")
+        return cls(**section)
+
+
+def threads_per_worker(settings: Settings, workers: int) -> int:
+    """Return the CPU threads one worker should use when `workers` of them share this machine.
+
+    TorchServe sets no thread count, and N workers that each take every core are slower than one.
+    """
+    return settings.threads or max(1, len(os.sched_getaffinity(0)) // max(1, workers))

@@ -1,0 +1,211 @@
+"""Packs the model into `model_store/<name>.mar`, and prints what is in an archive."""
+
+import argparse
+import hashlib
+import importlib.metadata
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+from handler.manifest import FILE_NAME, ONNX_PROGRAM, TORCH_PROGRAM, Manifest, sha256_of
+from scripts import huggingface, stand_in
+from scripts import model as models
+from scripts.failure import Failure, run
+from scripts.paths import CONFIG, HANDLER, MODEL_STORE
+from scripts.source import Origin
+
+MODEL_CONFIG = CONFIG / "model-config.yaml"
+ENTRY_POINT = "entry_point.py"
+ENTRY_POINT_CODE = '''"""What TorchServe imports: one module at the archive's root with exactly one class of its own."""
+
+from handler.classifier import ImageClassifier
+
+
+class EntryPoint(ImageClassifier):
+    """The handler of this archive."""
+'''
+BUILDERS = (__file__, huggingface.__file__, stand_in.__file__, str(Path(__file__).with_name("program.py")))
+BUILT_WITH = (
+    "torch",
+    "torchvision",
+    "transformers",
+    "onnx",
+    "onnxscript",
+    "onnxruntime",
+    "torch-model-archiver",
+)
+
+
+def ensure(directory: str, name: str, version: str = "1.0", store: Path = MODEL_STORE) -> Path:
+    """Return the archive of the chosen model, built only if there is none made from the same things.
+
+    Args:
+        directory: a local Hugging Face model directory, or "" for the Hub and then the stand-in.
+        name: the served name, or "" for the source's own.
+        version: the served version.
+        store: the folder to put it into.
+
+    Raises:
+        Failure: it cannot be built; the store is left as it was.
+    """
+    origin = models.choose(directory, name)
+    recipe = recipe_of(origin, version)
+    archive = store / f"{origin.name}.mar"
+    if archive.exists():
+        try:
+            if read_manifest(archive).recipe == recipe:
+                print(f"archive {archive.name} is up to date")
+                return archive
+            print(f"archive {archive.name} was made from something else: building it again")
+        except Failure as failure:
+            print(f"{failure}: building it again")
+    store.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".building-", dir=store) as staging:
+        built = build(origin, version, recipe, Path(staging))
+        built.replace(archive)  # atomic: nobody ever sees half an archive
+    print(f"packed {archive.name}, {archive.stat().st_size / 1e6:.0f} MB")
+    return archive
+
+
+def build(origin: Origin, version: str, recipe: str, staging: Path) -> Path:
+    """Build an archive in an empty folder and return its path."""
+    from scripts import program  # noqa: PLC0415 - imports torch, which takes seconds
+
+    contents = staging / "contents"
+    contents.mkdir()
+    print(f"loading {origin.name} from {origin.source}", flush=True)
+    model = models.load(origin)
+    if origin.directory:
+        program.prove_input(model.input, origin.directory)
+    print(f"exporting {TORCH_PROGRAM} and {ONNX_PROGRAM} (half a minute)", flush=True)
+    program.export(model, contents)
+    worst = program.prove(model, contents)
+    print(f"proved: both programs agree with the source model to {worst:.0e} of the largest logit", flush=True)
+    manifest = Manifest(
+        name=origin.name,
+        version=version,
+        source=origin.source,
+        licence=origin.licence,
+        stand_in=origin.stand_in,
+        weights_sha256=weights_sha256(origin),
+        programs={file: sha256_of(contents / file) for file in (ONNX_PROGRAM, TORCH_PROGRAM)},
+        labels=model.labels,
+        input=model.input,
+        built_with=_versions(),
+        recipe=recipe,
+    )
+    (contents / FILE_NAME).write_text(manifest.to_json(), encoding="utf-8")
+    shutil.copytree(HANDLER, contents / "handler", ignore=shutil.ignore_patterns("__pycache__"))
+    return _pack(manifest, contents, staging)
+
+
+def recipe_of(origin: Origin, version: str) -> str:
+    """Return a SHA-256 over everything that an archive is made from: the same recipe needs no new build."""
+    parts = {
+        "name": origin.name,
+        "version": version,
+        "source": origin.source,
+        "licence": origin.licence,
+        "weights": weights_sha256(origin),
+        "model files": _hashes(sorted(origin.directory.glob("*.json")) if origin.directory else []),
+        "code": _hashes([*sorted(HANDLER.glob("*.py")), *map(Path, BUILDERS), MODEL_CONFIG]),
+        "versions": _versions(),
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def weights_sha256(origin: Origin) -> str:
+    """Return the SHA-256 of the weights file; of several shards, of their SHA-256s in name order, a line each."""
+    hashes = [sha256_of(path) for path in origin.weights]
+    return hashes[0] if len(hashes) == 1 else hashlib.sha256("\n".join(hashes).encode()).hexdigest()
+
+
+def read_manifest(archive: Path) -> Manifest:
+    """Return an archive's manifest once every byte of the archive has been read against its checksums.
+
+    Raises:
+        Failure: it is no whole archive of this project.
+    """
+    try:
+        with zipfile.ZipFile(archive) as file:
+            if broken := file.testzip():
+                raise Failure(f"{archive} is damaged at {broken}")
+            return Manifest.from_json(file.read(FILE_NAME).decode("utf-8"))
+    except FileNotFoundError as error:
+        raise Failure(f"there is no {archive}: build it with make archive") from error
+    except (KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise Failure(f"{archive} is damaged or no archive of this project") from error
+
+
+def describe(archive: Path) -> str:
+    """Return what is in an archive, as lines of text."""
+    manifest = read_manifest(archive)
+    height, width = manifest.input.size
+    rows = {
+        "name": f"{manifest.name} {manifest.version}{'  (STAND-IN)' if manifest.stand_in else ''}",
+        "source": manifest.source,
+        "licence": manifest.licence,
+        "weights": f"sha256 {manifest.weights_sha256}",
+        **{f"engine {_engine(file)}": f"{file}, sha256 {digest}" for file, digest in manifest.programs.items()},
+        "classes": f"{len(manifest.labels)}: {manifest.labels[0]}, {manifest.labels[1]}, … {manifest.labels[-1]}",
+        "input": f"{width} x {height} pixels, {manifest.input.interpolation}",
+        "built with": ", ".join(f"{package} {version}" for package, version in manifest.built_with.items()),
+    }
+    return "\n".join(f"{name:<13}{value}" for name, value in rows.items())
+
+
+def _engine(file: str) -> str:
+    return "onnx" if file == ONNX_PROGRAM else "torch"
+
+
+def _versions() -> dict[str, str]:
+    return {package: importlib.metadata.version(package) for package in BUILT_WITH}
+
+
+def _hashes(paths: list[Path]) -> dict[str, str]:
+    return {path.name: sha256_of(path) for path in paths}
+
+
+def _pack(manifest: Manifest, contents: Path, staging: Path) -> Path:
+    """Run torch-model-archiver on the staged contents."""
+    entry_point = staging / ENTRY_POINT
+    entry_point.write_text(ENTRY_POINT_CODE, encoding="utf-8")
+    scratch = staging / "scratch"  # the archiver empties $TMPDIR/<name> before it starts, whatever lies there
+    scratch.mkdir()
+    command: list[str | Path] = [Path(sys.executable).parent / "torch-model-archiver"]
+    command += ["--model-name", manifest.name, "--version", manifest.version, "--handler", entry_point]
+    command += ["--extra-files", contents, "--config-file", MODEL_CONFIG, "--export-path", staging]
+    command += ["--archive-format", "zip-store"]  # weights do not compress: 7 % smaller for 10 s more
+    environment = {**os.environ, "TMPDIR": str(scratch)}
+    result = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    packed = staging / f"{manifest.name}.mar"
+    if result.returncode or not packed.is_file():
+        last = (result.stderr.strip().splitlines() or ["no message"])[-1]
+        raise Failure(f"torch-model-archiver failed: {last}")
+    return packed
+
+
+def main() -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(prog="python -m scripts.archive", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    make = commands.add_parser("build", help="build the archive if there is none made from the same things")
+    make.add_argument("--model", default="", help="a local Hugging Face model directory")
+    make.add_argument("--name", default="", help="the name to serve it under")
+    make.add_argument("--version", default="1.0", help="the version to serve it as (default 1.0)")
+    show = commands.add_parser("show", help="print what is in an archive")
+    show.add_argument("archive", type=Path)
+    arguments = parser.parse_args()
+    if arguments.command == "build":
+        ensure(arguments.model, arguments.name, arguments.version or "1.0")
+    else:
+        print(describe(arguments.archive))
+
+
+if __name__ == "__main__":
+    run(main)

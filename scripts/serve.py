@@ -1,0 +1,65 @@
+"""Serves the archive of the chosen model in the foreground until Ctrl-C or SIGTERM."""
+
+import argparse
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from scripts import archive
+from scripts.failure import Failure, run
+from scripts.torchserve import Ports, TorchServe
+
+
+def addresses(server: TorchServe, name: str) -> str:
+    """Return what a person needs to know of a running server."""
+    url, ports = server.ports.url, server.ports
+    return (
+        f"\n{name} is served (Ctrl-C stops it)\n"
+        f"  inference   {url(ports.inference)}\n"
+        f"  management  {url(ports.management)}\n"
+        f"  metrics     {url(ports.metrics)}/metrics\n"
+        f"  log         {server.log}\n\n"
+        f"  curl -T photo.jpg {url(ports.inference)}/predictions/{name}\n"
+    )
+
+
+@contextmanager
+def stopping_on_sigterm() -> Iterator[None]:
+    """Make SIGTERM end this process in order, as Ctrl-C does, and not between two instructions."""
+
+    def interrupt(_signal: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    previous = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def main() -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(prog="python -m scripts.serve", description=__doc__)
+    parser.add_argument("--model", default="", help="a local Hugging Face model directory")
+    parser.add_argument("--name", default="", help="the name to serve it under")
+    parser.add_argument("--port", type=int, default=8080, help="inference; management is the next, then metrics")
+    given = parser.parse_args()
+    ports = Ports(given.port)
+    ports.require_free()  # said at once, and not after a build of half a minute
+    packed = archive.ensure(given.model, given.name)
+    server = TorchServe({packed.stem: packed.name}, ports=ports)
+    with stopping_on_sigterm():
+        try:
+            print(f"starting TorchServe with {packed.name}", flush=True)
+            with server:
+                print(addresses(server, packed.stem), flush=True)
+                status = server.process.wait()
+        except KeyboardInterrupt:
+            print("stopped", flush=True)
+            sys.exit(0)
+    raise Failure(f"TorchServe ended by itself (status {status}): see {server.log}")
+
+
+if __name__ == "__main__":
+    run(main)
