@@ -5,6 +5,7 @@
 # MANAGEMENT_TOKEN      opens management to whoever sends it; without it, management is closed
 # REQUESTS_PER_SECOND   from one address (default 100), with a burst of as many
 # CONNECTIONS           from one address (default 200)
+# ANSWER_SECONDS        until a request that gets no answer ends with 504 (default 75, above TorchServe's own 60)
 # /run/secrets/gateway  tls.crt and tls.key turn TLS on; the file management_token stands in for the variable
 set -eu
 umask 077
@@ -23,7 +24,8 @@ mkdir -p "$work"
 rate=${REQUESTS_PER_SECOND:-100}
 for name in infer.conf problem-pages.conf problems.conf nginx.conf; do
   sed -e "s|@CONFIG@|$work|g" -e "s|@REQUESTS_PER_SECOND@|$rate|g" -e "s|@BURST@|$rate|g" \
-    -e "s|@CONNECTIONS@|${CONNECTIONS:-200}|g" "$config/$name" >"$work/$name"
+    -e "s|@CONNECTIONS@|${CONNECTIONS:-200}|g" -e "s|@ANSWER_SECONDS@|${ANSWER_SECONDS:-75}|g" \
+    "$config/$name" >"$work/$name"
 done
 
 # Without a token nobody passes. The pattern is one, because nginx compares plain words without regard to case.

@@ -1,0 +1,104 @@
+"""Several model servers behind one gateway, under load."""
+
+import time
+from collections import Counter
+
+import requests
+
+from tests.e2e.load import Load
+from tests.e2e.stack import Stack, docker, wait_for
+from tests.e2e.test_gateway import assert_problem
+
+
+def test_three_replicas_share_the_load_and_one_may_die(stack: Stack, photo: bytes) -> None:
+    model = stack.model()
+    try:
+        stack.up(replicas=3)
+        addresses = {f"{stack.address(one)}:8080" for one in stack.containers("torchserve")}
+        with Load(f"{stack.url}/predictions/{model}", photo, clients=12) as load:
+            load.wait_for(200)
+            spread = Counter(line["upstream"] for line in stack.log() if line["request_id"] in load.outcomes)
+            docker("kill", "--signal", "KILL", stack.containers("torchserve")[0])
+            wait_for("the gateway to notice", lambda: stack.replicas() == 2)
+            load.wait_for(load.counts()["200"] + 200)
+        assert set(load.counts()) == {"200"}, load.counts()
+        assert addresses <= set(spread), spread
+        fair = sum(spread.values()) / 3
+        assert all(spread[one] > fair / 2 for one in addresses), spread
+    finally:
+        stack.up(replicas=1)
+
+
+def test_a_change_to_the_models_reaches_every_replica(stack: Stack) -> None:
+    model = stack.model()
+
+    def workers() -> set[int]:
+        servers = [stack.address(one) for one in stack.containers("torchserve")]
+        return {
+            requests.get(f"http://{one}:8081/models/{model}", timeout=10).json()[0]["minWorkers"] for one in servers
+        }
+
+    try:
+        stack.up(replicas=2)
+        assert stack.manage("PUT", f"/models/{model}", min_worker=2, max_worker=2).ok
+        wait_for("all replicas", lambda: workers() == {2})
+    finally:
+        assert stack.manage("PUT", f"/models/{model}", min_worker=1, max_worker=1).ok
+        wait_for("all replicas", lambda: workers() == {1})
+        stack.up(replicas=1)
+
+
+def test_a_replica_is_stopped_under_load_and_nothing_is_lost(stack: Stack, photo: bytes) -> None:
+    model = stack.model()
+    try:
+        stack.up(replicas=2)
+        with Load(f"{stack.url}/predictions/{model}", photo) as load:
+            load.wait_for(50)
+            stack.compose("up", "--detach", "--scale", "torchserve=1")
+            load.wait_for(load.counts()["200"] + 50)
+        assert set(load.counts()) == {"200"}, load.counts()
+    finally:
+        stack.up(replicas=1)
+
+
+def test_the_only_server_dies_with_a_request_in_it(stack: Stack, photo: bytes) -> None:
+    model, server = stack.model(), stack.containers("torchserve")[0]
+    with Load(f"{stack.url}/predictions/{model}", photo) as load:
+        load.wait_for(20)
+        docker("kill", "--signal", "KILL", server)
+        wait_for("refusals", lambda: load.counts()["503"] > 0)
+    assert set(load.counts()) <= {"200", "502", "503"}, load.counts()  # problems, and never a cut connection
+    assert_problem(requests.post(f"{stack.url}/predictions/{model}", data=photo, timeout=10), 503, "busy")
+    stack.up()
+
+
+def test_down_under_load_cuts_no_request_and_keeps_within_the_grace_period(stack: Stack, photo: bytes) -> None:
+    model, gateway = stack.model(), stack.containers("gateway")[0]
+    # Straight to the gateway's container: the engine's own proxy accepts connections for one that has gone.
+    url = f"http://{stack.address(gateway, 'outside')}:8080/predictions/{model}"
+    with Load(url, photo, keep_alive=False) as load:
+        load.wait_for(50)
+        start = time.monotonic()
+        stack.compose("stop")
+        took = time.monotonic() - start
+    log = stack_log(stack)
+    answered = {one["request_id"] for one in log if one["request_id"] in load.outcomes}
+    # Whatever the gateway took in, it answered; what it did not take in was refused before it was sent.
+    assert {one["status"] for one in log if one["request_id"] in answered} == {200}
+    assert all(load.outcomes[one] == "200" for one in answered)
+    assert set(load.counts()) <= {"200", "ConnectionError"}, load.counts()
+    assert took < 60, took  # far from the grace periods: nothing had to be killed
+    for service in ("gateway", "torchserve"):
+        states = docker(
+            "ps", "--all", "--format", "{{.Status}}", "--filter", f"name={stack.project}.{service}"
+        ).splitlines()
+        assert all(state.startswith("Exited (0)") for state in states), states
+    stack.up()
+
+
+def stack_log(stack: Stack) -> list[dict[str, object]]:
+    import json  # noqa: PLC0415
+
+    name = docker("ps", "--all", "--quiet", "--filter", f"name={stack.project}.gateway")
+    lines = docker("logs", name).splitlines()
+    return [json.loads(line) for line in lines if line.startswith("{")]
