@@ -154,7 +154,7 @@ def _instances(document: dict[str, Any], max_images: int) -> Iterator[bytes]:
         except (binascii.Error, ValueError) as error:
             raise RequestError(
                 INVALID_BASE64,
-                f"instance {index} is not base64 ({error}): encode it with base64 -w0 photo.jpg",
+                f"instance {index} is not base64 ({error}): send what base64 -w0 photo.jpg prints",
             ) from error
 
 
