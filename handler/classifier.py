@@ -81,7 +81,7 @@ class ImageClassifier:
             context: TorchServe's context, which takes the status and the content type of each answer.
         """
         jobs = [self._accept(row, context, index) for index, row in enumerate(data)]
-        self._infer([job for job in jobs if job.inputs])
+        self._infer([job for job in jobs if job.inputs], context)
         return [self._answer(job, context, index) for index, job in enumerate(jobs)]
 
     def _accept(self, row: Mapping[str, Any], context: Any, index: int) -> Job:
@@ -109,7 +109,7 @@ class ImageClassifier:
             with self.metrics.timed("transform"):
                 yield transform.to_input(photo, self.manifest.input)
 
-    def _infer(self, jobs: list[Job]) -> None:
+    def _infer(self, jobs: list[Job], context: Any) -> None:
         """Score all images of a batch together and hand each job its own."""
         inputs = [image for job in jobs for image in job.inputs]
         if not inputs:
@@ -117,7 +117,7 @@ class ImageClassifier:
         try:
             scores = self._run_engine(inputs)
         except Exception:  # noqa: BLE001 - see _accept
-            error = _internal_error("inference", "of the whole batch")
+            error = _internal_error("inference", ", ".join((context.request_ids or {}).values()))
             for job in jobs:
                 job.error = error
             return

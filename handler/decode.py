@@ -45,9 +45,9 @@ def _with_torchvision(decoder: Callable[..., Tensor], data: bytes) -> Tensor:
 
 def _with_pillow(image: Image.Image) -> Tensor:
     if image.mode.startswith("I;16"):
-        # Pillow would clip 16-bit grey to white instead of scaling it.
-        wide = torch.frombuffer(bytearray(image.tobytes("raw", "I;16")), dtype=torch.uint16)
-        grey = (wide.to(torch.int32) >> 8).to(torch.uint8).reshape(1, image.height, image.width)
+        # Pillow's own conversion clips 16-bit grey to white instead of scaling it.
+        wide = torch.frombuffer(bytearray(image.convert("I").tobytes()), dtype=torch.int32)
+        grey = (wide >> 8).to(torch.uint8).reshape(1, image.height, image.width)
         return grey.expand(3, -1, -1)
     if image.mode in ("I", "F"):
         raise RequestError(
@@ -128,6 +128,8 @@ def _open(data: bytes) -> Image.Image:
     try:
         return Image.open(BytesIO(data), formats=OPENED_AS)
     except UnidentifiedImageError as error:
+        if any(Image.OPEN[name][1](data[:16]) for name in OPENED_AS if name in Image.OPEN):  # type: ignore[misc]
+            raise RequestError(DAMAGED_IMAGE, "the image ends within its header: send the whole file again") from error
         raise RequestError(
             UNSUPPORTED_FORMAT, f"the body is no {SUPPORTED} image: send the photo's own bytes"
         ) from error
@@ -148,7 +150,7 @@ def _orientation(image: Image.Image) -> int:
 
 def _upright(pixels: Tensor, orientation: int) -> Tensor:
     """Turn and mirror (3, height, width) as EXIF 2.32, tag 0x0112, says."""
-    if orientation >= 5:  # 5 to 8: rows and columns change places
+    if orientation in (5, 6, 7, 8):  # rows and columns change places
         pixels = pixels.transpose(1, 2)
     flips = {2: [2], 3: [1, 2], 4: [1], 6: [2], 7: [1, 2], 8: [1]}.get(orientation)
     return pixels.flip(flips) if flips else pixels

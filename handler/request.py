@@ -122,15 +122,13 @@ def _is_json(content_type: str) -> bool:
 
 
 def _json(body: Any) -> dict[str, Any]:
+    if body is None or body in (b"", ""):
+        raise RequestError(EMPTY_BODY, f"the JSON body is empty: {JSON_SHAPE}")
     if isinstance(body, (bytes, bytearray, str)):
-        if not body:
-            raise RequestError(EMPTY_BODY, f"the JSON body is empty: {JSON_SHAPE}")
         try:
             body = json.loads(body)
         except (ValueError, RecursionError) as error:
             raise RequestError(INVALID_JSON, f"the body is not JSON ({error}): {JSON_SHAPE}") from error
-    if body is None:
-        raise RequestError(EMPTY_BODY, f"the JSON body is empty: {JSON_SHAPE}")
     if not isinstance(body, dict):
         raise RequestError(INVALID_JSON, f"the body is no JSON object: {JSON_SHAPE}")
     return body
@@ -156,7 +154,7 @@ def _instances(document: dict[str, Any], max_images: int) -> Iterator[bytes]:
         except (binascii.Error, ValueError) as error:
             raise RequestError(
                 INVALID_BASE64,
-                f"instance {index} is not base64 ({error}): encode it with base64 -w0 photo.jpg",
+                f"instance {index} is not base64 ({error}): send what base64 -w0 photo.jpg prints",
             ) from error
 
 

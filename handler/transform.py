@@ -30,8 +30,7 @@ def to_input(photo: Tensor, spec: InputSpec) -> Tensor:
     else:
         size = [spec.resize["height"], spec.resize["width"]]
     resized: Tensor = F.resize(photo, size, interpolation=InterpolationMode(spec.interpolation), antialias=True)
-    cropped: Tensor = F.center_crop(resized, list(spec.crop)) if spec.crop else resized
-    return cropped
+    return _center_crop(resized, *spec.crop) if spec.crop else resized
 
 
 def normalize(batch: Tensor, spec: InputSpec) -> Tensor:
@@ -44,5 +43,11 @@ def normalize(batch: Tensor, spec: InputSpec) -> Tensor:
 def _without_far_ends(photo: Tensor) -> Tensor:
     height, width = photo.shape[-2:]
     longest = LONGEST * min(height, width)
-    kept: Tensor = F.center_crop(photo, [min(height, longest), min(width, longest)])
-    return kept
+    return _center_crop(photo, min(height, longest), min(width, longest))
+
+
+def _center_crop(photo: Tensor, height: int, width: int) -> Tensor:
+    """Crop as transformers does: an odd pixel too many goes on the right, where torchvision's center_crop rounds."""
+    top, left = (int((have - want) / 2) for have, want in zip(photo.shape[-2:], (height, width), strict=True))
+    cropped: Tensor = F.crop(photo, top, left, height, width)
+    return cropped

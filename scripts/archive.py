@@ -41,7 +41,9 @@ BUILT_WITH = (
 )
 
 
-def ensure(directory: str, name: str, version: str = "1.0", store: Path = MODEL_STORE) -> Path:
+def ensure(
+    directory: str, name: str, version: str = "1.0", store: Path = MODEL_STORE, config: Path = MODEL_CONFIG
+) -> Path:
     """Return the archive of the chosen model, built only if there is none made from the same things.
 
     Args:
@@ -49,12 +51,13 @@ def ensure(directory: str, name: str, version: str = "1.0", store: Path = MODEL_
         name: the served name, or "" for the source's own.
         version: the served version.
         store: the folder to put it into.
+        config: the model-config.yaml to pack.
 
     Raises:
         Failure: it cannot be built; the store is left as it was.
     """
     origin = models.choose(directory, name)
-    recipe = recipe_of(origin, version)
+    recipe = recipe_of(origin, version, config)
     archive = store / f"{origin.name}.mar"
     if archive.exists():
         try:
@@ -66,13 +69,13 @@ def ensure(directory: str, name: str, version: str = "1.0", store: Path = MODEL_
             print(f"{failure}: building it again")
     store.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".building-", dir=store) as staging:
-        built = build(origin, version, recipe, Path(staging))
+        built = build(origin, version, recipe, config, Path(staging))
         built.replace(archive)  # atomic: nobody ever sees half an archive
     print(f"packed {archive.name}, {archive.stat().st_size / 1e6:.0f} MB")
     return archive
 
 
-def build(origin: Origin, version: str, recipe: str, staging: Path) -> Path:
+def build(origin: Origin, version: str, recipe: str, config: Path, staging: Path) -> Path:
     """Build an archive in an empty folder and return its path."""
     from scripts import program  # noqa: PLC0415 - imports torch, which takes seconds
 
@@ -101,10 +104,10 @@ def build(origin: Origin, version: str, recipe: str, staging: Path) -> Path:
     )
     (contents / FILE_NAME).write_text(manifest.to_json(), encoding="utf-8")
     shutil.copytree(HANDLER, contents / "handler", ignore=shutil.ignore_patterns("__pycache__"))
-    return _pack(manifest, contents, staging)
+    return _pack(manifest, contents, config, staging)
 
 
-def recipe_of(origin: Origin, version: str) -> str:
+def recipe_of(origin: Origin, version: str, config: Path) -> str:
     """Return a SHA-256 over everything that an archive is made from: the same recipe needs no new build."""
     parts = {
         "name": origin.name,
@@ -113,7 +116,7 @@ def recipe_of(origin: Origin, version: str) -> str:
         "licence": origin.licence,
         "weights": weights_sha256(origin),
         "model files": _hashes(sorted(origin.directory.glob("*.json")) if origin.directory else []),
-        "code": _hashes([*sorted(HANDLER.glob("*.py")), *map(Path, BUILDERS), MODEL_CONFIG]),
+        "code": _hashes([*sorted(HANDLER.glob("*.py")), *map(Path, BUILDERS), config]),
         "versions": _versions(),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
@@ -171,7 +174,7 @@ def _hashes(paths: list[Path]) -> dict[str, str]:
     return {path.name: sha256_of(path) for path in paths}
 
 
-def _pack(manifest: Manifest, contents: Path, staging: Path) -> Path:
+def _pack(manifest: Manifest, contents: Path, config: Path, staging: Path) -> Path:
     """Run torch-model-archiver on the staged contents."""
     entry_point = staging / ENTRY_POINT
     entry_point.write_text(ENTRY_POINT_CODE, encoding="utf-8")
@@ -179,7 +182,7 @@ def _pack(manifest: Manifest, contents: Path, staging: Path) -> Path:
     scratch.mkdir()
     command: list[str | Path] = [Path(sys.executable).parent / "torch-model-archiver"]
     command += ["--model-name", manifest.name, "--version", manifest.version, "--handler", entry_point]
-    command += ["--extra-files", contents, "--config-file", MODEL_CONFIG, "--export-path", staging]
+    command += ["--extra-files", contents, "--config-file", config, "--export-path", staging]
     command += ["--archive-format", "zip-store"]  # weights do not compress: 7 % smaller for 10 s more
     environment = {**os.environ, "TMPDIR": str(scratch)}
     result = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)

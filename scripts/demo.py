@@ -1,6 +1,7 @@
 """From nothing to a named photo: builds what is missing, serves it, asks with curl as the README does, and stops."""
 
 import argparse
+import importlib.util
 import shlex
 import shutil
 import subprocess
@@ -13,13 +14,14 @@ from scripts.torchserve import Ports, TorchServe
 
 
 def default_photo() -> Path:
-    """Return a photo that is always at hand: Rear Admiral Grace Hopper in uniform, which matplotlib brings along.
+    """Return a photo that is always at hand: a cup of espresso, which scikit-image brings along.
 
-    It is a work of the United States Navy in the public domain.
+    Rachel Michetti took it and gave it to the public domain (CC0).
     """
-    import matplotlib as mpl  # noqa: PLC0415 - only where no photo was named
-
-    return Path(mpl.get_data_path()) / "sample_data" / "grace_hopper.jpg"
+    spec = importlib.util.find_spec("skimage")
+    if spec is None or not spec.submodule_search_locations:
+        raise Failure("the default photo is not installed: run make setup, or name a photo with PHOTO=")
+    return Path(spec.submodule_search_locations[0]) / "data" / "coffee.png"
 
 
 def ask(command: list[str]) -> None:

@@ -16,7 +16,7 @@ def run(command: Callable[[], None]) -> None:
     except Failure as failure:
         _exit(str(failure))
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS):
             raise
         where = f" ({error.filename})" if error.filename else ""
         _exit(f"{error.strerror}{where}: free some space or mend the permissions, then run again")

@@ -57,16 +57,8 @@ def download() -> Path:
         _probe()
         try:
             directory = _fetch(local_files_only=False)
-        except LocalEntryNotFoundError as error:
-            raise Unreachable("the connection broke off") from error
-        except HfHubHTTPError as error:
-            status = error.response.status_code
-            if status >= requests.codes.server_error:
-                raise Unreachable(f"it answers with status {status}") from error
-            raise Failure(
-                f"the Hub refuses {REPOSITORY} at revision {REVISION[:8]} (status {status}): check HF_TOKEN and "
-                "HF_ENDPOINT, or name a local copy with MODEL="
-            ) from error
+        except (LocalEntryNotFoundError, HfHubHTTPError) as error:
+            raise _refusal(error) from error
     verify(directory / WEIGHTS)
     return directory
 
@@ -77,6 +69,19 @@ def _fetch(*, local_files_only: bool) -> Path:
     for file in (CONFIG, PREPROCESSOR, WEIGHTS):
         path = hf_hub_download(REPOSITORY, file, revision=REVISION, local_files_only=local_files_only)
     return Path(path).parent
+
+
+def _refusal(error: BaseException) -> Exception:
+    """Tell a Hub that is down from one that answers and refuses, by the status that lies in the error or its cause."""
+    response = getattr(error, "response", None) or getattr(error.__cause__, "response", None)
+    if response is None:
+        return Unreachable("the connection broke off")
+    if response.status_code >= requests.codes.server_error:
+        return Unreachable(f"it answers with status {response.status_code}")
+    return Failure(
+        f"the Hub refuses {REPOSITORY} at revision {REVISION[:8]} (status {response.status_code}): "
+        "check HF_TOKEN and HF_ENDPOINT, or name a local copy with MODEL="
+    )
 
 
 def _probe() -> None:

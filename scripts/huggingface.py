@@ -55,7 +55,7 @@ def check(directory: Path) -> None:
     if not str(architecture).endswith("ForImageClassification"):
         raise Failure(f"{directory} holds {architecture}, not an image classifier: name another directory")
     labels = config.get("id2label")
-    if not isinstance(labels, dict) or sorted(labels, key=str) != sorted(map(str, range(len(labels)))):
+    if not isinstance(labels, dict) or not labels or sorted(labels, key=str) != sorted(map(str, range(len(labels)))):
         raise Failure(
             f'{directory / CONFIG} has no complete label map: add "id2label" with a name for every class from 0 on'
         )

@@ -1,0 +1,78 @@
+"""One real TorchServe for all integration tests, with the real weights that are at hand."""
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from scripts import archive, stand_in
+from scripts.failure import Failure
+from scripts.torchserve import Ports, TorchServe
+from tests.conftest import PROJECT, RESNET
+
+STORE = PROJECT / "build" / "test-store"  # kept between runs: an archive is built only when something changed
+
+
+def free_ports() -> Ports:
+    """Return ports of which all five are free at this moment."""
+    for _ in range(50):
+        ports = Ports(random.randrange(20_000, 30_000, 10))
+        try:
+            ports.require_free()
+        except Failure:
+            continue
+        return ports
+    raise AssertionError("no five free ports on this machine")
+
+
+@pytest.fixture(scope="session")
+def resnet() -> Path:
+    """The real ResNet-50, packed as resnet-50."""
+    if not RESNET.is_dir():
+        pytest.skip("no real weights beside the project: ../shared/models/resnet-50 is not there")
+    return archive.ensure(str(RESNET), "", store=STORE)
+
+
+@pytest.fixture(scope="session")
+def stand_in_archive() -> Path:
+    """The stand-in with its real weights, chosen as the build does where the Hub cannot be reached."""
+    from huggingface_hub import constants
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(constants, "HF_HUB_OFFLINE", True)
+        patch.setattr(constants, "HF_HUB_CACHE", str(STORE / "no-cache"))
+        return archive.ensure("", stand_in.NAME, store=STORE)
+
+
+@pytest.fixture(scope="session")
+def patient(tmp_path_factory: pytest.TempPathFactory, tiny_directory: Path) -> Path:
+    """The tiny network, whose batches wait two seconds to fill up to eight, so that a test can fill one."""
+    config = yaml.safe_load(archive.MODEL_CONFIG.read_text()) | {"batchSize": 8, "maxBatchDelay": 2000}
+    path = tmp_path_factory.mktemp("config") / "model-config.yaml"
+    path.write_text(yaml.safe_dump(config))
+    return archive.ensure(str(tiny_directory), "patient", store=STORE, config=path)
+
+
+@pytest.fixture(scope="session")
+def server(stand_in_archive: Path, patient: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TorchServe]:
+    """A running server with every model that can be had here: the stand-in, the tiny one, the real ResNet-50."""
+    archives = [stand_in_archive, patient]
+    if RESNET.is_dir():
+        archives.append(archive.ensure(str(RESNET), "", store=STORE))
+    models = {path.stem: path.name for path in archives}
+    with TorchServe(models, STORE, free_ports(), tmp_path_factory.mktemp("serve")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def inference(server: TorchServe) -> str:
+    """Address of the inference API."""
+    return server.ports.url(server.ports.inference)
+
+
+@pytest.fixture(scope="session")
+def classify(inference: str) -> str:
+    """Address that classifies with the stand-in, which is there on every machine."""
+    return f"{inference}/predictions/{stand_in.NAME}"

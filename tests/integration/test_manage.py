@@ -1,0 +1,147 @@
+"""Models are managed by curl and by the command line on a real server."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+import requests
+
+from scripts import archive
+from scripts.failure import Failure
+from scripts.manage import Management
+from scripts.torchserve import TorchServe
+from tests.conftest import PROJECT
+from tests.integration.conftest import STORE
+from tests.integration.test_inference import PHOTO
+
+
+def manage(server: TorchServe, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "scripts.manage", "--url", server.management.url, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=PROJECT)
+
+
+@pytest.fixture(scope="module")
+def second(tiny_directory: Path, stand_in_archive: Path) -> Path:
+    """A second version of the tiny network, in an archive of its own."""
+    store = STORE / "second"
+    packed = archive.ensure(str(tiny_directory), "patient", version="2.0", store=store)
+    return Path(shutil.copy(packed, STORE / "patient-2.mar"))
+
+
+@pytest.fixture
+def unregister_second(server: TorchServe) -> Iterator[None]:
+    yield
+    if [model for model in server.management.describe("patient", "all") if model["modelVersion"] == "2.0"]:
+        server.management.set_default("patient", "1.0")
+        server.management.unregister("patient", "2.0")
+
+
+def versions(server: TorchServe) -> list[str]:
+    return sorted(model["modelVersion"] for model in json.loads(manage(server, "describe", "patient").stdout))
+
+
+@pytest.mark.usefixtures("unregister_second")
+def test_a_model_from_registration_to_its_end(server: TorchServe, inference: str, second: Path) -> None:
+    listed = json.loads(manage(server, "list").stdout)
+    assert {"modelName": "patient", "modelUrl": "patient.mar"} in listed
+
+    registered = manage(server, "register", second.name)
+    assert (registered.returncode, registered.stderr) == (0, "")
+    assert 'Model "patient" Version: 2.0 registered with 1 initial workers' in registered.stdout
+    assert requests.post(f"{inference}/predictions/patient/2.0", data=PHOTO).status_code == 200
+    assert server.management.describe("patient")[0]["modelVersion"] == "1.0"
+
+    scaled = manage(server, "scale", "patient", "2.0", "--workers", "2")
+    assert scaled.returncode == 0
+    workers = server.management.describe("patient", "2.0")[0]["workers"]
+    assert [worker["status"] for worker in workers] == ["READY", "READY"]
+
+    assert manage(server, "set-default", "patient", "2.0").returncode == 0
+    assert server.management.describe("patient")[0]["modelVersion"] == "2.0"
+
+    refused = manage(server, "unregister", "patient", "2.0")
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("error: the server refused (status 403): ")
+
+    assert manage(server, "set-default", "patient", "1.0").returncode == 0
+    assert manage(server, "unregister", "patient", "2.0").returncode == 0
+    assert versions(server) == ["1.0"]
+    assert requests.post(f"{inference}/predictions/patient/2.0", data=PHOTO).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["register", "patient.mar"], "status 409): Model version 1.0 is already registered for model patient"),
+        (["register", "nowhere.mar"], "status 404): Model not found"),
+        (["describe", "nobody"], "status 404): Model not found: nobody"),
+        (["scale", "nobody", "--workers", "1"], "status 404): Model not found: nobody"),
+        (["set-default", "patient", "9.9"], "status 404): Model version 9.9 does not exist for model patient"),
+        (["unregister", "nobody"], "status 404): Model not found: nobody"),
+    ],
+)
+def test_what_is_refused_is_said_in_the_servers_words(server: TorchServe, arguments: list[str], message: str) -> None:
+    result = manage(server, *arguments)
+    assert result.returncode == 1
+    assert result.stderr.startswith("error: the server refused (")
+    assert message in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_models_come_from_the_store_and_nowhere_else(server: TorchServe, tmp_path: Path) -> None:
+    outside = shutil.copy(STORE / "patient.mar", tmp_path / "outside.mar")
+    (STORE / "folder").mkdir(exist_ok=True)
+    shutil.copy(STORE / "patient.mar", STORE / "folder" / "inside.mar")
+    urls = [
+        "http://127.0.0.1:1/model.mar",
+        "https://127.0.0.1:1/model.mar",
+        f"file://{outside}",
+        f"file://{STORE}/../../{tmp_path}/outside.mar",
+        f"file://{STORE}/folder/inside.mar",
+        f"file://{STORE}/%2e%2e/outside.mar",
+        f"../{outside.name}",
+        "folder/../patient.mar",
+    ]
+    before = server.management.models()
+    for url in urls:
+        answer = requests.post(f"{server.management.url}/models?url={quote(url, safe='')}")
+        assert 400 <= answer.status_code < 500, (url, answer.status_code, answer.text)
+    assert server.management.models() == before
+    shutil.rmtree(STORE / "folder")
+
+
+def test_workers_that_do_not_come_in_time_are_reported_with_their_states(server: TorchServe) -> None:
+    requests.put(f"{server.management.url}/models/patient?min_worker=2&max_worker=2&synchronous=false")
+    with pytest.raises(Failure, match=r"patient has not 2 workers ready after 0 s \(they are \["):
+        server.management.wait_ready("patient", wait=0)
+    server.management.scale("patient", "", 1)
+    assert len(server.management.describe("patient")[0]["workers"]) == 1
+
+
+def test_no_server_is_one_sentence() -> None:
+    command = [sys.executable, "-m", "scripts.manage", "--url", "http://127.0.0.1:9", "list"]
+    environment = {**os.environ, "no_proxy": "127.0.0.1"}
+    result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=PROJECT, env=environment)
+    assert result.returncode == 1
+    assert result.stderr == (
+        "error: no management API answers at http://127.0.0.1:9: "
+        "start the server with make serve, or name it with --url\n"
+    )
+
+
+def test_more_than_one_page_of_models(server: TorchServe, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Management._call
+
+    def one_a_page(self: Management, method: str, path: str, **query: object) -> object:
+        return real(self, method, path, **{**query, "limit": 1})
+
+    expected = server.management.models()
+    monkeypatch.setattr(Management, "_call", one_a_page)
+    key = "modelName"
+    assert sorted(model[key] for model in server.management.models()) == sorted(model[key] for model in expected)

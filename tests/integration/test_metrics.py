@@ -1,0 +1,58 @@
+"""/metrics is what Prometheus can read, with the figures of what was really asked."""
+
+import pytest
+import requests
+from prometheus_client.parser import text_string_to_metric_families
+
+from handler.metrics import DECLARED
+from scripts.torchserve import TorchServe
+from tests.integration.test_inference import PHOTO, broken
+
+MODEL = "efficientnet-lite0"
+
+
+def scrape(server: TorchServe) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+    answer = requests.get(f"{server.ports.url(server.ports.metrics)}/metrics")
+    assert answer.status_code == 200
+    return {
+        (sample.name, tuple(sorted((k, v) for k, v in sample.labels.items() if k.lower() != "hostname"))): sample.value
+        for family in text_string_to_metric_families(answer.text)
+        for sample in family.samples
+    }
+
+
+def test_a_good_and_a_bad_request_are_counted(server: TorchServe, classify: str) -> None:
+    before = scrape(server)
+    assert requests.post(classify, data=PHOTO).status_code == 200
+    assert requests.post(classify, data=broken(PHOTO)).status_code == 422
+    after = scrape(server)
+
+    def grown(name: str, **labels: str) -> float:
+        key = (name, tuple(sorted({"model_name": MODEL, **labels}.items())))
+        return after.get(key, 0.0) - before.get(key, 0.0)
+
+    assert grown("classifier_requests_total", outcome="answered") == 1
+    assert grown("classifier_requests_total", outcome="rejected") == 1
+    assert grown("classifier_rejected_total", reason="damaged-image") == 1
+    assert grown("classifier_stage_seconds_count", stage="decode") == 2
+    assert grown("classifier_stage_seconds_count", stage="transform") == 1
+    assert grown("classifier_stage_seconds_count", stage="inference") == 1
+    assert 0 < grown("classifier_stage_seconds_sum", stage="inference") < 60
+    assert grown("classifier_batch_images_count") == 1
+    assert grown("classifier_batch_images_sum") == 1
+    assert grown("classifier_confidence_ratio_count") == 1
+    score = requests.post(classify, data=PHOTO).json()[0]["score"]
+    assert grown("classifier_confidence_ratio_sum") == pytest.approx(score, abs=1e-3)
+
+
+def test_every_metric_of_ours_is_exported(server: TorchServe, classify: str) -> None:
+    requests.post(classify, data=PHOTO)
+    requests.post(classify, data=b"text")
+    exported = {name for name, _ in scrape(server)}
+    for name, (kind, _, _) in DECLARED.items():
+        assert (f"{name}_bucket" if kind.value == "histogram" else name) in exported
+
+
+def test_the_model_is_named_with_its_engine(server: TorchServe) -> None:
+    labels = (("engine", "onnx"), ("model_name", MODEL), ("stand_in", "true"), ("version", "1.0"))
+    assert scrape(server)[("classifier_model_info", labels)] == 1

@@ -1,0 +1,58 @@
+"""The served scores are those of a transformers pipeline on the same bytes."""
+
+from pathlib import Path
+
+import pytest
+import requests
+import torch
+from PIL import Image
+
+from handler.decode import decode
+from handler.engines import open_engine
+from handler.manifest import Manifest
+from handler.settings import Settings
+from handler.transform import normalize, to_input
+
+TIE = 0.001
+LIMIT = 64_000_000
+
+
+@pytest.fixture(scope="module")
+def pipeline(resnet_directory: Path) -> object:
+    from transformers import pipeline
+
+    return pipeline("image-classification", model=str(resnet_directory), device="cpu")
+
+
+def test_every_photo_has_the_pipelines_top_5(
+    coco_photos: list[Path], resnet: Path, inference: str, pipeline: object
+) -> None:
+    assert len(coco_photos) == 25
+    for path in coco_photos:
+        served = requests.post(f"{inference}/predictions/resnet-50", data=path.read_bytes()).json()
+        expected = pipeline(Image.open(path), top_k=6)  # type: ignore[operator]
+        scores = {row["label"]: row["score"] for row in expected}
+        for rank, row in enumerate(served):
+            tied = abs(row["score"] - expected[rank]["score"]) <= TIE
+            assert row["label"] == expected[rank]["label"] or tied, path.name
+            assert row["score"] == pytest.approx(scores[row["label"]], abs=0.01), path.name
+
+
+def test_the_known_logits_of_the_two_cats(resnet: Path, cats: bytes, tmp_path: Path) -> None:
+    """The figures are those of ../shared/models/README.md."""
+    import zipfile
+
+    with zipfile.ZipFile(resnet) as file:
+        file.extractall(tmp_path)
+    manifest = Manifest.from_json((tmp_path / "model.json").read_text())
+    photo = normalize(to_input(decode(cats, LIMIT), manifest.input)[None], manifest.input)
+    for engine in ("onnx", "torch"):
+        settings = Settings(engine=engine)  # type: ignore[arg-type]
+        logits = open_engine(manifest, tmp_path, settings, 2, torch.device("cpu")).run(photo)[0]
+        assert logits[:3].tolist() == pytest.approx([-14.3454, -11.1594, -16.1291], abs=2e-2)
+        assert manifest.labels[int(logits.argmax())] == "tabby, tabby cat"
+
+
+def test_the_two_cats_over_http(resnet: Path, cats: bytes, inference: str) -> None:
+    answer = requests.post(f"{inference}/predictions/resnet-50", data=cats, headers={"Accept": "text/plain"})
+    assert answer.text.splitlines()[0] == "tabby, tabby cat"

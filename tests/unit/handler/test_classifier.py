@@ -1,0 +1,183 @@
+"""The handler with TorchServe's own context and metrics, in this process."""
+
+import base64
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+from torch import Tensor
+from ts.context import Context, RequestProcessor
+from ts.metrics.metric_cache_yaml_impl import MetricsCacheYamlImpl
+
+from handler.classifier import ImageClassifier
+from tests.conftest import PROJECT, encoded, picture
+from tests.unit.handler.test_decode import bomb
+
+PHOTO = encoded(picture(), "JPEG")
+
+
+def new_context(model: Path, model_config: dict[str, Any] | None = None) -> Context:
+    metrics = MetricsCacheYamlImpl(str(PROJECT / "config" / "metrics.yaml"))
+    metrics.initialize_cache()
+    return Context("tiny-resnet", str(model), {}, 8, None, "0.12.0", True, metrics, model_config or {})
+
+
+@pytest.fixture
+def context(tiny_model: Path) -> Context:
+    return new_context(tiny_model)
+
+
+@pytest.fixture
+def classifier(context: Context) -> ImageClassifier:
+    handler = ImageClassifier()
+    handler.initialize(context)
+    return handler
+
+
+def handled(handler: ImageClassifier, context: Context, *requests: tuple[dict[str, Any], dict[str, str]]) -> list[Any]:
+    """Hand a batch over as TorchServe does and return (status, content type, body) of each."""
+    context.request_processor = [RequestProcessor(headers) for _, headers in requests]
+    context.request_ids = {index: f"id-{index}" for index in range(len(requests))}
+    bodies = handler.handle([row for row, _ in requests], context)
+    assert all(type(body) is bytes for body in bodies)
+    return [
+        (context.get_response_status(index)[0], context.get_response_content_type(index), body)
+        for index, body in enumerate(bodies)
+    ]
+
+
+def test_a_bad_request_never_harms_its_batch_mates(classifier: ImageClassifier, context: Context) -> None:
+    batch: list[tuple[dict[str, Any], dict[str, str]]] = [
+        ({"body": PHOTO}, {}),
+        ({"body": PHOTO[:-300]}, {}),
+        ({"body": bomb("PNG")}, {}),
+        ({"body": b"text"}, {}),
+        ({}, {}),
+        ({"body": PHOTO}, {"X-Top-K": "0"}),
+        ({"body": PHOTO}, {"Accept": "text/plain", "X-Top-K": "1"}),
+        ({"body": PHOTO}, {}),
+    ]
+    answers = handled(classifier, context, *batch)
+    assert [status for status, _, _ in answers] == [200, 422, 413, 415, 400, 400, 200, 200]
+    for status, content_type, body in answers:
+        if status >= 400:
+            assert content_type == "application/problem+json"
+            assert json.loads(body)["status"] == status
+    alone = handled(classifier, context, ({"body": PHOTO}, {}))[0]
+    assert answers[0] == answers[7] == alone
+    assert answers[6][1:] == ("text/plain; charset=utf-8", f"{json.loads(alone[2])[0]['label']}\n".encode())
+
+
+def test_an_error_in_one_of_several_images_names_it(classifier: ImageClassifier, context: Context) -> None:
+    instances = [{"b64": base64.b64encode(data).decode()} for data in (PHOTO, PHOTO[:-300])]
+    row = {"body": json.dumps({"instances": instances}).encode()}
+    ((status, _, body),) = handled(classifier, context, (row, {"Content-Type": "application/json"}))
+    assert (status, json.loads(body)["detail"].split(":")[0]) == (422, "instance 1")
+
+
+def test_the_pixel_limit_is_of_a_request_not_of_an_image(tiny_model: Path) -> None:
+    context = new_context(tiny_model, {"handler": {"max_pixels": 5000}})  # one picture has 3072
+    handler = ImageClassifier()
+    handler.initialize(context)
+    instances = [{"b64": base64.b64encode(PHOTO).decode()}] * 2
+    row = {"body": json.dumps({"instances": instances}).encode()}
+    ((status, _, _),) = handled(handler, context, (row, {"Content-Type": "application/json"}))
+    assert status == 413
+    assert handled(handler, context, ({"body": PHOTO}, {}))[0][0] == 200
+
+
+def test_a_failing_engine_is_a_500_that_leaks_nothing(
+    classifier: ImageClassifier, context: Context, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Broken:
+        name = "broken"
+
+        def run(self, batch: Tensor) -> Tensor:
+            raise ZeroDivisionError("a secret of the server")
+
+    classifier.engine = Broken()
+    with caplog.at_level(logging.ERROR):
+        answers = handled(classifier, context, ({"body": PHOTO}, {}), ({"body": b"text"}, {}))
+    assert [status for status, _, _ in answers] == [500, 415]
+    assert b"secret" not in answers[0][2]
+    assert "id-0" in caplog.text
+    assert "inference" in caplog.text
+    assert "a secret of the server" in caplog.text
+
+
+def test_a_bug_in_a_step_is_a_500_for_its_request_alone(
+    classifier: ImageClassifier, context: Context, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from handler import classifier as module
+
+    real = module.decode
+
+    def buggy(data: bytes, max_pixels: int) -> Tensor:
+        if data != PHOTO:
+            raise ZeroDivisionError("a secret of the server")
+        return real(data, max_pixels)
+
+    monkeypatch.setattr(module, "decode", buggy)
+    answers = handled(classifier, context, ({"body": PHOTO}, {}), ({"body": PHOTO + b" "}, {}))
+    assert [status for status, _, _ in answers] == [200, 500]
+    assert b"secret" not in answers[1][2]
+    assert "request id-1 failed in stage accept" in caplog.text
+
+
+def test_a_request_with_more_images_than_the_engine_takes_at_once(
+    classifier: ImageClassifier, context: Context
+) -> None:
+    instances = [{"b64": base64.b64encode(PHOTO).decode()}] * 40
+    row = {"body": json.dumps({"instances": instances}).encode()}
+    ((status, _, body),) = handled(classifier, context, (row, {"Content-Type": "application/json"}))
+    predictions = json.loads(body)["predictions"]
+    assert (status, len(predictions)) == (200, 40)
+    assert all(classes == predictions[0] for classes in predictions)
+
+
+def test_metrics_of_a_batch(classifier: ImageClassifier, context: Context, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, logger="ts.metrics.caching_metric"):
+        handled(classifier, context, ({"body": PHOTO}, {}), ({"body": PHOTO}, {}), ({"body": b"text"}, {}))
+    lines = [record.getMessage().split("|#hostname")[0] for record in caplog.records]
+    assert lines.count(
+        "[METRICS]classifier_requests_total.requests:1|#model_name:tiny-resnet,outcome:answered|#type:COUNTER"
+    ) == 2  # fmt: skip
+    assert (
+        "[METRICS]classifier_rejected_total.requests:1|#model_name:tiny-resnet,reason:unsupported-format|#type:COUNTER"
+        in lines
+    )
+    assert "[METRICS]classifier_batch_images.images:2|#model_name:tiny-resnet|#type:HISTOGRAM" in lines
+    stages = [line.split("stage:")[1].split("|")[0] for line in lines if "stage_seconds" in line]
+    assert sorted(stages) == ["decode", "decode", "decode", "inference", "transform", "transform"]
+
+
+def test_the_model_describes_itself(classifier: ImageClassifier, context: Context) -> None:
+    described, predicted = handled(
+        classifier, context, ({"body": b""}, {"describe": "True"}), ({"body": PHOTO}, {})
+    )  # fmt: skip
+    assert json.loads(described[2])["name"] == "tiny-resnet"
+    assert "class_id" in json.loads(predicted[2])[0]
+
+
+@pytest.mark.parametrize(
+    ("section", "message"),
+    [
+        ({"engine": "tensorrt"}, "set auto, onnx or torch"),
+        ({"threads": -1}, "at least 0"),
+        ({"max_pixels": "many"}, "a whole number"),
+        ({"max_pixel": 5}, "handler.max_pixel is no setting"),
+    ],
+)
+def test_a_wrong_setting_is_a_load_error(tiny_model: Path, section: dict[str, Any], message: str) -> None:
+    with pytest.raises(RuntimeError, match=message):
+        ImageClassifier().initialize(new_context(tiny_model, {"handler": section}))
+
+
+def test_an_archive_without_a_manifest_is_a_load_error(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match=r"model\.json"):
+        ImageClassifier().initialize(new_context(tmp_path))
+    (tmp_path / "model.json").write_text("{}")
+    with pytest.raises(RuntimeError, match="not a manifest"):
+        ImageClassifier().initialize(new_context(tmp_path))

@@ -1,0 +1,217 @@
+"""Every format that is promised decodes to the same picture; nothing else gets in, and nothing large is decoded."""
+
+import struct
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+from handler import errors
+from handler.decode import DECODERS, decode
+from handler.errors import Problem, RequestError
+from tests.conftest import PROJECT, encoded, picture
+
+LIMIT = 64_000_000
+LOSSLESS = {
+    "PNG": {},
+    "GIF": {},
+    "BMP": {},
+    "TIFF": {},
+    "PPM": {},
+    "WEBP": {"lossless": True},
+    "JPEG2000": {},
+}  # fmt: skip
+LOSSY = {"JPEG": {"quality": 95}, "WEBP": {"quality": 95}, "AVIF": {"quality": 95}}
+
+
+def reference(image: Image.Image) -> Tensor:
+    return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1)
+
+
+def far(actual: Tensor, expected: Tensor) -> float:
+    """Return the mean absolute difference in uint8 steps."""
+    return float((actual.float() - expected.float()).abs().mean())
+
+
+@pytest.mark.parametrize(("name", "options"), [*LOSSLESS.items(), *LOSSY.items()], ids=str)
+def test_formats(name: str, options: dict[str, object]) -> None:
+    pixels = decode(encoded(picture(), name, **options), LIMIT)
+    assert pixels.shape == (3, 48, 64)
+    assert pixels.dtype == torch.uint8
+    assert far(pixels, reference(picture())) < 4  # GIF's palette and lossy coding
+
+
+def test_every_decoder_is_tested() -> None:
+    assert set(DECODERS) == {*LOSSLESS, *LOSSY, "MPO"}
+
+
+@pytest.mark.parametrize(
+    ("mode", "name", "tolerance"),
+    [
+        ("CMYK", "JPEG", 12),
+        ("L", "JPEG", 2),
+        ("CMYK", "TIFF", 1),
+        ("P", "PNG", 1),
+        ("P", "BMP", 1),
+        ("L", "PNG", 1),
+        ("1", "PNG", 1),
+        ("RGBA", "PNG", 1),
+        ("LA", "PNG", 1),
+        ("RGBA", "WEBP", 4),
+        ("RGBA", "TIFF", 1),
+    ],
+)
+def test_modes_decode_as_pillow_does(mode: str, name: str, tolerance: float) -> None:
+    image = picture().convert(mode)
+    assert far(decode(encoded(image, name), LIMIT), reference(image)) < tolerance
+
+
+def test_progressive_jpeg() -> None:
+    data = encoded(picture(), "JPEG", progressive=True)
+    assert far(decode(data, LIMIT), reference(picture())) < 4
+
+
+def test_interlaced_png_with_transparent_palette() -> None:
+    image = picture().convert("P")
+    image.info["transparency"] = 0
+    assert far(decode(encoded(image, "PNG", transparency=0), LIMIT), reference(picture().convert("P"))) < 1
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "byte_order"), [("PNG", "I;16", "<"), ("TIFF", "I;16", "<"), ("TIFF", "I;16B", ">")]
+)
+def test_16_bit_grey_is_scaled_and_not_clipped(name: str, mode: str, byte_order: str) -> None:
+    ramp = np.linspace(0, 65535, 64, dtype=np.uint16).astype(f"{byte_order}u2")[None].repeat(8, axis=0)
+    image = Image.frombytes(mode, (64, 8), ramp.tobytes())
+    pixels = decode(encoded(image, name), LIMIT)
+    assert far(pixels[:, 0], torch.linspace(0, 255, 64).repeat(3, 1)) < 1.5
+
+
+def test_16_bit_colour_png() -> None:
+    """Pillow cannot write one, so this writes the three chunks by hand."""
+    rows = b"".join(b"\0" + struct.pack(">6H", 65535, 0, 0, 0, 32768, 65535) for _ in range(2))
+    data = b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", struct.pack(">IIBBBBB", 2, 2, 16, 2, 0, 0, 0))
+    data += _chunk(b"IDAT", zlib.compress(rows)) + _chunk(b"IEND", b"")
+    assert decode(data, LIMIT)[:, 0].T.tolist() == [[255, 0, 0], [0, 128, 255]]
+
+
+def test_first_frame_of_an_animation() -> None:
+    frames = [Image.new("RGB", (20, 10), colour) for colour in ("red", "blue")]
+    for name in ("GIF", "WEBP", "TIFF", "PNG"):
+        pixels = decode(encoded(frames[0], name, save_all=True, append_images=frames[1:]), LIMIT)
+        assert pixels[0].float().mean() > 240, name
+        assert pixels[2].float().mean() < 15, name
+
+
+@pytest.mark.parametrize("name", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation(orientation: int, name: str) -> None:
+    """A picture stored turned, with the tag that says so, decodes upright."""
+    turned = {
+        1: None,
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_90,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_270,
+    }[orientation]
+    stored = picture() if turned is None else picture().transpose(turned)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    pixels = decode(encoded(stored, name, exif=exif), LIMIT)
+    assert pixels.shape == (3, 48, 64)
+    assert far(pixels, reference(picture())) < 6
+
+
+def test_nonsense_orientation_leaves_the_photo_as_it_is() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 77
+    assert decode(encoded(picture(), "JPEG", exif=exif), LIMIT).shape == (3, 48, 64)
+
+
+@pytest.mark.parametrize(
+    ("data", "problem"),
+    [
+        (b"just some text", errors.UNSUPPORTED_FORMAT),
+        (b"\0" * 1000, errors.UNSUPPORTED_FORMAT),
+        (b"%PDF-1.7", errors.UNSUPPORTED_FORMAT),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", errors.UNSUPPORTED_FORMAT),
+        (encoded(picture(), "ICO"), errors.UNSUPPORTED_FORMAT),
+        (encoded(picture(), "EPS"), errors.UNSUPPORTED_FORMAT),
+        (encoded(picture().convert("F"), "TIFF"), errors.UNSUPPORTED_FORMAT),
+        *((encoded(picture(200, 200), name)[:-400], errors.DAMAGED_IMAGE) for name in ("JPEG", "PNG", "BMP", "PPM")),
+        (encoded(picture(200, 200), "GIF")[:-4000], errors.DAMAGED_IMAGE),
+        (encoded(picture(200, 200), "TIFF")[:-400], errors.DAMAGED_IMAGE),
+        (encoded(picture(200, 200), "WEBP")[:-100], errors.DAMAGED_IMAGE),
+    ],
+)
+def test_what_is_no_whole_image(data: bytes, problem: Problem) -> None:
+    with pytest.raises(RequestError) as caught:
+        decode(data, LIMIT)
+    assert caught.value.problem is problem
+
+
+def _chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def bomb(name: str) -> bytes:
+    """Return a file of a few kB that claims 20,000 x 20,000 pixels (16,383 where the format ends there)."""
+    if name == "PNG":
+        header = _chunk(b"IHDR", struct.pack(">IIBBBBB", 20_000, 20_000, 8, 2, 0, 0, 0))
+        return b"\x89PNG\r\n\x1a\n" + header + _chunk(b"IDAT", zlib.compress(bytes(10**6), 9)) + _chunk(b"IEND", b"")
+    side = 16_383 if name == "WEBP" else 20_000
+    data = bytearray(encoded(picture(64, 64), name))
+    sizes = {"GIF": (6, "<H"), "BMP": (18, "<i"), "WEBP": (26, "<H")}
+    if name == "JPEG":
+        start = data.index(b"\xff\xc0") + 5
+        data[start : start + 4] = struct.pack(">HH", side, side)
+    else:
+        start, form = sizes[name]
+        data[start : start + 2 * struct.calcsize(form)] = struct.pack(form, side) * 2
+    return bytes(data)
+
+
+BOMBS = ("PNG", "JPEG", "GIF", "BMP", "WEBP")
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_pixel_bomb_is_refused(name: str) -> None:
+    data = bomb(name)
+    assert len(data) < 20_000
+    with pytest.raises(RequestError, match="over the limit of 64 megapixels") as caught:
+        decode(data, LIMIT)
+    assert caught.value.problem is errors.TOO_MANY_PIXELS
+
+
+def test_pixel_bombs_cost_no_memory(tmp_path: Path) -> None:
+    """In a process of its own, whose highest use of memory nothing else has raised before."""
+    for name in BOMBS:
+        (tmp_path / name).write_bytes(bomb(name))
+    code = """
+import pathlib, resource, sys
+from handler.decode import decode
+from handler.errors import RequestError
+decode(pathlib.Path(sys.argv[1]).read_bytes(), 64_000_000)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+for path in sys.argv[2:]:
+    try:
+        decode(pathlib.Path(path).read_bytes(), 64_000_000)
+    except RequestError:
+        continue
+    raise SystemExit(f"{path} was decoded")
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+    good = tmp_path / "good"
+    good.write_bytes(encoded(picture(), "PNG"))
+    command = [sys.executable, "-W", "ignore", "-c", code, good, *(tmp_path / name for name in BOMBS)]
+    result = subprocess.run(command, capture_output=True, text=True, check=True, cwd=PROJECT)
+    assert int(result.stdout) < 20_000  # kB; a single one decoded would take more than 1,000,000

@@ -1,0 +1,111 @@
+"""Either engine gives the same logits; what cannot be used is refused or replaced, and said in one line."""
+
+import builtins
+import dataclasses
+import logging
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from handler.engines import EngineError, OnnxEngine, TorchEngine, device_of, open_engine
+from handler.manifest import ONNX_PROGRAM, TORCH_PROGRAM, Manifest
+from handler.settings import Settings
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def manifest(tiny_model: Path) -> Manifest:
+    return Manifest.from_json((tiny_model / "model.json").read_text())
+
+
+@pytest.fixture
+def copy(tiny_model: Path, tmp_path: Path) -> Path:
+    shutil.copytree(tiny_model, tmp_path / "model")
+    return tmp_path / "model"
+
+
+def test_both_engines_agree_on_batches_of_any_size(tiny_model: Path, manifest: Manifest) -> None:
+    onnx = open_engine(manifest, tiny_model, Settings(), 1, CPU)
+    torch_engine = open_engine(manifest, tiny_model, Settings(engine="torch"), 1, CPU)
+    assert (onnx.name, torch_engine.name) == ("onnx", "torch")
+    for size in (1, 2, 7, 16):
+        batch = torch.randn(size, 3, 32, 32)
+        expected = torch_engine.run(batch)
+        assert expected.shape == (size, 10)
+        torch.testing.assert_close(onnx.run(batch), expected, atol=1e-4, rtol=1e-4)
+
+
+def test_without_onnx_runtime_torch_takes_over(
+    copy: Path, manifest: Manifest, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    real_import = builtins.__import__
+
+    def no_onnx_runtime(name: str, *args: Any, **kwargs: Any) -> Any:
+        if name == "onnxruntime":
+            raise ImportError("No module named 'onnxruntime'")
+        return real_import(name, *args, **kwargs)
+
+    monkeypatch.delitem(sys.modules, "onnxruntime", raising=False)
+    monkeypatch.setattr(builtins, "__import__", no_onnx_runtime)
+    assert _falls_back(copy, manifest, caplog) == (
+        "engine onnx cannot be used, falling back to torch, which is slower: "
+        "ONNX Runtime is not installed: No module named 'onnxruntime'"
+    )
+
+
+def test_a_changed_program_is_never_opened(copy: Path, manifest: Manifest, caplog: pytest.LogCaptureFixture) -> None:
+    with (copy / ONNX_PROGRAM).open("ab") as file:
+        file.write(b"\0")
+    assert "program.onnx is refused: its SHA-256 is not the manifest's" in _falls_back(copy, manifest, caplog)
+
+
+def test_a_program_that_onnx_runtime_cannot_load(
+    copy: Path, manifest: Manifest, caplog: pytest.LogCaptureFixture
+) -> None:
+    from handler.manifest import sha256_of
+
+    (copy / ONNX_PROGRAM).write_bytes(b"not a program")
+    programs = {**manifest.programs, ONNX_PROGRAM: sha256_of(copy / ONNX_PROGRAM)}
+    message = _falls_back(copy, dataclasses.replace(manifest, programs=programs), caplog)
+    assert "ONNX Runtime cannot load program.onnx" in message
+
+
+def _falls_back(directory: Path, manifest: Manifest, caplog: pytest.LogCaptureFixture) -> str:
+    """Open the engine, check that it is torch and works, and return the one log line."""
+    with caplog.at_level(logging.WARNING):
+        engine = open_engine(manifest, directory, Settings(), 1, CPU)
+    assert isinstance(engine, TorchEngine)
+    assert engine.run(torch.zeros(1, 3, 32, 32)).shape == (1, 10)
+    (record,) = caplog.records
+    return record.getMessage()
+
+
+def test_nothing_is_served_when_both_programs_are_changed(copy: Path, manifest: Manifest) -> None:
+    for name in (ONNX_PROGRAM, TORCH_PROGRAM):
+        (copy / name).write_bytes(b"changed")
+    with pytest.raises(EngineError, match=r"program\.pt2 is refused"):
+        open_engine(manifest, copy, Settings(), 1, CPU)
+
+
+def test_a_forced_engine_does_not_fall_back(copy: Path, manifest: Manifest) -> None:
+    (copy / ONNX_PROGRAM).unlink()
+    with pytest.raises(EngineError, match=r"program\.onnx is not in the archive"):
+        open_engine(manifest, copy, Settings(engine="onnx"), 1, CPU)
+
+
+def test_threads_are_the_ones_asked_for(tiny_model: Path) -> None:
+    engine = OnnxEngine(tiny_model / ONNX_PROGRAM, threads=1)
+    assert engine._session.get_session_options().intra_op_num_threads == 1
+
+
+def test_without_a_gpu_the_device_is_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert device_of(None) == device_of(0) == CPU
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert device_of(1) == torch.device("cuda", 1)
+    assert device_of(None) == CPU

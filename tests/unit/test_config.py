@@ -1,0 +1,104 @@
+"""Every key in config/ is one that TorchServe 0.12 really reads, and is documented in the README."""
+
+import importlib.util
+import re
+import zipfile
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ts.metrics.metric_type_enum import MetricTypes
+
+from handler.metrics import DECLARED
+from handler.settings import Settings
+from tests.conftest import PROJECT
+
+CONFIG = PROJECT / "config"
+
+
+@pytest.fixture(scope="module")
+def front_end() -> zipfile.ZipFile:
+    """TorchServe's own program."""
+    spec = importlib.util.find_spec("ts")
+    assert spec is not None
+    return zipfile.ZipFile(Path(str(spec.origin)).parent / "frontend" / "model-server.jar")
+
+
+def strings_of(front_end: zipfile.ZipFile, class_name: str) -> set[str]:
+    """Return the printable words in a Java class file: its string constants are among them."""
+    data = front_end.read(f"org/pytorch/serve/{class_name}.class")
+    return {word.decode() for word in re.findall(rb"[A-Za-z_]{3,}", data)}
+
+
+def properties() -> dict[str, str]:
+    lines = (CONFIG / "config.properties").read_text().splitlines()
+    return dict(line.split("=", 1) for line in lines if line.strip() and not line.startswith("#"))
+
+
+def model_config() -> dict[str, Any]:
+    document: dict[str, Any] = yaml.safe_load((CONFIG / "model-config.yaml").read_text())
+    return document
+
+
+def test_torchserve_reads_every_property(front_end: zipfile.ZipFile) -> None:
+    known = strings_of(front_end, "util/ConfigManager")
+    assert set(properties()) <= known
+    assert "no_such_key" not in known
+
+
+def test_torchserve_reads_every_key_of_the_model_config(front_end: zipfile.ZipFile) -> None:
+    known = strings_of(front_end, "archive/model/ModelConfig")
+    keys = set(model_config()) - {"handler"}
+    assert keys <= known
+    assert "noSuchKey" not in known
+
+
+def test_the_handler_section_holds_every_setting_at_its_default() -> None:
+    assert set(model_config()["handler"]) == {field.name for field in fields(Settings)}
+    assert Settings.from_model_config(model_config()) == Settings()
+
+
+def test_every_key_is_in_the_readme() -> None:
+    readme = (PROJECT / "README.md").read_text(encoding="utf-8")
+    documented = set(re.findall(r"^\| `([\w.]+)` \|", readme, re.MULTILINE))
+    keys = {*properties(), *model_config(), *(f"handler.{key}" for key in model_config()["handler"])} - {"handler"}
+    assert keys <= documented
+
+
+def test_every_listener_is_on_loopback_and_models_come_from_the_store_alone() -> None:
+    addresses = [value for key, value in properties().items() if key.endswith("_address")]
+    assert len(addresses) == 5
+    assert all("127.0.0.1" in address for address in addresses)
+    pattern = properties()["allowed_urls"].replace("$$MODEL_STORE$$", "/store")
+    assert re.fullmatch(pattern, "file:///store/resnet-50.mar")
+    for url in ("http://host/x.mar", "file:///store/../x.mar", "file:///store/a/x.mar", "file:///other/x.mar"):
+        assert not re.fullmatch(pattern, url)
+
+
+def test_the_handlers_metrics_are_declared_as_it_writes_them() -> None:
+    document = yaml.safe_load((CONFIG / "metrics.yaml").read_text())
+    declared = {
+        metric["name"]: (MetricTypes(kind), metric["unit"], tuple(metric["dimensions"]))
+        for kind, metrics in document["model_metrics"].items()
+        for metric in metrics
+        if metric["name"].startswith("classifier_")
+    }
+    assert declared == {name: (kind, unit, ("model_name", *labels)) for name, (kind, unit, labels) in DECLARED.items()}
+
+
+def test_metrics_have_no_trap_of_torchserves() -> None:
+    """An unknown key, an empty list or a name in both sections disables metrics or stops workers."""
+    document = yaml.safe_load((CONFIG / "metrics.yaml").read_text())
+    assert set(document) == {"dimensions", "ts_metrics", "model_metrics"}
+    sections = [document["ts_metrics"], document["model_metrics"]]
+    metrics = [metric for section in sections for group in section.values() for metric in group]
+    assert all(set(metric) == {"name", "unit", "dimensions"} for metric in metrics)
+    assert len({metric["name"] for metric in metrics}) == len(metrics)
+    assert all(group for section in sections for group in section.values())
+
+
+def test_the_handlers_metrics_are_in_the_readme() -> None:
+    readme = (PROJECT / "README.md").read_text(encoding="utf-8")
+    assert set(DECLARED) == set(re.findall(r"^\| `(classifier_\w+)` \|", readme, re.MULTILINE))
