@@ -11,6 +11,7 @@ Run as a command it asks `/readyz`, as the container's health check does.
 
 import json
 import os
+import sys
 import threading
 import time
 from collections import Counter
@@ -139,6 +140,13 @@ def _escaped(value: str) -> str:
     return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing about somebody who did not wait for the answer."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 def serve(status: Status, address: str, port: int) -> ThreadingHTTPServer:
     """Answer for a status in threads of their own.
 
@@ -174,7 +182,7 @@ def serve(status: Status, address: str, port: int) -> ThreadingHTTPServer:
         def log_message(self, *_: Any) -> None:
             """Say nothing: the gateway asks every second."""
 
-    server = ThreadingHTTPServer((address, port), Answer)
+    server = _Server((address, port), Answer)
     for work in (server.serve_forever, status.watch):
         threading.Thread(target=work, daemon=True).start()
     return server

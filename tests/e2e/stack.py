@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -168,8 +169,6 @@ def _listens(address: str, port: int) -> bool:
 
 def second_version(archive: Path, target: Path) -> Path:
     """Write a copy of an archive that calls itself version 2.0."""
-    import zipfile  # noqa: PLC0415
-
     with zipfile.ZipFile(archive) as source, zipfile.ZipFile(target, "w") as copy:
         for item in source.infolist():
             data = source.read(item)

@@ -2,8 +2,11 @@
 
 import base64
 import json
+import os
 import re
+import subprocess
 import threading
+import zlib
 from pathlib import Path
 
 import pytest
@@ -76,7 +79,7 @@ def test_a_damaged_photo_is_refused_by_the_handler(predictions: str, photo: byte
 def test_too_many_pixels_keep_the_handlers_explanation(predictions: str) -> None:
     # A PNG's header that lies about 30,000 x 30,000 pixels; nothing behind it is ever read.
     header = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x75\x30\x00\x00\x75\x30\x08\x02\x00\x00\x00"
-    checksum = __import__("zlib").crc32(header[12:]).to_bytes(4, "big")
+    checksum = zlib.crc32(header[12:]).to_bytes(4, "big")
     answer = requests.post(predictions, data=header + checksum + b"\x00\x00\x00\x00IDAT", timeout=60)
     assert_problem(answer, 413, "too-many-pixels")
 
@@ -171,7 +174,7 @@ def test_a_full_queue_is_a_503_and_those_who_wait_are_answered(stack: Stack, pre
     def ask() -> None:
         answers.append(requests.post(predictions, data=photo, timeout=90))
 
-    docker("exec", server, "kill", "-STOP", str(worker))  # answers nobody, so that the queue of 100 fills
+    docker("exec", server, "sh", "-c", f"kill -STOP {worker}")  # answers nobody, so that the queue of 100 fills
     try:
         threads = [threading.Thread(target=ask) for _ in range(130)]
         for thread in threads:
@@ -180,7 +183,7 @@ def test_a_full_queue_is_a_503_and_those_who_wait_are_answered(stack: Stack, pre
         wait_for("refusals", lambda: len(answers) >= 22, 60)
         refused = list(answers)
     finally:
-        docker("exec", server, "kill", "-CONT", str(worker))
+        docker("exec", server, "sh", "-c", f"kill -CONT {worker}")
         for thread in threads:
             thread.join()
     for answer in refused:
@@ -192,13 +195,11 @@ def test_a_full_queue_is_a_503_and_those_who_wait_are_answered(stack: Stack, pre
 
 
 def test_tls_where_a_certificate_is_mounted(stack: Stack, photo: bytes, label: str, tmp_path: Path) -> None:
-    import subprocess  # noqa: PLC0415
-
     command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost"]
     command += ["-keyout", str(tmp_path / "tls.key"), "-out", str(tmp_path / "tls.crt")]
     subprocess.run(command, check=True, capture_output=True)
     for file in tmp_path.iterdir():
-        __import__("os").chown(file, 101, 101)
+        os.chown(file, 101, 101)
     tmp_path.chmod(0o755)
     model = stack.model()
     stack.environment["GATEWAY_SECRETS"] = str(tmp_path)

@@ -1,6 +1,7 @@
 """Management: closed, guarded, and kept over restarts."""
 
 import json
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,8 +39,6 @@ def test_a_weak_token_is_refused_at_the_start(stack: Stack) -> None:
 
 
 def _stderr(name: str) -> str:
-    import subprocess  # noqa: PLC0415
-
     return subprocess.run(["docker", "logs", name], capture_output=True, text=True, check=True).stderr
 
 
@@ -91,7 +90,7 @@ def test_the_token_is_in_no_image_log_or_command_line(stack: Stack) -> None:
         assert token not in docker("image", "inspect", image)
     assert token not in stack.compose("logs", "--no-color")
     for service in ("gateway", "torchserve"):
-        assert token not in docker("top", stack.containers(service)[0], "-eo", "args")
+        assert token not in docker("top", stack.containers(service)[0], "-eo", "pid,args")
 
 
 @pytest.fixture
@@ -101,16 +100,16 @@ def two_versions(stack: Stack, tmp_path: Path) -> Iterator[str]:
     docker("cp", f"{server}:/srv/models/{model}.mar", str(tmp_path / "first.mar"))
     second = second_version(tmp_path / "first.mar", tmp_path / f"{model}-2.mar")
     with second.open("rb") as archive:
-        import subprocess  # noqa: PLC0415
-
         command = ["docker", "exec", "--interactive", server, "sh", "-c", f"cat > /srv/models/{second.name}"]
         subprocess.run(command, stdin=archive, check=True)
-    registered = stack.manage("POST", "/models", url=second.name, initial_workers=2, synchronous="true")
+    registered = stack.manage("POST", "/models", url=second.name, synchronous="true")
     assert registered.ok, registered.text
+    assert stack.manage("PUT", f"/models/{model}/2.0", min_worker=2, max_worker=2, synchronous="true").ok
     assert stack.manage("PUT", f"/models/{model}/2.0/set-default").ok
     yield model
     assert stack.manage("PUT", f"/models/{model}/1.0/set-default").ok
-    assert stack.manage("DELETE", f"/models/{model}/2.0").ok
+    gone = stack.manage("DELETE", f"/models/{model}/2.0")
+    assert gone.ok, gone.text
 
 
 def served(stack: Stack, model: str) -> dict[str, tuple[int, list[str]]]:
