@@ -1,0 +1,32 @@
+"""What the README's table says of the containers, measured: written to build/gateway.json and build/image.json."""
+
+import json
+
+from scripts.gateway_cost import Plan, measure
+from scripts.paths import BUILD
+from tests.e2e.stack import Stack, docker
+
+
+def test_what_the_gateway_costs(stack: Stack, photo: bytes) -> None:
+    model = stack.model()
+    # Container to container, so that the engine's own proxy for published ports is in neither.
+    direct = f"http://{stack.address(stack.containers('torchserve')[0])}:8080/predictions/{model}"
+    gateway = f"http://{stack.address(stack.containers('gateway')[0], 'outside')}:8080/predictions/{model}"
+    measured = measure(direct, gateway, photo, Plan(clients=8, seconds=3.0, rounds=6))
+    measured["model"] = model
+    (BUILD / "gateway.json").write_text(json.dumps(measured, indent=1) + "\n")
+    # The figure itself is reported; a busy machine's noise must not fail a test, a broken gateway must.
+    assert float(str(measured["throughput_cost_percent"])) < 15
+
+
+def test_how_large_the_image_is(stack: Stack) -> None:
+    image = stack.environment["IMAGE"]
+    server = stack.containers("torchserve")[0]
+    cuda = "cd /opt/venv/lib/python3.11/site-packages && du -sbc nvidia triton 2>/dev/null | tail -1"
+    figures = {
+        "image_bytes": int(docker("image", "inspect", "--format", "{{.Size}}", image)),
+        # What PyPI's builds of torch bring along for GPUs beside torch itself; PyTorch's CPU builds have none of it.
+        "cuda_packages_bytes": int(docker("exec", server, "sh", "-c", cuda).split()[0]),
+    }
+    (BUILD / "image.json").write_text(json.dumps(figures, indent=1) + "\n")
+    assert figures["image_bytes"] > figures["cuda_packages_bytes"]
