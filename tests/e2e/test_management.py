@@ -131,8 +131,6 @@ def test_a_restart_keeps_versions_default_and_workers(stack: Stack, two_versions
         assert stack.manage("GET", f"/models/{two_versions}").json()[0]["modelVersion"] == "2.0", how
         assert requests.post(f"{stack.url}/predictions/{two_versions}", data=photo, timeout=60).ok, how
 
-    stack.compose("restart", "torchserve")
-    assert_kept("after a restart")
     docker("kill", "--signal", "KILL", stack.containers("torchserve")[0])
     stack.up()
     assert_kept("after a kill -9")

@@ -6,15 +6,29 @@ from collections import Counter
 
 import requests
 
+from scripts.paths import BUILD
 from tests.e2e.load import Load
 from tests.e2e.stack import Stack, docker, wait_for
 from tests.e2e.test_gateway import assert_problem
 
 
-def test_three_replicas_share_the_load_and_one_may_die(stack: Stack, photo: bytes) -> None:
+def test_replicas_share_the_load_and_none_of_it_is_lost(stack: Stack, photo: bytes) -> None:
+    """Three replicas: all get requests and every change to the models; one is killed, one is stopped, under load."""
     model = stack.model()
+
+    def workers() -> list[int]:
+        servers = [stack.address(one) for one in stack.containers("torchserve")]
+        return [
+            requests.get(f"http://{one}:8081/models/{model}", timeout=10).json()[0]["minWorkers"] for one in servers
+        ]
+
     try:
         stack.up(replicas=3)
+        assert stack.manage("PUT", f"/models/{model}", min_worker=2, max_worker=2, synchronous="true").ok
+        wait_for("all replicas to follow", lambda: workers() == [2, 2, 2])
+        assert stack.manage("PUT", f"/models/{model}", min_worker=1, max_worker=1, synchronous="true").ok
+        wait_for("all replicas to follow", lambda: workers() == [1, 1, 1])
+
         addresses = {f"{stack.address(one)}:8080" for one in stack.containers("torchserve")}
         with Load(f"{stack.url}/predictions/{model}", photo, clients=12) as load:
             load.wait_for(200)
@@ -22,42 +36,14 @@ def test_three_replicas_share_the_load_and_one_may_die(stack: Stack, photo: byte
             docker("kill", "--signal", "KILL", stack.containers("torchserve")[0])
             wait_for("the gateway to notice", lambda: stack.replicas() == 2)
             load.wait_for(load.counts()["200"] + 200)
+            docker("stop", "--time", "45", stack.containers("torchserve")[0])
+            wait_for("the gateway to notice", lambda: stack.replicas() == 1)
+            load.wait_for(load.counts()["200"] + 100)
         assert set(load.counts()) == {"200"}, load.counts()
         assert addresses <= set(spread), spread
         fair = sum(spread.values()) / 3
         assert all(spread[one] > fair / 2 for one in addresses), spread
-    finally:
-        stack.up(replicas=1)
-
-
-def test_a_change_to_the_models_reaches_every_replica(stack: Stack) -> None:
-    model = stack.model()
-
-    def workers() -> set[int]:
-        servers = [stack.address(one) for one in stack.containers("torchserve")]
-        return {
-            requests.get(f"http://{one}:8081/models/{model}", timeout=10).json()[0]["minWorkers"] for one in servers
-        }
-
-    try:
-        stack.up(replicas=2)
-        assert stack.manage("PUT", f"/models/{model}", min_worker=2, max_worker=2).ok
-        wait_for("all replicas", lambda: workers() == {2})
-    finally:
-        assert stack.manage("PUT", f"/models/{model}", min_worker=1, max_worker=1).ok
-        wait_for("all replicas", lambda: workers() == {1})
-        stack.up(replicas=1)
-
-
-def test_a_replica_is_stopped_under_load_and_nothing_is_lost(stack: Stack, photo: bytes) -> None:
-    model = stack.model()
-    try:
-        stack.up(replicas=2)
-        with Load(f"{stack.url}/predictions/{model}", photo) as load:
-            load.wait_for(50)
-            stack.compose("up", "--detach", "--scale", "torchserve=1")
-            load.wait_for(load.counts()["200"] + 50)
-        assert set(load.counts()) == {"200"}, load.counts()
+        record("replicas: one killed, one stopped", load)
     finally:
         stack.up(replicas=1)
 
@@ -69,6 +55,7 @@ def test_the_only_server_dies_with_a_request_in_it(stack: Stack, photo: bytes) -
         docker("kill", "--signal", "KILL", server)
         wait_for("refusals", lambda: load.counts()["503"] > 0)
     assert set(load.counts()) <= {"200", "502", "503", "504"}, load.counts()  # problems, and never a cut connection
+    record("the only server killed", load)
     refused = requests.post(f"{stack.url}/predictions/{model}", data=photo, timeout=10)
     stack.up()
     assert_problem(refused, 503, "busy")
@@ -89,6 +76,7 @@ def test_down_under_load_cuts_no_request_and_keeps_within_the_grace_period(stack
     assert {one["status"] for one in log if one["request_id"] in answered} == {200}
     assert all(load.outcomes[one] == "200" for one in answered)
     assert set(load.counts()) <= {"200", "ConnectionError"}, load.counts()
+    record("down", load, seconds=round(took, 1))
     assert took < 60, took  # far from the grace periods: nothing had to be killed
     for service in ("gateway", "torchserve"):
         states = docker(
@@ -96,6 +84,14 @@ def test_down_under_load_cuts_no_request_and_keeps_within_the_grace_period(stack
         ).splitlines()
         assert all(state.startswith("Exited (0)") for state in states), states
     stack.up()
+
+
+def record(what: str, load: Load, **more: float) -> None:
+    """Keep what a load came to in build/containers.json."""
+    path = BUILD / "containers.json"
+    figures = json.loads(path.read_text()) if path.exists() else {}
+    figures[what] = {"outcomes": dict(load.counts()), "longest_answer_seconds": round(load.longest, 2), **more}
+    path.write_text(json.dumps(figures, indent=1) + "\n")
 
 
 def stack_log(stack: Stack) -> list[dict[str, object]]:
