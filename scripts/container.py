@@ -13,10 +13,12 @@ from pathlib import Path
 
 from scripts import state, status
 from scripts.failure import Failure, run
+from scripts.manage import Management
 from scripts.stopping import stopping_on_sigterm
 from scripts.torchserve import Ports, TorchServe
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - inside the container's own network; compose decides what is published
+CALL_TIMEOUT = 3.0  # s for one look at the management API
 GATEWAY_NOTICES = 3.0  # s in which the gateway, which asks every second, stops sending requests here
 
 
@@ -51,7 +53,8 @@ def main() -> None:
     ports = Ports()
     scratch = Path("/tmp/serve")  # noqa: S108 - a tmpfs of this container alone
     server = TorchServe(new, store, ports, scratch, addresses(ports), kept, to_console=True)
-    shown = status.Status(server.management, ports.url(ports.inference))
+    management = Management(ports.url(ports.management), timeout=CALL_TIMEOUT)
+    shown = status.Status(management, ports.url(ports.inference))
     status.serve(shown, EVERYWHERE, status.DEFAULT_PORT)
     with stopping_on_sigterm():
         try:

@@ -1,6 +1,7 @@
 """Waits until a TorchServe has nothing in flight: on SIGTERM it would cut every request that is not answered yet."""
 
 import time
+from dataclasses import replace
 
 import psutil
 
@@ -8,6 +9,7 @@ from scripts.failure import Failure
 from scripts.manage import Management
 
 POLL = 0.1  # s between two looks
+CALL_TIMEOUT = 3.0  # s for one call: a server that hangs must not hold up its own stop
 QUIET = 3  # looks in a row that must find nothing: a request is on its way from the queue to a worker for a moment
 
 
@@ -22,13 +24,14 @@ def drain(management: Management, timeout: float) -> bool:
         timeout: most seconds to wait.
     """
     deadline = time.monotonic() + timeout
+    hasty = replace(management, timeout=CALL_TIMEOUT)
     quiet = 0
     used: dict[int, float] = {}
     while quiet < QUIET:
         if time.monotonic() > deadline:
             return False
         try:
-            queued, workers = _in_flight(management)
+            queued, workers = _in_flight(hasty)
         except Failure:
             return False  # nobody answers: nothing can be waited for
         now = {pid: _cpu_seconds(pid) for pid in workers}
@@ -44,7 +47,7 @@ def _in_flight(management: Management) -> tuple[int, list[int]]:
     for model in management.models():
         for version in management.describe(model["modelName"], "all"):
             queued += int(version["jobQueueStatus"]["pendingRequests"])
-            pids += [int(worker["pid"]) for worker in version["workers"]]
+            pids += [int(worker["pid"]) for worker in version["workers"] if int(worker["pid"]) > 0]  # 0 or less: not yet
     return queued, pids
 
 

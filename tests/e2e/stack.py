@@ -112,9 +112,12 @@ class Stack:
         wait_for("a ready stack", lambda: self.replicas() == replicas and self.ready(), 240)
 
     def replicas(self) -> int:
-        """Return to how many model servers the gateway sends requests."""
+        """Return to how many model servers the gateway sends requests, -1 while it does not say."""
         gateway = self.containers("gateway")[0]
-        metrics = requests.get(f"http://{self.address(gateway)}:8082/metrics", timeout=10).text
+        try:
+            metrics = requests.get(f"http://{self.address(gateway)}:8082/metrics", timeout=10).text
+        except requests.ConnectionError:
+            return -1
         return next((int(line.split()[1]) for line in metrics.splitlines() if line.startswith("gateway_replicas ")), -1)
 
     def model(self) -> str:
