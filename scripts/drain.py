@@ -47,7 +47,8 @@ def _in_flight(management: Management) -> tuple[int, list[int]]:
     for model in management.models():
         for version in management.describe(model["modelName"], "all"):
             queued += int(version["jobQueueStatus"]["pendingRequests"])
-            pids += [int(worker["pid"]) for worker in version["workers"] if int(worker["pid"]) > 0]  # 0 or less: not yet
+            started = (int(worker["pid"]) for worker in version["workers"])
+            pids += [pid for pid in started if pid > 0]
     return queued, pids
 
 

@@ -33,7 +33,9 @@ def main() -> None:
     ports = Ports(given.port)
     ports.require_free()  # said at once, and not after a build of half a minute
     packed = archive.ensure(given.model, given.name)
-    server = TorchServe({packed.stem: packed.name}, ports=ports, state=BUILD / "serve" / "state")
+    # One folder a served name: what was registered beside one model comes back with that model.
+    kept = BUILD / "serve" / "state" / packed.stem
+    server = TorchServe({packed.stem: packed.name}, ports=ports, state=kept)
     with stopping_on_sigterm():
         try:
             print(f"starting TorchServe with {packed.name}", flush=True)

@@ -195,6 +195,9 @@ class TorchServe:
         for sentence in restored.left_out:
             print(f"warning: {sentence}", flush=True)
         self._restored = restored.models
+        for name, versions in restored.models.items():
+            for version, settings in versions.items():
+                print(f"restoring {name} {version}, workers: {settings['minWorkers']}", flush=True)
         if self.state:
             state.forget_old(self.state)
         self._config = self.run_directory / "config.properties"

@@ -63,7 +63,10 @@ class Containers:
 
     def up(self) -> str:
         """See Service."""
-        return _bash("up.sh").rpartition("\n\n")[0].rpartition("waiting until")[2].partition("\n")[2].strip()
+        _bash("up.sh")
+        return (
+            f"the gateway answers at {self.url}, management at {self.management.url}, Prometheus at {self._prometheus}"
+        )
 
     def metrics(self) -> dict[str, float]:
         """See Service; Prometheus asks every five seconds."""
