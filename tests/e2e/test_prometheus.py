@@ -1,8 +1,11 @@
 """Metrics arrive in the real Prometheus, with its rules loaded."""
 
+import json
+
 import requests
 
 from tests.e2e.stack import Stack, wait_for
+from tests.unit.monitoring import metrics
 
 
 def value(stack: Stack, expression: str) -> float | None:
@@ -31,6 +34,24 @@ def test_a_prediction_and_a_refusal_arrive(stack: Stack, predictions: str, photo
         assert requests.post(predictions, data=b"hello", timeout=60).status_code == 415
     for name in ("handler", "refused", "gateway"):
         wait_for(name, lambda name=name: (value(stack, queries[name]) or 0.0) >= before[name] + 3)  # type: ignore[misc]
+
+
+def test_every_metric_of_the_dashboard_and_the_rules_really_arrives(
+    stack: Stack, predictions: str, photo: bytes
+) -> None:
+    dashboard = metrics.dashboard_queries(json.loads(metrics.DASHBOARD.read_text()))
+    expressions = [*dashboard, *(rule["expr"] for rule in metrics.rules())]
+    wanted = set().union(*map(metrics.used, expressions)) | metrics.recorded()
+
+    def missing() -> set[str]:
+        # Rates need two samples with a difference between them.
+        assert requests.post(predictions, data=photo, timeout=60).ok
+        assert requests.post(predictions, data=b"hello", timeout=60).status_code == 415
+        url = f"{stack.prometheus_url}/api/v1/label/__name__/values"
+        return wanted - set(requests.get(url, timeout=10).json()["data"])
+
+    assert len(wanted) > 30
+    wait_for(f"all of {sorted(wanted)}", lambda: not missing(), 90)
 
 
 def test_the_rules_are_loaded_and_healthy(stack: Stack) -> None:
