@@ -180,7 +180,7 @@ def serve(status: Status, address: str, port: int) -> ThreadingHTTPServer:
             self.wfile.write(data)
 
         def log_message(self, *_: Any) -> None:
-            """Say nothing: the gateway asks every second."""
+            """Say nothing: the gateway asks all the time."""
 
     server = _Server((address, port), Answer)
     for work in (server.serve_forever, status.watch):

@@ -1,5 +1,5 @@
 # Reads the gateway's log as it is written, passes every line on, and writes the metrics that Prometheus scrapes.
-# nginx itself counts neither statuses nor times. start.sh sends a line "tick ..." every second.
+# nginx itself counts neither statuses nor times. start.sh sends a line "tick ..." every other second.
 BEGIN {
     count = split("0.01 0.025 0.05 0.1 0.25 0.5 1 2.5 5 10 30", bounds, " ")
 }

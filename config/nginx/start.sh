@@ -12,7 +12,8 @@ umask 077
 config=/etc/nginx/gateway
 secrets=/run/secrets/gateway
 work=/tmp/gateway
-backend=${BACKEND:-torchserve}
+backend=torchserve
+every=2 # s between two looks; scripts/container.py counts on it
 
 fail() { echo "gateway: $1" >&2; exit 1; }
 
@@ -52,11 +53,22 @@ fi
 echo "listen 8080${ssl:-}; ${tls:-}" >"$work/listen-inference.conf"
 echo "listen 8081${ssl:-}; ${tls:-}" >"$work/listen-management.conf"
 
-# The addresses of the model servers that take requests, one a line.
-find_replicas() {
-  getent ahostsv4 "$backend" | awk '{ print $1 }' | sort -u | while read -r address; do
-    if curl --silent --fail --max-time 1 --output /dev/null "http://$address:8083/accepting"; then echo "$address"; fi
+# Prints nginx's active and waiting connections, and the addresses of the model servers that take requests, in one line.
+# One curl asks them all: this runs every other second, on the CPUs that the model needs.
+look_around() {
+  set -- --output - http://127.0.0.1:8082/connections
+  for address in $(getent ahostsv4 "$backend" | awk '{ print $1 }' | sort -u); do
+    set -- "$@" --output /dev/null "http://$address:8083/accepting"
   done
+  curl --silent --max-time 1 --write-out '\n%{http_code} %{remote_ip}\n' "$@" | awk '
+    /^Active/ { active = $3 }
+    /^Reading/ { waiting = $6 }
+    $1 == 200 && $2 != "127.0.0.1" { replicas[++count] = $2 }
+    END {
+      line = active + 0 " " waiting + 0
+      for (i = 1; i <= count; i++) line = line " " replicas[i]
+      print line
+    }' || true
 }
 
 # Every replica is told of a change to the models: the first one answers, the others get a copy of the request.
@@ -102,7 +114,7 @@ mkfifo "$work/log"
 mawk -W interactive -v file="$work/metrics" -f "$config/count.awk" <"$work/log" &
 counter=$!
 exec 3>"$work/log" # held open, so that the counter never sees the end while nginx reopens its log
-replicas=$(find_replicas)
+replicas=$(look_around | cut -d " " -f 3-)
 write_upstreams "$replicas"
 nginx -t -q -c "$work/nginx.conf"
 nginx -c "$work/nginx.conf" -g 'daemon off;' &
@@ -112,18 +124,19 @@ trap 'stopping=yes; kill -QUIT $nginx 2>/dev/null || true' TERM QUIT INT
 
 while kill -0 "$nginx" 2>/dev/null; do
   kill -0 "$counter" 2>/dev/null || fail "the counter of the log ended"
-  if [ -z "$stopping" ]; then
-    now=$(find_replicas)
-    if [ "$now" != "$replicas" ]; then
-      echo "gateway: model servers: $(echo ${now:-none})"
-      replicas=$now
-      write_upstreams "$replicas"
-      nginx -s reload -c "$work/nginx.conf"
-    fi
+  # shellcheck disable=SC2046 # one word each
+  set -- $(look_around)
+  connections="$1 $2"
+  shift 2
+  now="$*"
+  if [ -z "$stopping" ] && [ "$now" != "$replicas" ]; then
+    echo "gateway: model servers: ${now:-none}"
+    replicas=$now
+    write_upstreams "$replicas"
+    nginx -s reload -c "$work/nginx.conf"
   fi
-  connections=$(curl --silent --max-time 1 http://127.0.0.1:8082/connections | awk '/^Active/ { active = $3 } /^Reading/ { waiting = $6 } END { print active + 0, waiting + 0 }') || true
-  echo "tick $connections $(echo "$replicas" | grep -c .)" >&3 || true
-  sleep 1 &
+  echo "tick $connections $#" >&3
+  sleep "$every" &
   wait $! || true
 done
 wait "$nginx" || true

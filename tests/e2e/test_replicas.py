@@ -36,7 +36,7 @@ def test_replicas_share_the_load_and_none_of_it_is_lost(stack: Stack, photo: byt
             docker("kill", "--signal", "KILL", stack.containers("torchserve")[0])
             wait_for("the gateway to notice", lambda: stack.replicas() == 2)
             load.wait_for(load.counts()["200"] + 200)
-            docker("stop", "--time", "45", stack.containers("torchserve")[0])
+            docker("stop", "-t", "45", stack.containers("torchserve")[0])
             wait_for("the gateway to notice", lambda: stack.replicas() == 1)
             load.wait_for(load.counts()["200"] + 100)
         assert set(load.counts()) == {"200"}, load.counts()
