@@ -124,8 +124,10 @@ trap 'stopping=yes; kill -QUIT $nginx 2>/dev/null || true' TERM QUIT INT
 
 while kill -0 "$nginx" 2>/dev/null; do
   kill -0 "$counter" 2>/dev/null || fail "the counter of the log ended"
-  # shellcheck disable=SC2046 # one word each
-  set -- $(look_around)
+  seen=$(look_around) || seen=
+  # A signal may have ended the look; the loop's end is near then.
+  # shellcheck disable=SC2086 # one word each
+  set -- ${seen:-0 0}
   connections="$1 $2"
   shift 2
   now="$*"
