@@ -31,7 +31,8 @@ def bring_archives(archives: Path, store: Path, kept: Path) -> dict[str, str]:
         draft = store / f".{archive.name}"
         shutil.copyfile(archive, draft)
         draft.replace(store / archive.name)  # atomic: another replica may be reading it
-        new[archive.stem] = archive.name
+        name, _ = state.identity(archive)  # not its file's name: that of a later version has the version in it
+        new[name] = archive.name
     return new
 
 

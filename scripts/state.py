@@ -126,11 +126,21 @@ def _read(path: Path) -> Models | None:
     return models
 
 
+def identity(archive: Path) -> tuple[str, str]:
+    """Return the name and the version that an archive gives itself, whatever its file is called.
+
+    Raises:
+        OSError, KeyError, ValueError, zipfile.BadZipFile: there is none, or it is damaged.
+    """
+    with zipfile.ZipFile(archive) as file:
+        model = json.loads(file.read(ARCHIVE_MANIFEST))["model"]
+    return model["modelName"], model.get("modelVersion", "1.0")
+
+
 def _problem(archive: Path, version: str) -> str:
     """Say why an archive cannot be served as this version, "" if it can."""
     try:
-        with zipfile.ZipFile(archive) as file:
-            held = json.loads(file.read(ARCHIVE_MANIFEST))["model"].get("modelVersion", "1.0")
+        _, held = identity(archive)
     except FileNotFoundError:
         return f"its archive {archive.name} is no longer in the model store"
     except (OSError, KeyError, ValueError, zipfile.BadZipFile):

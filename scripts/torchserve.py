@@ -150,8 +150,8 @@ class TorchServe:
                 if name in self.models:
                     raise
                 print(f"warning: a restored model is not served: {failure}", flush=True)
-        for name in self._register_new():
-            self._check(name, "", deadline)
+        for name, version in self._register_new().items():
+            self._check(name, version, deadline)
 
     def stop(self) -> None:
         """Finish what is in flight, stop the server and all its workers, and remove what it unpacked."""
@@ -204,16 +204,21 @@ class TorchServe:
         config = (CONFIG / "config.properties").read_text(encoding="utf-8")
         self._config.write_text(state.config_with(self._restored, config), encoding="utf-8")
 
-    def _register_new(self) -> list[str]:
-        """Register the models that were not restored, and return their names.
+    def _register_new(self) -> dict[str, str]:
+        """Register what was not restored, and return it: served name -> version, "" for the only one of that name.
 
-        Where nothing is restored they stand on the command line; TorchServe looks at one of the two only.
+        Where nothing is restored it stands on the command line; TorchServe looks at one of the two only. A version
+        that comes beside restored ones is not made the default: that is somebody's decision.
         """
-        new = {name: archive for name, archive in self.models.items() if name not in self._restored}
-        if self._restored:
-            for name, archive in new.items():
+        if not self._restored:
+            return dict.fromkeys(self.models, "")
+        new = {}
+        for name, archive in self.models.items():
+            _, version = state.identity(self.store / archive)
+            if version not in self._restored.get(name, {}):
                 self.management.register(archive, name=name)
-        return list(new)
+                new[name] = version
+        return new
 
     def _command(self, executable: Path) -> list[str]:
         spec = importlib.util.find_spec("ts")

@@ -12,6 +12,7 @@ import requests
 from scripts import status
 from scripts.predict import TINY_PHOTO
 from scripts.torchserve import TorchServe
+from tests.e2e.stack import second_version
 from tests.integration.conftest import free_ports
 
 
@@ -60,6 +61,18 @@ def test_models_and_workers_come_back(store: Path, tmp_path: Path, capsys: pytes
     with server(store, tmp_path) as fourth:
         assert workers(fourth) == {(name, "1.0"): 1}
     assert "other 1.0 is not restored: its archive other.mar is no longer in the model store" in capsys.readouterr().out
+
+
+def test_a_new_version_comes_beside_the_restored_one(store: Path, tmp_path: Path) -> None:
+    with server(store, tmp_path) as first:
+        (name,) = first.models
+    second = second_version(store / f"{name}.mar", store / f"{name}-2.0.mar")
+    later = TorchServe({name: second.name}, store, free_ports(), tmp_path / "run", state=tmp_path / "state")
+    with later:
+        assert workers(later) == {(name, "1.0"): 1, (name, "2.0"): 1}
+        assert later.management.describe(name)[0]["modelVersion"] == "1.0"  # still the default
+    with later:
+        assert workers(later) == {(name, "1.0"): 1, (name, "2.0"): 1}  # registered once
 
 
 def test_a_stop_finishes_what_is_in_flight(store: Path, tmp_path: Path) -> None:

@@ -15,7 +15,9 @@ from scripts.paths import CONFIG, PROJECT
 def write_archive(path: Path, version: str) -> None:
     path.parent.mkdir(exist_ok=True)
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("MAR-INF/MANIFEST.json", json.dumps({"model": {"modelVersion": version}}))
+        archive.writestr(
+            "MAR-INF/MANIFEST.json", json.dumps({"model": {"modelName": "resnet-50", "modelVersion": version}})
+        )
 
 
 def test_an_image_brings_its_archive_once(tmp_path: Path) -> None:
@@ -27,9 +29,9 @@ def test_an_image_brings_its_archive_once(tmp_path: Path) -> None:
     assert container.bring_archives(image, store, kept) == {}
     (store / "resnet-50.mar").unlink()  # unregistered, which deletes it: it must not come back
     assert container.bring_archives(image, store, kept) == {}
-    write_archive(image / "resnet-50.mar", "2.0")  # the next image
-    assert container.bring_archives(image, store, kept) == {"resnet-50": "resnet-50.mar"}
-    assert (store / "resnet-50.mar").read_bytes() == (image / "resnet-50.mar").read_bytes()
+    write_archive(image / "resnet-50-2.0.mar", "2.0")  # the next image
+    assert container.bring_archives(image, store, kept) == {"resnet-50": "resnet-50-2.0.mar"}
+    assert (store / "resnet-50-2.0.mar").read_bytes() == (image / "resnet-50-2.0.mar").read_bytes()
 
 
 def seconds(text: str) -> float:
