@@ -95,7 +95,7 @@ def test_what_is_refused_is_said_in_the_servers_words(server: TorchServe, argume
 
 
 def test_models_come_from_the_store_and_nowhere_else(server: TorchServe, tmp_path: Path) -> None:
-    outside = shutil.copy(STORE / "patient.mar", tmp_path / "outside.mar")
+    outside = Path(shutil.copy(STORE / "patient.mar", tmp_path / "outside.mar"))
     (STORE / "folder").mkdir(exist_ok=True)
     shutil.copy(STORE / "patient.mar", STORE / "folder" / "inside.mar")
     urls = [

@@ -212,6 +212,6 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 """
     good = tmp_path / "good"
     good.write_bytes(encoded(picture(), "PNG"))
-    command = [sys.executable, "-W", "ignore", "-c", code, good, *(tmp_path / name for name in BOMBS)]
+    command = [sys.executable, "-W", "ignore", "-c", code, str(good), *(str(tmp_path / name) for name in BOMBS)]
     result = subprocess.run(command, capture_output=True, text=True, check=True, cwd=PROJECT)
     assert int(result.stdout) < 20_000  # kB; a single one decoded would take more than 1,000,000
