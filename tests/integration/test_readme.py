@@ -36,8 +36,9 @@ def server(stand_in_archive: Path, tmp_path: Path) -> Iterator[TorchServe]:
     """A server of its own, because the README's lines change what is registered."""
     store = tmp_path / "store"
     store.mkdir()
-    shutil.copy(stand_in_archive, store / "resnet-50.mar")
-    with TorchServe({"resnet-50": "resnet-50.mar"}, store, free_ports(), tmp_path / "serve") as running:
+    shutil.copy(stand_in_archive, store)
+    models = {stand_in.NAME: stand_in_archive.name}
+    with TorchServe(models, store, free_ports(), tmp_path / "serve") as running:
         yield running
 
 
@@ -47,10 +48,11 @@ def test_the_readmes_lines(server: TorchServe, tmp_path: Path) -> None:
     for command, printed in console_lines():
         if command == "make archive VERSION=2.0":
             packed = archive.ensure("", stand_in.NAME, "2.0", store=tmp_path / "second")
-            (server.store / "resnet-50.mar").write_bytes(packed.read_bytes())
+            shutil.copy(packed, server.store)
             continue
         if not command.startswith(("curl", "echo")):
             continue
+        command = command.replace("resnet-50", stand_in.NAME)  # noqa: PLW2901 - as the README says to offline
         for port, actual in ((8080, ports.inference), (8081, ports.management), (8082, ports.metrics)):
             command = command.replace(f"127.0.0.1:{port}", f"127.0.0.1:{actual}")  # noqa: PLW2901
         line = command.replace("curl ", "curl -sS --fail-with-body ", 1)
@@ -61,8 +63,8 @@ def test_the_readmes_lines(server: TorchServe, tmp_path: Path) -> None:
             answer = json.dumps(json.loads(result.stdout))
             assert all(name in answer for name in re.findall(r'"(?:label|class_id|predictions)"', printed[0]))
         elif printed and printed[0] == "{":
-            expected = json.loads("\n".join(printed).strip())["status"].replace("resnet-50", "")
-            assert json.loads(result.stdout)["status"].replace("resnet-50", "") == expected
+            expected = json.loads("\n".join(printed).strip())["status"].replace("resnet-50", stand_in.NAME)
+            assert json.loads(result.stdout)["status"] == expected
     assert ran >= 10
 
 
