@@ -51,7 +51,7 @@ def check(dataset: Dataset, facts: pd.DataFrame) -> pd.DataFrame:
 
 
 def with_frames(boxes: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
-    """Return boxes with the name, fields and real frame of their image (the photo, or without one the fields).
+    """Return boxes with the name, fields and real frame of their image (photo, else fields).
 
     Adds listed (bool), file_name, width, height, frame_width, frame_height (pixels; null for a box without
     image).

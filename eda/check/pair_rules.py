@@ -13,7 +13,7 @@ from eda.overlap import overlaps
 
 
 class PairFinding(NamedTuple):
-    """The second row of a pair breaks `rule`; `other` is the first. Both are row labels of the table looked at."""
+    """The second row of a pair breaks `rule`; `other` is the first (both row labels of their table)."""
 
     rule: str
     row: int
