@@ -12,8 +12,8 @@ FINEST_STRIDE = 8
 """Pixels of input for one cell of the finest feature map that common detectors predict from (P3)."""
 
 TOLERATED_SHARE = 0.05
-"""The suggested input size leaves at most this share of boxes thinner than two cells of the finest map (16 pixels):
-below that, neighbouring objects fall into one cell."""
+"""The suggested input size leaves at most this share of boxes thinner than two cells of the finest map (16
+pixels): below that, neighbouring objects fall into one cell."""
 
 ANCHOR_COUNTS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12)
 USUAL_ANCHORS = 9
@@ -41,7 +41,7 @@ def input_size_table(boxes: pd.DataFrame) -> pd.DataFrame:
 
 
 def suggested_input_size(table: pd.DataFrame) -> int | None:
-    """Return the smallest input size that keeps all but TOLERATED_SHARE of the boxes wide enough; else None."""
+    """Return the smallest input size that TOLERATED_SHARE allows; None if none does."""
     fitting = table.index[table["under_2"] <= TOLERATED_SHARE]
     return int(fitting[0]) if len(fitting) else None
 
