@@ -52,9 +52,9 @@ def served_model(management: str) -> str:
 def ask_model(dataset: Dataset, server: str, model: str) -> pd.DataFrame:
     """Send the bytes of every photo to `<server>/predictions/<model>` and return the answers.
 
-    One row for each photo and rank: image_row, rank (1 is best), class_id, label, score (0-1), problem (""; a photo
-    that the server refuses, or that is missing, has one row of rank 0 with the reason). Raises ServerError when the
-    server cannot be reached, has no such model or answers in another shape.
+    One row for each photo and rank: image_row, rank (1 is best), class_id, label, score (0-1), problem ("").
+    A photo that the server refuses, or that is missing, has one row of rank 0 with the reason. Raises
+    ServerError when the server cannot be reached, has no such model or answers in another shape.
     """
     url = f"{server.rstrip('/')}/predictions/{model}"
     rows: list[dict[str, Any]] = []
@@ -70,7 +70,7 @@ def ask_model(dataset: Dataset, server: str, model: str) -> pd.DataFrame:
 
 
 def ask_once(session: requests.Session, url: str, row: int, content: bytes) -> list[dict[str, Any]]:
-    """Send one photo; a refusal of the photo itself (4xx but 404) is a row, any other trouble a ServerError."""
+    """Send one photo; a refusal of the photo itself (4xx but 404) is a row, other trouble a ServerError."""
     headers = {
         "X-Top-K": str(TOP_K),
         "Content-Type": "application/octet-stream",

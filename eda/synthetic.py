@@ -19,6 +19,7 @@ from eda.coco import SYNTHETIC_MARK
 from eda.cppe5 import CLASS_NAMES
 
 FULL_SIZE = 1029
+SMALLEST_SAMPLE = 10
 TEST_SHARE = 29 / 1029
 """CPPE-5 has 1,000 photos to train on and 29 to test on."""
 

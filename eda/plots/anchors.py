@@ -14,11 +14,21 @@ from eda.measure.anchors import (
     scaled_sides,
     suggested_input_size,
 )
-from eda.plots.style import CLASS_COLOURS, OTHER_COLOUR, Plot, new_figure, percent
+from eda.plots.style import (
+    CLASS_COLOURS,
+    OTHER_COLOUR,
+    Plot,
+    finished,
+    new_figure,
+    percent,
+    plain_log_ticks,
+    styled,
+)
 
 SHADES = {1: "#111111", 2: "#0072B2", 4: "#56B4E9"}
 
 
+@styled()
 def plot_input_sizes(found: Exploration) -> Plot:
     """Draw how many boxes get too thin for the finest feature map, by input size."""
     table = input_size_table(found.boxes)
@@ -29,7 +39,7 @@ def plot_input_sizes(found: Exploration) -> Plot:
         ax.plot(table.index, table[f"under_{cells}"], marker="o", linestyle=style, color=colour, label=label)
     ax.axhline(TOLERATED_SHARE, color="#A3123A", linewidth=1)
     ax.annotate(
-        f"{percent(TOLERATED_SHARE)}",
+        f"limit: {percent(TOLERATED_SHARE)}",
         (INPUT_SIZES[-1], TOLERATED_SHARE),
         xytext=(0, 3),
         textcoords="offset points",
@@ -53,9 +63,10 @@ def plot_input_sizes(found: Exploration) -> Plot:
             f"From {size} pixels on, at most {limit} of boxes are thinner than {two} pixels (two cells at "
             f"stride {FINEST_STRIDE}); at {INPUT_SIZES[0]} it is {percent(table['under_2'].iloc[0])}."
         )
-    return Plot("What input size the boxes ask for", sentence, figure)
+    return finished(found, "What input size the boxes ask for", sentence, figure)
 
 
+@styled()
 def plot_anchors(found: Exploration) -> Plot:
     """Draw the usual number of anchors over the boxes, and how the fit grows with their number."""
     size = suggested_input_size(input_size_table(found.boxes)) or INPUT_SIZES[-1]
@@ -71,6 +82,8 @@ def plot_anchors(found: Exploration) -> Plot:
     left.set(
         xscale="log", yscale="log", xlabel=f"width, pixels at input size {size}", ylabel="height, pixels"
     )
+    for axis in (left.xaxis, left.yaxis):
+        plain_log_ticks(axis, (5, 10, 20, 50, 100, 200, 500, 1000))
     left.legend(fontsize=8, markerscale=1.2, loc="upper left", handletextpad=0.2)
     right.plot(
         table.index, table["mean_iou"], marker="o", color="#111111", label="mean IoU with the best anchor"
@@ -91,4 +104,4 @@ def plot_anchors(found: Exploration) -> Plot:
         f"{count} anchors at input size {size} ({listed}) fit with a mean IoU of {best['mean_iou']:.2f}, and "
         f"{percent(best['above_half'])} of boxes find one above 0.5."
     )
-    return Plot("What anchors the boxes suggest", sentence, figure)
+    return finished(found, "What anchors the boxes suggest", sentence, figure)

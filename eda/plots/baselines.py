@@ -6,11 +6,12 @@ from eda.cppe5 import BASELINES
 from eda.explore import Exploration
 from eda.measure.boxes import SIZE_CLASSES, size_table
 from eda.plots.sizes import SIZE_SHADES
-from eda.plots.style import Plot, new_figure, only_grid, percent
+from eda.plots.style import Plot, finished, new_figure, only_grid, percent, styled
 
 SCORED_SPLIT = "test"
 
 
+@styled()
 def plot_baselines(found: Exploration) -> Plot:
     """Draw published AP by box size, and how many boxes of each size the scored split holds here."""
     scored = (
@@ -46,7 +47,7 @@ def plot_baselines(found: Exploration) -> Plot:
     sentence = (
         f"The best published detector, {best.name}, scores {best.ap} AP: {best.ap_large} on large boxes but "
         f"{best.ap_medium} on medium and {best.ap_small} on small ones. Here {small:,} of {total:,} "
-        f"boxes ({percent(small / total)}) are small: one of them found or missed is {100 / max(1, small):.2g} "
-        f"points of recall on small boxes."
+        f"boxes ({percent(small / total)}) are small: one of them found or missed is "
+        f"{100 / max(1, small):.2g} points of recall on small boxes."
     )
-    return Plot("Published baselines beside box sizes", sentence, figure)
+    return finished(found, "Published baselines beside box sizes", sentence, figure)

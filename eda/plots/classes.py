@@ -7,11 +7,21 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from eda.cppe5 import CLASS_NAMES
 from eda.explore import Exploration
 from eda.measure.classes import class_table, mean_interval
-from eda.plots.style import CLASS_COLOURS, SPLIT_COLOURS, Plot, new_figure, only_grid, percent
+from eda.plots.style import (
+    CLASS_COLOURS,
+    SPLIT_COLOURS,
+    Plot,
+    finished,
+    new_figure,
+    only_grid,
+    percent,
+    styled,
+)
 
 
+@styled()
 def plot_classes(found: Exploration) -> Plot:
-    """Draw boxes and pictures of each class, as shares with 95 % intervals and the counts beside them."""
+    """Draw boxes and pictures of each class, as shares with 95% intervals and the counts beside them."""
     table = class_table(found.images, found.boxes)
     figure, axes = new_figure(9.5, 3.4, columns=2, sharey=True)
     panels = (("box", "boxes", "share of all boxes"), ("image", "images", "share of pictures that show it"))
@@ -30,26 +40,23 @@ def plot_classes(found: Exploration) -> Plot:
                 textcoords="offset points",
                 va="center",
             )
-        ax.set_xlabel(f"{label} (95 % interval; count beside it)")
+        ax.set_xlabel(f"{label} (95% interval; count beside it)")
         ax.set_xlim(0, min(1.15, float(table[f"{kind}_high"].max()) * 1.2))
-        ax.xaxis.set_major_formatter(PercentFormatter(1))
+        ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         only_grid(ax, "x")
     axes[0].invert_yaxis()
     most, least = table["boxes"].idxmax(), table["boxes"].idxmin()
     ratio = table["boxes"].max() / max(1, table["boxes"].min())
     overlap = table.loc[least, "box_high"] >= table["box_low"].drop(least).min()
-    sure = (
-        "though its interval overlaps the next class's"
-        if overlap
-        else "and its interval lies below all others"
-    )
+    sure = "overlaps another class's" if overlap else "lies below all others"
     sentence = (
-        f"{most} is the most frequent class ({table.loc[most, 'boxes']:,} boxes) and {least} the rarest "
-        f"({table.loc[least, 'boxes']:,}), {ratio:.1f} times fewer, {sure}."
+        f"{most} is the most frequent class ({table.loc[most, 'boxes']:,} boxes), {ratio:.1f} times as "
+        f"frequent as the rarest, {least} ({table.loc[least, 'boxes']:,}); the interval of the rarest {sure}."
     )
-    return Plot("Classes", sentence, figure)
+    return finished(found, "Classes", sentence, figure)
 
 
+@styled()
 def plot_boxes_per_image(found: Exploration) -> Plot:
     """Draw how many boxes a picture holds, by split."""
     figure, ax = new_figure(7, 3.2)
@@ -78,7 +85,7 @@ def plot_boxes_per_image(found: Exploration) -> Plot:
     parts = []
     for split in splits:
         mean, low, high = mean_interval(counts.loc[counts["split"] == split, "n_boxes"])
-        parts.append(f"{mean:.2f} boxes a picture in {split} (95 % interval {low:.2f} to {high:.2f})")
+        parts.append(f"{mean:.2f} boxes a picture in {split} (95% interval {low:.2f} to {high:.2f})")
     crowded = float((counts["n_boxes"] > 10).mean())
     sentence = f"There are {' and '.join(parts)}; {percent(crowded)} of pictures hold more than ten."
-    return Plot("Boxes in a picture", sentence, figure)
+    return finished(found, "Boxes in a picture", sentence, figure)

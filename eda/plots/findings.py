@@ -3,9 +3,10 @@
 from eda.check.findings import summary
 from eda.check.rules import SEVERITIES
 from eda.explore import Exploration
-from eda.plots.style import SEVERITY_COLOURS, Plot, new_figure, only_grid
+from eda.plots.style import SEVERITY_COLOURS, Plot, finished, new_figure, only_grid, styled
 
 
+@styled()
 def plot_findings(found: Exploration) -> Plot | None:
     """Draw findings by rule, worst first; None when there are none."""
     table = summary(found.findings)
@@ -28,4 +29,4 @@ def plot_findings(found: Exploration) -> Plot | None:
     ]
     touched = len(found.findings[["split", "image_id"]].dropna().drop_duplicates())
     sentence = f"{', '.join(parts)}, in {touched:,} of {len(found.dataset.images):,} images."
-    return Plot("Findings by rule", sentence, figure)
+    return finished(found, "Findings by rule", sentence, figure)

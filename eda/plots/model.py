@@ -9,7 +9,7 @@ from scipy import stats
 
 from eda.explore import Exploration
 from eda.meet_model import near_ppe
-from eda.plots.style import OTHER_COLOUR, Plot, new_figure, only_grid, percent
+from eda.plots.style import OTHER_COLOUR, Plot, finished, new_figure, only_grid, percent, styled
 
 NEAR_COLOUR = "#0072B2"
 SHOWN = 15
@@ -24,6 +24,7 @@ def best_answers(found: Exploration, answers: pd.DataFrame) -> pd.DataFrame:
     return best.join(found.images, how="inner").assign(near=near_ppe(best["label"]))
 
 
+@styled()
 def plot_answers(found: Exploration, answers: pd.DataFrame) -> Plot:
     """Draw which of the 1,000 classes come up first, those near protective dress marked."""
     best = best_answers(found, answers)
@@ -38,12 +39,13 @@ def plot_answers(found: Exploration, answers: pd.DataFrame) -> Plot:
     only_grid(ax, "x")
     near, classes = float(best["near"].mean()), len(counts)
     sentence = (
-        f"{len(best):,} photos got {classes:,} different best answers; {percent(near)} of photos are taken for "
-        f"something near protective dress, most often “{counts['photos'].idxmax()}”."
+        f"{len(best):,} photos got {classes:,} different best answers; {percent(near)} of photos are taken "
+        f"for something near protective dress, most often “{counts['photos'].idxmax()}”."
     )
-    return Plot("What ImageNet's classes make of the photos", sentence, figure)
+    return finished(found, "What ImageNet's classes make of the photos", sentence, figure)
 
 
+@styled()
 def plot_confidence(found: Exploration, answers: pd.DataFrame) -> Plot:
     """Draw how sure the best answer is: overall, against box size, and against crowding."""
     best = best_answers(found, answers)
@@ -56,14 +58,14 @@ def plot_confidence(found: Exploration, answers: pd.DataFrame) -> Plot:
     middle.xaxis.set_major_formatter(PercentFormatter(1))
     crowd = draw_trend(right, best, "n_boxes", "boxes in the picture")
     sentence = (
-        f"The median best score is {best['score'].median():.2f} (dashed); confidence {size} the median box size and "
-        f"{crowd} the number of boxes."
+        f"The median best score is {best['score'].median():.2f} (dashed); confidence {size} the median box "
+        f"size and {crowd} the number of boxes."
     )
-    return Plot("How sure the model is", sentence, figure)
+    return finished(found, "How sure the model is", sentence, figure)
 
 
 def draw_trend(ax: Axes, best: pd.DataFrame, column: str, label: str) -> str:
-    """Draw score against a column with the median of each quarter of the photos; return the trend in words."""
+    """Draw score against a column, with the median of each quarter; return the trend in words."""
     data = best[[column, "score"]].dropna()
     sns.scatterplot(data, x=column, y="score", color=OTHER_COLOUR, alpha=0.4, s=18, linewidth=0, ax=ax)
     groups = pd.qcut(data[column].rank(method="first"), min(GROUPS, len(data)), labels=False)
@@ -75,5 +77,5 @@ def draw_trend(ax: Axes, best: pd.DataFrame, column: str, label: str) -> str:
         return "cannot be compared with"
     rho, p = stats.spearmanr(data[column], data["score"])
     if p >= SURE_P:
-        return f"shows no sure trend (Spearman's ρ {rho:+.2f}, p {p:.2g}) with"
-    return f"{'rises' if rho > 0 else 'falls'} (Spearman's ρ {rho:+.2f}, p {p:.2g}) with"
+        return f"shows no sure trend (Spearman's rho {rho:+.2f}, p {p:.2g}) with"
+    return f"{'rises' if rho > 0 else 'falls'} (Spearman's rho {rho:+.2f}, p {p:.2g}) with"

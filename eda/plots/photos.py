@@ -3,7 +3,17 @@
 import seaborn as sns
 
 from eda.explore import Exploration
-from eda.plots.style import OTHER_COLOUR, SPLIT_COLOURS, Plot, new_figure, only_grid, percent
+from eda.plots.style import (
+    OTHER_COLOUR,
+    SPLIT_COLOURS,
+    Plot,
+    finished,
+    new_figure,
+    only_grid,
+    percent,
+    plain_log_ticks,
+    styled,
+)
 
 QUALITIES = {
     "megapixels": "megapixels",
@@ -12,9 +22,11 @@ QUALITIES = {
     "contrast": "contrast (st. dev. of luma, 0 to 1)",
     "sharpness": "sharpness (variance of the\nLaplacian at 512 pixels)",
 }
-LOGARITHMIC = ("megapixels", "sharpness")
+LOGARITHMIC = {"megapixels": (0.1, 0.3, 1, 3, 10), "sharpness": (10, 30, 100, 300, 1000, 3000, 10000)}
+"""Quantities on a logarithmic axis, and where to label it."""
 
 
+@styled()
 def plot_resolutions(found: Exploration) -> Plot:
     """Draw width and height of every photo."""
     figure, ax = new_figure(6.5, 4.2)
@@ -29,6 +41,7 @@ def plot_resolutions(found: Exploration) -> Plot:
         alpha=0.6,
         s=26,
         linewidth=0,
+        legend=len(found.dataset.splits) > 1,
         ax=ax,
     )
     edge = float(images[["frame_width", "frame_height"]].max().max()) * 1.06
@@ -49,9 +62,10 @@ def plot_resolutions(found: Exploration) -> Plot:
         f"{percent(landscape)} of photos are landscape; the most common size is {width:.0f}x{height:.0f} "
         f"({count:,} photos), the median photo has {images['megapixels'].median():.2f} megapixels."
     )
-    return Plot("Resolution", sentence, figure)
+    return finished(found, "Resolution", sentence, figure)
 
 
+@styled()
 def plot_qualities(found: Exploration) -> Plot:
     """Draw resolution, shape, light and sharpness, by split."""
     figure, axes = new_figure(12.5, 2.9, columns=len(QUALITIES))
@@ -68,6 +82,7 @@ def plot_qualities(found: Exploration) -> Plot:
         )
         if column in LOGARITHMIC:
             ax.set_xscale("log")
+            plain_log_ticks(ax.xaxis, LOGARITHMIC[column])
         ax.set(xlabel=label, ylabel="share of photos below" if ax is axes[0] else "")
         only_grid(ax, "y")
     images = found.images
@@ -77,4 +92,4 @@ def plot_qualities(found: Exploration) -> Plot:
         f"{percent(dark)} of photos are dark (mean luma under 0.25), and the sharpest tenth is at least "
         f"{spread:.0f} times as sharp as the softest tenth."
     )
-    return Plot("Shape, light and sharpness of the photos", sentence, figure)
+    return finished(found, "Shape, light and sharpness of the photos", sentence, figure)

@@ -9,7 +9,7 @@ from matplotlib.patches import Rectangle
 from eda.explore import Exploration
 from eda.measure.difficulty import REASONS
 from eda.photos import open_photo
-from eda.plots.style import CLASS_COLOURS, Plot, new_figure
+from eda.plots.style import CLASS_COLOURS, Plot, finished, new_figure, styled
 
 DRAWN_SIDE = 640
 """Pixels; photos are drawn no larger than this."""
@@ -17,6 +17,7 @@ COLUMNS = 3
 SHOWN = 6
 
 
+@styled()
 def plot_hardest(found: Exploration, *, photos: bool = True) -> Plot | None:
     """Draw the likely hardest pictures, with the reason; None when no picture has boxes and a photo."""
     hardest = found.hardest.head(SHOWN)
@@ -29,11 +30,11 @@ def plot_hardest(found: Exploration, *, photos: bool = True) -> Plot | None:
         f"Ranked by the mean of four ranks ({', '.join(REASONS)}); what stands out most often among these "
         f"{len(hardest)} is {common.idxmax()} ({common.max()})."
     )
-    return Plot(
-        "Likely the hardest pictures", sentence, draw_grid(found, hardest.index, titles, photos=photos)
-    )
+    figure = draw_grid(found, hardest.index, titles, photos=photos)
+    return finished(found, "Likely the hardest pictures", sentence, figure, photographic=photos)
 
 
+@styled()
 def plot_most_crowded(found: Exploration, *, photos: bool = True) -> Plot | None:
     """Draw the pictures with most boxes; None when no picture has boxes and a photo."""
     crowded = found.hardest.sort_values("n_boxes", ascending=False, kind="stable").head(SHOWN)
@@ -43,9 +44,10 @@ def plot_most_crowded(found: Exploration, *, photos: bool = True) -> Plot | None
     share = crowded["n_boxes"].sum() / max(1, found.images["n_boxes"].sum())
     sentence = (
         f"The most crowded picture holds {crowded['n_boxes'].iloc[0]} boxes; these {len(crowded)} pictures "
-        f"together hold {100 * share:.1f} % of all boxes."
+        f"together hold {100 * share:.1f}% of all boxes."
     )
-    return Plot("The most crowded pictures", sentence, draw_grid(found, crowded.index, titles, photos=photos))
+    figure = draw_grid(found, crowded.index, titles, photos=photos)
+    return finished(found, "The most crowded pictures", sentence, figure, photographic=photos)
 
 
 def draw_grid(found: Exploration, rows: Sequence[int], titles: Sequence[str], *, photos: bool) -> Figure:

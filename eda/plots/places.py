@@ -9,17 +9,19 @@ from matplotlib.ticker import PercentFormatter
 from eda.cppe5 import CLASS_NAMES
 from eda.explore import Exploration
 from eda.measure.places import co_occurrence, heat_map, overlap_table
-from eda.plots.style import SEQUENTIAL, Plot, new_figure, only_grid, percent
+from eda.plots.style import SEQUENTIAL, Plot, finished, new_figure, only_grid, percent, styled
 
 
+@styled()
 def plot_heat_maps(found: Exploration) -> Plot:
     """Draw where on the picture the boxes of each class lie, one panel a class."""
     maps = {name: heat_map(found.boxes[found.boxes["class_name"] == name]) for name in CLASS_NAMES}
-    top = max(float(cells.max()) for cells in maps.values())
     figure, axes = new_figure(12, 3.0, columns=5)
     for ax, name in zip(axes, CLASS_NAMES, strict=True):
-        shown = ax.imshow(maps[name], cmap=SEQUENTIAL, vmin=0, vmax=top, extent=(0, 1, 1, 0))
-        ax.set_title(f"{name} ({(found.boxes['class_name'] == name).sum():,})")
+        shown = ax.imshow(
+            maps[name], cmap=SEQUENTIAL, vmin=0, vmax=max(1e-9, float(maps[name].max())), extent=(0, 1, 1, 0)
+        )
+        ax.set_title(f"{name}, peak {percent(float(maps[name].max()))}")
         ax.set_xticks([0, 0.5, 1])
         ax.set_yticks([0, 0.5, 1])
         ax.xaxis.set_major_formatter(PercentFormatter(1))
@@ -29,16 +31,17 @@ def plot_heat_maps(found: Exploration) -> Plot:
             ax.set_yticklabels([])
     axes[0].set_ylabel("of the photo's height")
     axes[2].set_xlabel("of the photo's width")
-    bar = figure.colorbar(shown, ax=axes, shrink=0.85, pad=0.01, format=PercentFormatter(1, decimals=0))
+    bar = figure.colorbar(shown, ax=axes, shrink=0.85, pad=0.01, ticks=[0, shown.norm.vmax])
+    bar.ax.set_yticklabels(["none", "peak"])
     bar.set_label("boxes that cover the place")
     heights = found.boxes.groupby("class_name", observed=True)["cy"].median()
     listed = ", ".join(f"{name} {percent(height)}" for name, height in heights.sort_values().items())
     offset = float((found.boxes["cx"] - 0.5).abs().median())
     sentence = (
-        f"Median centre, from the top: {listed}; the median box is {percent(offset)} of the photo's width away "
-        f"from the middle."
+        f"Median centre, from the top: {listed}; the median box is {percent(offset)} of the photo's width "
+        f"away from the middle."
     )
-    return Plot("Where each class sits", sentence, figure)
+    return finished(found, "Where each class sits", sentence, figure)
 
 
 def share_matrix(table: pd.DataFrame, xlabel: str, ylabel: str) -> Figure:
@@ -61,6 +64,7 @@ def share_matrix(table: pd.DataFrame, xlabel: str, ylabel: str) -> Figure:
     return figure
 
 
+@styled()
 def plot_co_occurrence(found: Exploration) -> Plot:
     """Draw, of the pictures with one class, how many also show another."""
     table = co_occurrence(found.boxes)
@@ -71,9 +75,10 @@ def plot_co_occurrence(found: Exploration) -> Plot:
         f"{percent(off[high])} of pictures with {high[0]} also show {high[1]}; the loosest tie is {low[0]} "
         f"to {low[1]} ({percent(off[low])})."
     )
-    return Plot("What occurs together", sentence, figure)
+    return finished(found, "What occurs together", sentence, figure)
 
 
+@styled()
 def plot_overlaps(found: Exploration) -> Plot:
     """Draw how many boxes of one class share half of the smaller box with one of another."""
     table = overlap_table(found.boxes)
@@ -86,7 +91,7 @@ def plot_overlaps(found: Exploration) -> Plot:
         f"{percent(off[high])} of {high[0]} boxes share at least half of the smaller box with a {high[1]}; "
         f"within a class it is at most {percent(float(same.max()))} ({same.idxmax()})."
     )
-    return Plot("What lies on what", sentence, figure)
+    return finished(found, "What lies on what", sentence, figure)
 
 
 def off_diagonal(table: pd.DataFrame) -> pd.Series:

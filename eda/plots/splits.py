@@ -2,11 +2,12 @@
 
 from eda.explore import Exploration
 from eda.measure.splits import FALSE_DISCOVERIES
-from eda.plots.style import OTHER_COLOUR, Plot, names, new_figure, only_grid
+from eda.plots.style import OTHER_COLOUR, Plot, finished, names, new_figure, only_grid, styled
 
 REAL_COLOUR = "#A3123A"
 
 
+@styled()
 def plot_differences(found: Exploration) -> Plot:
     """Draw the size of every difference between train and test, filled where it is more than noise."""
     table = found.differences
@@ -48,4 +49,4 @@ def plot_differences(found: Exploration) -> Plot:
             f"None of {len(table)} comparisons differs by more than noise (false discovery rate "
             f"{FALSE_DISCOVERIES:g})."
         )
-    return Plot("Train against test", sentence, figure)
+    return finished(found, "Train against test", sentence, figure)

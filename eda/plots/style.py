@@ -1,5 +1,6 @@
 """One look for every plot: one colour for a class everywhere, told apart by the colour-blind too."""
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -7,9 +8,12 @@ from typing import Any
 
 from matplotlib import style as mpl_style
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import StrMethodFormatter
 
 from eda.cppe5 import CLASS_NAMES
+from eda.explore import Exploration
 
 CLASS_COLOURS = dict(zip(CLASS_NAMES, ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00"), strict=True))
 """Okabe and Ito's palette (jfly.uni-koeln.de/color), told apart with any of the common colour blindnesses."""
@@ -17,6 +21,10 @@ CLASS_COLOURS = dict(zip(CLASS_NAMES, ("#0072B2", "#E69F00", "#009E73", "#CC79A7
 SPLIT_COLOURS = {"train": "#8C8C8C", "test": "#111111"}
 OTHER_COLOUR = "#5B6770"
 SEVERITY_COLOURS = {"error": "#A3123A", "warning": "#C98A00", "info": "#4A7A96"}
+PIXELS_PER_INCH = 84
+"""Of the page, so that letters are of one size in every plot; the files are finer (savefig.dpi)."""
+JPEG_QUALITY = 82
+
 SEQUENTIAL = "viridis"
 """Colour map for amounts: even in lightness, also without colour."""
 
@@ -39,16 +47,40 @@ RC: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Plot:
-    """A figure, its title, and one computed sentence that says what it shows."""
+    """A figure, its title, one computed sentence that says what it shows, and whether it holds photos."""
 
     title: str
     sentence: str
     figure: Figure
+    photographic: bool = False
+
+    @property
+    def width(self) -> int:
+        """How many pixels of a page the picture takes."""
+        return round(self.figure.get_figwidth() * PIXELS_PER_INCH)
+
+    def encoded(self) -> bytes:
+        """Return the picture as a file: JPEG where it holds photos, PNG otherwise."""
+        out = io.BytesIO()
+        with styled():
+            if self.photographic:
+                self.figure.savefig(out, format="jpeg", pil_kwargs={"quality": JPEG_QUALITY})
+            else:
+                self.figure.savefig(out, format="png")
+        return out.getvalue()
+
+    def _ipython_display_(self) -> None:
+        """Show the picture and then its sentence, in a notebook."""
+        from IPython.display import Image, Markdown, display  # noqa: PLC0415  (no notebook, no IPython)
+
+        picture = Image(data=self.encoded(), width=self.width)  # type: ignore[no-untyped-call]
+        words = Markdown(f"**{self.title}.** {self.sentence}")  # type: ignore[no-untyped-call]
+        display(picture, words)  # type: ignore[no-untyped-call]
 
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """Apply the look within a block, and nowhere else."""
+    """Apply the look within a block, or as a decorator within a function, and nowhere else."""
     with mpl_style.context(RC):
         yield
 
@@ -61,12 +93,15 @@ def new_figure(
     return figure, figure.subplots(rows, columns, **options)
 
 
-def mark_synthetic(figure: Figure, *, synthetic: bool) -> None:
-    """Write SYNTHETIC across the top of a figure that shows generated data."""
-    if synthetic:
-        figure.suptitle(
-            "SYNTHETIC DATA", color="#A3123A", fontsize=10, fontweight="bold", x=0.995, ha="right"
-        )
+def finished(
+    found: Exploration, title: str, sentence: str, figure: Figure, *, photographic: bool = False
+) -> Plot:
+    """Return a figure as a Plot, with SYNTHETIC across its top where the data is generated."""
+    if found.dataset.synthetic:
+        mark = {"color": "#A3123A", "fontsize": 10, "fontweight": "bold", "x": 0.995, "ha": "right"}
+        figure.suptitle("SYNTHETIC DATA", **mark)
+        sentence = f"SYNTHETIC DATA: {sentence}"
+    return Plot(title, sentence, figure, photographic)
 
 
 def only_grid(ax: Axes, axis: str) -> None:
@@ -76,9 +111,17 @@ def only_grid(ax: Axes, axis: str) -> None:
         ax.grid(visible=True, axis=axis)  # type: ignore[arg-type]
 
 
+def plain_log_ticks(axis: Axis, ticks: tuple[float, ...]) -> None:
+    """Label a logarithmic axis at those of `ticks` that it reaches, in plain numbers."""
+    low, high = axis.get_view_interval()
+    axis.set_ticks([tick for tick in ticks if low <= tick <= high])
+    axis.set_ticks([], minor=True)
+    axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+
+
 def percent(value: float) -> str:
     """Return a share as a rounded percentage."""
-    return f"{100 * value:.0f} %"
+    return f"{100 * value:.0f}%"
 
 
 def names(labels: list[str]) -> str:
