@@ -122,7 +122,7 @@ def run(options: argparse.Namespace) -> None:
     counts = found.findings["severity"].value_counts()
     print(
         f"{page}: {dataset.label}, {len(dataset.images):,} images, {len(dataset.boxes):,} boxes; "
-        f"{counts.get('error', 0)} errors, {counts.get('warning', 0)} warnings; "
+        f"errors: {counts.get('error', 0)}, warnings: {counts.get('warning', 0)}; "
         f"{figures['seconds_in_all']:.0f} s, peak memory {figures['peak_memory_mib']:.0f} MiB"
     )
 

@@ -15,22 +15,20 @@ TIMEOUT_SECONDS = 30.0
 NEAR_PPE = (
     "mask",
     "gasmask",
-    "respirator",
     "lab coat",
-    "goggles",
-    "sunglass",
-    "glove",
-    "mitten",
-    "shield",
-    "helmet",
+    "gown",
+    "apron",
     "poncho",
-    "raincoat",
     "trench coat",
     "cloak",
+    "sunglass",
+    "shield",
+    "helmet",
+    "mitten",
     "shower cap",
-    "bonnet",
 )
-"""Words in the names of those of the 1,000 ImageNet classes that come nearest to protective dress."""
+"""Beginnings of words in the names of the ImageNet classes that come nearest to protective dress (ImageNet-1k has
+no goggles and no gloves)."""
 
 
 def served_model(management: str) -> str:

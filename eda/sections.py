@@ -92,7 +92,7 @@ def sections(found: Exploration, answers: pd.DataFrame | None, *, photos: bool) 
 def classes_of(found: Exploration) -> Table:
     """Return the class table."""
     note = "low and high: 95% intervals, by a bootstrap over images (boxes) and Wilson's score (images)."
-    return Table("Classes", note, spelled_out(class_table(found.images, found.boxes)))
+    return Table("Classes in numbers", note, spelled_out(class_table(found.images, found.boxes)))
 
 
 def spelled_out(frame: pd.DataFrame) -> pd.DataFrame:
@@ -103,16 +103,16 @@ def spelled_out(frame: pd.DataFrame) -> pd.DataFrame:
 def sizes_of(found: Exploration) -> Table:
     """Return the size table."""
     note = "small, medium, large: boxes, by COCO's limits; q25, median, q75: √(box area / photo area)."
-    return Table("Sizes", note, spelled_out(size_table(found.boxes)))
+    return Table("Sizes in numbers", note, spelled_out(size_table(found.boxes)))
 
 
 def differences_of(found: Exploration) -> Table:
     """Return every comparison of train with test."""
     note = (
-        "Medians (quantities) or shares (pictures with a class); effect: Cliff's delta or difference of "
+        "Means (quantities) or shares (pictures with a class); effect: Cliff's delta or difference of "
         "shares; p: Mann-Whitney or Fisher, adjusted for the number of comparisons; real: more than noise."
     )
-    return Table("Train against test", note, found.differences)
+    return Table("Every comparison", note, found.differences)
 
 
 def baselines_table() -> Table:

@@ -53,19 +53,19 @@ def compare_splits(pictures: pd.DataFrame, first: str = "train", second: str = "
     ]
     rows += [class_row(name, a[name], b[name]) for name in CLASS_NAMES]
     table = pd.DataFrame([row for row in rows if row])
+    table = table.sort_values("p", ignore_index=True)
     table["p"] = stats.false_discovery_control(table["p"])
     table["real"] = table["p"] < FALSE_DISCOVERIES
-    table = table.rename(columns={"first": first, "second": second})
-    return table.sort_values("p", ignore_index=True)
+    return table.rename(columns={"first": first, "second": second})
 
 
 def quantity_row(title: str, a: pd.Series, b: pd.Series) -> dict[str, Any]:
-    """Return medians, effect and p of one quantity; nothing where a split has no value of it."""
+    """Return means, effect and p of one quantity; nothing where a split has no value of it."""
     if a.empty or b.empty:
         return {}
     test = stats.mannwhitneyu(b, a)
     delta = 2 * test.statistic / (len(a) * len(b)) - 1
-    return {"what": title, "first": a.median(), "second": b.median(), "effect": delta, "p": test.pvalue}
+    return {"what": title, "first": a.mean(), "second": b.mean(), "effect": delta, "p": test.pvalue}
 
 
 def class_row(name: str, a: pd.Series, b: pd.Series) -> dict[str, Any]:

@@ -77,7 +77,7 @@ def plot_anchors(found: Exploration) -> Plot:
     figure, (left, right) = new_figure(10.5, 4.0, columns=2)
     for name, colour in CLASS_COLOURS.items():
         chosen = sides[(found.boxes["class_name"] == name).to_numpy()]
-        left.scatter(chosen[:, 0], chosen[:, 1], s=9, alpha=0.5, color=colour, linewidth=0, label=name)
+        left.scatter(chosen[:, 0], chosen[:, 1], s=10, alpha=0.8, color=colour, linewidth=0, label=name)
     left.scatter(anchors[:, 0], anchors[:, 1], marker="+", s=140, color="black", linewidth=2, label="anchor")
     left.set(
         xscale="log", yscale="log", xlabel=f"width, pixels at input size {size}", ylabel="height, pixels"

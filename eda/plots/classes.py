@@ -53,7 +53,7 @@ def plot_classes(found: Exploration) -> Plot:
         f"{most} is the most frequent class ({table.loc[most, 'boxes']:,} boxes), {ratio:.1f} times as "
         f"frequent as the rarest, {least} ({table.loc[least, 'boxes']:,}); the interval of the rarest {sure}."
     )
-    return finished(found, "Classes", sentence, figure)
+    return finished(found, "Boxes and pictures of each class", sentence, figure)
 
 
 @styled()

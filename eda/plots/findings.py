@@ -23,10 +23,8 @@ def plot_findings(found: Exploration) -> Plot | None:
     ax.set_xlim(0, table["findings"].max() * 1.25)
     only_grid(ax, "x")
     counts = found.findings["severity"].value_counts()
-    parts = [
-        f"{counts.get(severity, 0):,} {severity}{'' if severity == 'info' else 's'}"
-        for severity in SEVERITIES
-    ]
+    words = {"error": "errors", "warning": "warnings", "info": "notes"}
+    parts = [f"{words[severity]}: {counts.get(severity, 0):,}" for severity in SEVERITIES]
     touched = len(found.findings[["split", "image_id"]].dropna().drop_duplicates())
-    sentence = f"{', '.join(parts)}, in {touched:,} of {len(found.dataset.images):,} images."
+    sentence = f"{'; '.join(parts).capitalize()}; in {touched:,} of {len(found.dataset.images):,} images."
     return finished(found, "Findings by rule", sentence, figure)

@@ -25,10 +25,10 @@ def plot_hardest(found: Exploration, *, photos: bool = True) -> Plot | None:
         return None
     reasons = hardest[list(REASONS)].idxmax(axis=1)
     titles = [f"{reasons[row]}, score {hardest.loc[row, 'score']:.2f}" for row in hardest.index]
-    common = reasons.value_counts()
+    first = found.images.loc[hardest.index[0]]
     sentence = (
-        f"Ranked by the mean of four ranks ({', '.join(REASONS)}); what stands out most often among these "
-        f"{len(hardest)} is {common.idxmax()} ({common.max()})."
+        f"{first['split']} {first['image_id']} ranks hardest, by the mean of four ranks ({', '.join(REASONS)}); "
+        f"each title names the one that stands out."
     )
     figure = draw_grid(found, hardest.index, titles, photos=photos)
     return finished(found, "Likely the hardest pictures", sentence, figure, photographic=photos)

@@ -72,8 +72,8 @@ def plot_co_occurrence(found: Exploration) -> Plot:
     off = off_diagonal(table)
     high, low = off.idxmax(), off.idxmin()
     sentence = (
-        f"{percent(off[high])} of pictures with {high[0]} also show {high[1]}; the loosest tie is {low[0]} "
-        f"to {low[1]} ({percent(off[low])})."
+        f"{percent(off[high])} of pictures with {high[0]} also show {high[1]}; least often together: "
+        f"{low[1]} with {low[0]} ({percent(off[low])})."
     )
     return finished(found, "What occurs together", sentence, figure)
 

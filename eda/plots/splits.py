@@ -49,4 +49,4 @@ def plot_differences(found: Exploration) -> Plot:
             f"None of {len(table)} comparisons differs by more than noise (false discovery rate "
             f"{FALSE_DISCOVERIES:g})."
         )
-    return finished(found, "Train against test", sentence, figure)
+    return finished(found, "Differences between train and test", sentence, figure)
