@@ -64,13 +64,15 @@ def read_coco(folder: Path) -> Dataset:
 
 
 def annotation_files(folder: Path) -> list[Path]:
-    """Return the annotation files of a COCO folder, sorted; DataError if the layout is another."""
+    """Return the annotation files of a COCO folder, train first; DataError if the layout is another."""
     layout = "expected <folder>/annotations/*.json beside <folder>/images/"
     if not folder.is_dir():
         raise DataError(f"{folder} is not a folder; {layout}.")
     if not (folder / "images").is_dir():
         raise DataError(f"{folder} has no folder images/; {layout}.")
-    files = sorted((folder / "annotations").glob("*.json"))
+    files = sorted(
+        (folder / "annotations").glob("*.json"), key=lambda path: (path.stem != "train", path.stem)
+    )
     if not files:
         raise DataError(f"{folder} has no annotations/*.json; {layout}.")
     return files

@@ -10,6 +10,7 @@ import httpx2  # what huggingface_hub 2 speaks HTTP with: its bare connection er
 import pandas as pd
 from huggingface_hub import HfApi, hf_hub_download
 from huggingface_hub.errors import LocalEntryNotFoundError
+from pyarrow import ArrowInvalid  # type: ignore[import-untyped]
 
 from eda.coco import boxes_frame, four_numbers, number
 from eda.cppe5 import CLASS_NAMES, HUB_FILES, HUB_REPO, HUB_REVISION, UNKNOWN_CLASS
@@ -80,7 +81,7 @@ def read_parquet(files: Mapping[str, Path], source: str) -> Dataset:
         loaded = datasets.load_dataset(
             "parquet", data_files={split: str(path) for split, path in files.items()}
         )
-    except datasets.exceptions.DatasetGenerationError as error:
+    except (datasets.exceptions.DatasetGenerationError, ArrowInvalid) as error:
         raise DataError(
             f"{source}: a parquet file is cut off or damaged; delete it and fetch it again."
         ) from error

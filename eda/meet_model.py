@@ -27,8 +27,8 @@ NEAR_PPE = (
     "mitten",
     "shower cap",
 )
-"""Beginnings of words in the names of the ImageNet classes that come nearest to protective dress (ImageNet-1k has
-no goggles and no gloves)."""
+"""Beginnings of words in the names of the ImageNet classes that come nearest to protective dress; among the
+1,000 there are no goggles and no gloves."""
 
 
 def served_model(management: str) -> str:

@@ -18,6 +18,6 @@ def overlaps(boxes: pd.DataFrame, measure: Literal["IOU", "IOS"] = "IOU") -> npt
 
     IOU: intersection over union; IOS: intersection over the smaller box, 1 where one lies inside the other.
     """
-    corners = boxes[["x", "y", "w", "h"]].to_numpy(dtype=float)
+    corners = boxes[["x", "y", "w", "h"]].to_numpy(dtype=float, copy=True)
     corners[:, 2:] += corners[:, :2]
     return np.asarray(sv.box_iou_batch(corners, corners, overlap_metric=measure), dtype=np.float64)

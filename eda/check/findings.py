@@ -43,8 +43,9 @@ def check(dataset: Dataset, facts: pd.DataFrame) -> pd.DataFrame:
     ]
     for rule, row, other, message in box_pairs(dataset.boxes):
         rows.append(finding(rule, boxes.loc[row], boxes.loc[row], message, boxes.loc[other]))
+    nowhere = {"split": "", "image_id": None, "box_id": None, "related": ""}
     rows += [
-        {"rule": "photo-unlisted", "file_name": name, "message": "not in any annotation file"}
+        {**nowhere, "rule": "photo-unlisted", "file_name": name, "message": "not in any annotation file"}
         for name in dataset.photos.unlisted()
     ]
     return ordered(rows)
@@ -87,8 +88,7 @@ def ordered(rows: list[dict[str, object]]) -> pd.DataFrame:
     """Return findings as a typed table: errors first, then by rule, split, image and box."""
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     frame["severity"] = frame["rule"].map({name: rule.severity for name, rule in RULES.items()})
-    texts = [name for name, kind in COLUMNS.items() if kind == "str"]
-    frame = frame.fillna(dict.fromkeys(texts, "")).astype(COLUMNS)
+    frame = frame.astype(COLUMNS)
     rank = frame["severity"].map({severity: place for place, severity in enumerate(SEVERITIES)})
     order = (
         frame.assign(rank=rank)

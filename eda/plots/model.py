@@ -20,7 +20,7 @@ SURE_P = 0.05
 
 def best_answers(found: Exploration, answers: pd.DataFrame) -> pd.DataFrame:
     """Return the best answer for each photo, joined with the photo's row."""
-    best = answers[answers["rank"] == 1].set_index("image_row")
+    best = answers[answers["rank"] == 1].set_index("image_row").drop(columns="problem")
     return best.join(found.images, how="inner").assign(near=near_ppe(best["label"]))
 
 

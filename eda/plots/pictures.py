@@ -27,8 +27,8 @@ def plot_hardest(found: Exploration, *, photos: bool = True) -> Plot | None:
     titles = [f"{reasons[row]}, score {hardest.loc[row, 'score']:.2f}" for row in hardest.index]
     first = found.images.loc[hardest.index[0]]
     sentence = (
-        f"{first['split']} {first['image_id']} ranks hardest, by the mean of four ranks ({', '.join(REASONS)}); "
-        f"each title names the one that stands out."
+        f"{first['split']} {first['image_id']} ranks hardest, by the mean of four ranks "
+        f"({', '.join(REASONS)}); each title names the one that stands out."
     )
     figure = draw_grid(found, hardest.index, titles, photos=photos)
     return finished(found, "Likely the hardest pictures", sentence, figure, photographic=photos)
