@@ -47,6 +47,36 @@ class Section:
 def sections(found: Exploration, answers: pd.DataFrame | None, *, photos: bool) -> Iterator[Section]:
     """Yield the report's sections; the model's only with `answers`, the splits' only with two."""
     yield Section("Findings", "What the rules found; nothing was repaired.", (plot_findings,))
+    if len(found.boxes):
+        yield from box_sections(found)
+    if found.images["state"].eq("ok").any():
+        yield Section("Photos", "The photos themselves.", (plot_resolutions, plot_qualities))
+    if not found.differences.empty:
+        yield Section(
+            "Train against test",
+            "Pictures are compared, not boxes: boxes of one picture are not independent.",
+            (plot_differences,),
+            (differences_of(found),),
+        )
+    if len(found.hardest):
+        yield Section(
+            "Hard and crowded pictures",
+            "A score orders the pictures of this set; it does not compare between sets.",
+            (partial(plot_hardest, photos=photos), partial(plot_most_crowded, photos=photos)),
+        )
+    if len(found.boxes):
+        yield Section(
+            "What this means for a detector",
+            "What the sizes suggest, and what others reached.",
+            (plot_input_sizes, plot_anchors, plot_baselines),
+            (baselines_table(),),
+        )
+    if answers is not None:
+        yield model_section(found, answers)
+
+
+def box_sections(found: Exploration) -> Iterator[Section]:
+    """Yield the sections on boxes; there must be some."""
     yield Section(
         "Classes", "How often each class occurs.", (plot_classes, plot_boxes_per_image), (classes_of(found),)
     )
@@ -61,32 +91,18 @@ def sections(found: Exploration, answers: pd.DataFrame | None, *, photos: bool) 
         "Where boxes are, what occurs together, what lies on what.",
         (plot_heat_maps, plot_co_occurrence, plot_overlaps),
     )
-    yield Section("Photos", "The photos themselves.", (plot_resolutions, plot_qualities))
-    if not found.differences.empty:
-        yield Section(
-            "Train against test",
-            "Pictures are compared, not boxes: boxes of one picture are not independent.",
-            (plot_differences,),
-            (differences_of(found),),
-        )
-    yield Section(
-        "Hard and crowded pictures",
-        "A score orders the pictures of this set; it does not compare between sets.",
-        (partial(plot_hardest, photos=photos), partial(plot_most_crowded, photos=photos)),
+
+
+def model_section(found: Exploration, answers: pd.DataFrame) -> Section:
+    """Return the section on what the model answered."""
+    return Section(
+        "Meet the model",
+        "An ImageNet classifier has never been told of protective dress: this is the domain gap.",
+        (partial(plot_answers, answers=answers), partial(plot_confidence, answers=answers))
+        if answers["rank"].eq(1).any()
+        else (),
+        (refusals_of(found, answers),) if answers["rank"].eq(0).any() else (),
     )
-    yield Section(
-        "What this means for a detector",
-        "What the sizes suggest, and what others reached.",
-        (plot_input_sizes, plot_anchors, plot_baselines),
-        (baselines_table(),),
-    )
-    if answers is not None:
-        yield Section(
-            "Meet the model",
-            "An ImageNet classifier has never been told of protective dress: this is the domain gap.",
-            (partial(plot_answers, answers=answers), partial(plot_confidence, answers=answers)),
-            (refusals_of(found, answers),) if answers["rank"].eq(0).any() else (),
-        )
 
 
 def classes_of(found: Exploration) -> Table:
