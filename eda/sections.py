@@ -97,7 +97,7 @@ def model_section(found: Exploration, answers: pd.DataFrame) -> Section:
     """Return the section on what the model answered."""
     return Section(
         "Meet the model",
-        "An ImageNet classifier has never been told of protective dress: this is the domain gap.",
+        "None of ImageNet's 1,000 classes is one of the five: what comes up instead shows the domain gap.",
         (partial(plot_answers, answers=answers), partial(plot_confidence, answers=answers))
         if answers["rank"].eq(1).any()
         else (),

@@ -25,7 +25,8 @@ from eda.plots.style import (
     styled,
 )
 
-SHADES = {1: "#111111", 2: "#0072B2", 4: "#56B4E9"}
+SHADES = {1: "#111111", 2: "#5B6770", 4: "#A9B1B7"}
+"""Grey, so that no line has a class's colour. Keys: cells of FINEST_STRIDE pixels."""
 
 
 @styled()

@@ -14,11 +14,9 @@ SCORED_SPLIT = "test"
 @styled()
 def plot_baselines(found: Exploration) -> Plot:
     """Draw published AP by box size, and how many boxes of each size the scored split holds here."""
-    scored = (
-        found.boxes[found.boxes["split"] == SCORED_SPLIT]
-        if SCORED_SPLIT in found.dataset.splits
-        else found.boxes
-    )
+    scored, where = found.boxes[found.boxes["split"] == SCORED_SPLIT], f"in the {SCORED_SPLIT} split"
+    if scored.empty:
+        scored, where = found.boxes, "here"
     counts = size_table(scored).loc["all", list(SIZE_CLASSES)].astype(int)
     figure, (left, right) = new_figure(11, 3.9, columns=2, width_ratios=(3, 1.3))
     places = np.arange(len(BASELINES))
@@ -38,7 +36,7 @@ def plot_baselines(found: Exploration) -> Plot:
     right.set(
         ylabel="boxes",
         xlabel="box size (COCO)",
-        title=f"{SCORED_SPLIT if SCORED_SPLIT in found.dataset.splits else 'all'} split here",
+        title=f"boxes {where}",
     )
     right.set_ylim(0, max(1, counts.max()) * 1.12)
     only_grid(right, "y")
@@ -46,8 +44,10 @@ def plot_baselines(found: Exploration) -> Plot:
     small, total = counts["small"], max(1, counts.sum())
     sentence = (
         f"The best published detector, {best.name}, scores {best.ap} AP: {best.ap_large} on large boxes but "
-        f"{best.ap_medium} on medium and {best.ap_small} on small ones. Here {small:,} of {total:,} "
-        f"boxes ({percent(small / total)}) are small: one of them found or missed is "
-        f"{100 / max(1, small):.2g} points of recall on small boxes."
+        f"{best.ap_medium} on medium and {best.ap_small} on small ones. Of {total:,} "
+        f"boxes {where} {small:,} ({percent(small / total)}) are small"
     )
-    return finished(found, "Published baselines beside box sizes", sentence, figure)
+    if small:
+        sentence += f": one of them found or missed is {100 / small:.2g} points of recall on small boxes"
+
+    return finished(found, "Published baselines beside box sizes", f"{sentence}.", figure)

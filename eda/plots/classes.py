@@ -1,6 +1,7 @@
 """Plots of the classes and of how many boxes a picture holds."""
 
 import numpy as np
+import pandas as pd
 import seaborn as sns
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
@@ -12,6 +13,7 @@ from eda.plots.style import (
     SPLIT_COLOURS,
     Plot,
     finished,
+    names,
     new_figure,
     only_grid,
     percent,
@@ -45,15 +47,22 @@ def plot_classes(found: Exploration) -> Plot:
         ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         only_grid(ax, "x")
     axes[0].invert_yaxis()
-    most, least = table["boxes"].idxmax(), table["boxes"].idxmin()
-    ratio = table["boxes"].max() / max(1, table["boxes"].min())
+    return finished(found, "Boxes and pictures of each class", class_sentence(table), figure)
+
+
+def class_sentence(table: pd.DataFrame) -> str:
+    """Say which class of `class_table` is the most frequent and which the rarest, or which are absent."""
+    boxes = table["boxes"]
+    most, least = boxes.idxmax(), boxes.idxmin()
+    start = f"{most} is the most frequent class, with {boxes[most]:,} of {boxes.sum():,} boxes"
+    if boxes[least] == 0:
+        return f"{start}; there is no box of {names(list(boxes.index[boxes == 0]))}."
     overlap = table.loc[least, "box_high"] >= table["box_low"].drop(least).min()
-    sure = "overlaps another class's" if overlap else "lies below all others"
-    sentence = (
-        f"{most} is the most frequent class ({table.loc[most, 'boxes']:,} boxes), {ratio:.1f} times as "
-        f"frequent as the rarest, {least} ({table.loc[least, 'boxes']:,}); the interval of the rarest {sure}."
+    return (
+        f"{start}: {boxes[most] / boxes[least]:.1f} times as many as the rarest, "
+        f"{least} ({boxes[least]:,}), whose interval "
+        f"{'overlaps another one' if overlap else 'lies below all others'}."
     )
-    return finished(found, "Boxes and pictures of each class", sentence, figure)
 
 
 @styled()

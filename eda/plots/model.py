@@ -11,7 +11,7 @@ from eda.explore import Exploration
 from eda.meet_model import near_ppe
 from eda.plots.style import OTHER_COLOUR, Plot, finished, new_figure, only_grid, percent, styled
 
-NEAR_COLOUR = "#0072B2"
+NEAR_COLOUR, FAR_COLOUR = "#3C4852", "#C3C9CE"
 SHOWN = 15
 GROUPS = 4
 """Photos are put into so many groups of about equal size for the median line."""
@@ -32,10 +32,10 @@ def plot_answers(found: Exploration, answers: pd.DataFrame) -> Plot:
     top = counts.sort_values("photos", ascending=False, kind="stable").head(SHOWN)
     short = [label if len(label) < 34 else f"{label[:32]}…" for label in top.index]
     figure, ax = new_figure(8.5, 0.3 * len(top) + 1.4)
-    bars = ax.barh(short, top["photos"], color=[NEAR_COLOUR if near else "#A9B1B7" for near in top["near"]])
+    bars = ax.barh(short, top["photos"], color=[NEAR_COLOUR if near else FAR_COLOUR for near in top["near"]])
     ax.bar_label(bars, padding=3)
     ax.invert_yaxis()
-    ax.set_xlabel("photos with this as the best answer (blue: a class near protective dress)")
+    ax.set_xlabel("photos with this as the best answer (dark: a class near protective dress)")
     only_grid(ax, "x")
     near, classes = float(best["near"].mean()), len(counts)
     sentence = (
@@ -55,7 +55,7 @@ def plot_confidence(found: Exploration, answers: pd.DataFrame) -> Plot:
     left.axvline(best["score"].median(), color="black", linestyle="--", linewidth=1.2)
     only_grid(left, "y")
     size = draw_trend(middle, best, "median_size", "median box side / photo side")
-    middle.xaxis.set_major_formatter(PercentFormatter(1))
+    middle.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     crowd = draw_trend(right, best, "n_boxes", "boxes in the picture")
     sentence = (
         f"The median best score is {best['score'].median():.2f} (dashed); confidence {size} the median box "

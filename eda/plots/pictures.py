@@ -27,7 +27,7 @@ def plot_hardest(found: Exploration, *, photos: bool = True) -> Plot | None:
     titles = [f"{reasons[row]}, score {hardest.loc[row, 'score']:.2f}" for row in hardest.index]
     first = found.images.loc[hardest.index[0]]
     sentence = (
-        f"{first['split']} {first['image_id']} ranks hardest, by the mean of four ranks "
+        f"Picture {first['image_id']} of {first['split']} ranks hardest, by the mean of four ranks "
         f"({', '.join(REASONS)}); each title names the one that stands out."
     )
     figure = draw_grid(found, hardest.index, titles, photos=photos)

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import StrMethodFormatter
+from PIL import Image
 
 from eda.cppe5 import CLASS_NAMES
 from eda.explore import Exploration
@@ -20,7 +21,7 @@ CLASS_COLOURS = dict(zip(CLASS_NAMES, ("#0072B2", "#E69F00", "#009E73", "#CC79A7
 
 SPLIT_COLOURS = {"train": "#8C8C8C", "test": "#111111"}
 OTHER_COLOUR = "#5B6770"
-SEVERITY_COLOURS = {"error": "#A3123A", "warning": "#C98A00", "info": "#4A7A96"}
+SEVERITY_COLOURS = {"error": "#A3123A", "warning": "#8A5F00", "info": "#3F6B85"}
 PIXELS_PER_INCH = 84
 """Of the page, so that letters are of one size in every plot; the files are finer (savefig.dpi)."""
 JPEG_QUALITY = 82
@@ -61,21 +62,25 @@ class Plot:
 
     def encoded(self) -> bytes:
         """Return the picture as a file: JPEG where it holds photos, PNG otherwise."""
-        out = io.BytesIO()
+        drawn, out = io.BytesIO(), io.BytesIO()
         with styled():
-            if self.photographic:
-                self.figure.savefig(out, format="jpeg", pil_kwargs={"quality": JPEG_QUALITY})
-            else:
-                self.figure.savefig(out, format="png")
+            self.figure.savefig(drawn, format="png")
+        with Image.open(drawn) as picture:
+            opaque = picture.convert("RGB")
+        if self.photographic:
+            opaque.save(out, "JPEG", quality=JPEG_QUALITY)
+        else:
+            # A palette makes a plot a third as large and looks the same.
+            opaque.quantize(256).save(out, "PNG", optimize=True)
         return out.getvalue()
 
     def _ipython_display_(self) -> None:
         """Show the picture and then its sentence, in a notebook."""
-        from IPython.display import Image, Markdown, display  # noqa: PLC0415  (no notebook, no IPython)
+        from IPython import display  # noqa: PLC0415  (no notebook, no IPython)
 
-        picture = Image(data=self.encoded(), width=self.width)  # type: ignore[no-untyped-call]
-        words = Markdown(f"**{self.title}.** {self.sentence}")  # type: ignore[no-untyped-call]
-        display(picture, words)  # type: ignore[no-untyped-call]
+        picture = display.Image(data=self.encoded(), width=self.width)  # type: ignore[no-untyped-call]
+        words = display.Markdown(f"**{self.title}.** {self.sentence}")  # type: ignore[no-untyped-call]
+        display.display(picture, words)  # type: ignore[no-untyped-call]
 
 
 @contextmanager

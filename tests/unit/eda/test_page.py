@@ -111,7 +111,8 @@ def test_a_single_box_still_gets_a_page(coco: CocoFolder, tmp_path: Path) -> Non
     found = explore(coco.dataset())
     text = write_report(found, list(sections(found, None, photos=True)), tmp_path).read_text(encoding="utf-8")
     assert "image-without-boxes" in text
-    assert "Coverall is the most frequent class (1 boxes)" not in text
+    assert "there is no box of Face_Shield, Gloves, Goggles and Mask." in text
+    assert "Of 1 boxes here 0 (0%) are small." in text
 
 
 @pytest.mark.parametrize(

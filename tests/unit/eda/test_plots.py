@@ -124,9 +124,9 @@ def test_the_colour_blind_can_tell_the_classes_apart(blindness: str) -> None:
 def test_sentences_say_what_was_counted(real: Exploration) -> None:
     assert "20 boxes are small, 98 medium and 89 large" in plot_coco_sizes(real).sentence
     assert "7.14 boxes a picture in test" in plot_boxes_per_image(real).sentence
-    assert "Gloves is the most frequent class (61 boxes)" in plot_classes(real).sentence
+    assert "Gloves is the most frequent class, with 61 of 207 boxes" in plot_classes(real).sentence
     assert "rarest, Face_Shield (17)" in plot_classes(real).sentence
-    assert "20 of 207 boxes" in plot_baselines(real).sentence
+    assert "Of 207 boxes in the test split 20 (10%) are small" in plot_baselines(real).sentence
     findings = plot_findings(real)
     assert findings is not None
     assert "errors: 0; warnings: 29; notes: 1" in findings.sentence.lower()
