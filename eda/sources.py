@@ -12,7 +12,7 @@ from eda.dataset import Dataset
 from eda.errors import HubError
 from eda.synthetic import write_sample
 
-SAMPLE_PHOTOS = 60
+SAMPLE_PHOTOS = 40
 """Size of the sample that stands in when the Hub cannot be reached."""
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageChops, ImageDraw
 from tqdm import tqdm
 
 from eda.coco import SYNTHETIC_MARK
@@ -39,6 +39,9 @@ SIZE_WEIGHTS = (0.10, 0.08, 0.16, 0.16, 0.20, 0.14, 0.08, 0.08)
 JPEG_QUALITY = 92
 """With the grain below it gives some 240 kB a photo, as the Hub's 241 MB for 1,029 photos do."""
 GRAIN = 7.5
+GRAIN_SIDE = 2200
+MOST_PIXELS = 2000
+"""Pixels: the side of the noise, and a side that no photo exceeds."""
 
 WRONG_SIZE_SHARE = 49 / 1000
 PAST_EDGE_SHARE = 7 / 1000
@@ -155,7 +158,7 @@ def figure_boxes(
 
 def draw_photos(folder: Path, sample: Sample, seed: int) -> None:
     """Draw every image of the sample into `folder` as JPEG, two at a time."""
-    grain = np.random.default_rng(seed).normal(0, GRAIN, (2200, 2200, 1)).astype(np.float32)
+    grain = camera_grain(seed)
     jobs = []
     for document in sample.documents.values():
         boxes: dict[int, list[tuple[str, list[int]]]] = {image["id"]: [] for image in document["images"]}
@@ -176,22 +179,33 @@ def draw_photos(folder: Path, sample: Sample, seed: int) -> None:
 
 
 def drawn_photo(
-    size: tuple[int, int], worn: list[tuple[str, list[int]]], grain: np.ndarray, seed: int
+    size: tuple[int, int], worn: list[tuple[str, list[int]]], grain: Image.Image, seed: int
 ) -> bytes:
     """Return a JPEG of `size` pixels: a blurred random room, the things worn as ellipses, camera grain."""
     rng = np.random.default_rng(seed)
-    room = rng.integers(40, 215, (6, 8, 3), dtype=np.uint8)
-    picture = Image.fromarray(room).resize(size, Image.Resampling.BICUBIC)
+    light, sharpness = rng.uniform(0.6, 1.1), rng.uniform(0.35, 1.0)
+    room = (rng.integers(40, 215, (6, 8, 3)) * light).astype(np.uint8)
+    # Drawn smaller and enlarged: a cheap way to photos that are not all equally sharp.
+    small = (round(size[0] * sharpness), round(size[1] * sharpness))
+    picture = Image.fromarray(room).resize(small, Image.Resampling.BICUBIC)
     pen = ImageDraw.Draw(picture)
     for name, (x, y, w, h) in sorted(worn, key=lambda item: -item[1][2] * item[1][3]):
-        pen.ellipse((x, y, x + w - 1, y + h - 1), fill=COLOURS[name], outline=(30, 30, 30))
-    picture = picture.filter(ImageFilter.GaussianBlur(float(rng.uniform(0.3, 1.5))))
-    row, column = rng.integers(0, 200, 2)
-    patch = grain[row : row + size[1], column : column + size[0]]
-    noisy = np.clip(np.asarray(picture, dtype=np.float32) * rng.uniform(0.6, 1.1) + patch, 0, 255)
+        corners = [edge * sharpness for edge in (x, y, x + w - 1, y + h - 1)]
+        pen.ellipse(
+            corners, fill=tuple(round(level * light) for level in COLOURS[name]), outline=(30, 30, 30)
+        )
+    picture = picture.resize(size, Image.Resampling.BICUBIC)
+    left, top = (int(edge) for edge in rng.integers(0, GRAIN_SIDE - MOST_PIXELS, 2))
+    patch = grain.crop((left, top, left + size[0], top + size[1]))
     out = io.BytesIO()
-    Image.fromarray(noisy.astype(np.uint8)).save(out, "JPEG", quality=JPEG_QUALITY)
+    ImageChops.add(picture, patch, offset=-128).save(out, "JPEG", quality=JPEG_QUALITY)
     return out.getvalue()
+
+
+def camera_grain(seed: int) -> Image.Image:
+    """Return a square of grey noise about the middle grey 128, to cut patches from."""
+    noise = np.random.default_rng(seed).normal(128, GRAIN, (GRAIN_SIDE, GRAIN_SIDE))
+    return Image.fromarray(np.clip(noise, 0, 255).astype(np.uint8)).convert("RGB")
 
 
 def plant_faults(folder: Path, sample: Sample, rng: np.random.Generator) -> None:

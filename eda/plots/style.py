@@ -64,7 +64,7 @@ class Plot:
         """Return the picture as a file: JPEG where it holds photos, PNG otherwise."""
         drawn, out = io.BytesIO(), io.BytesIO()
         with styled():
-            self.figure.savefig(drawn, format="png")
+            self.figure.savefig(drawn, format="png", pil_kwargs={"compress_level": 1})
         with Image.open(drawn) as picture:
             opaque = picture.convert("RGB")
         if self.photographic:

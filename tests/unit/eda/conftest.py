@@ -1,15 +1,25 @@
 """Data that the tests of eda share: the real test split, a generated sample, and a small folder to spoil."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from eda.coco import read_coco
 from eda.explore import Exploration, explore
+from eda.plots.style import RC
 from eda.synthetic import Sample, write_sample
 from tests.unit.eda.folder import CocoFolder
 
 REAL = Path(__file__).parents[4] / "shared" / "cppe5"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _coarse_plots() -> Iterator[None]:
+    """Draw plots coarsely: what the tests look at does not depend on the resolution, their time does."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(RC, "savefig.dpi", 50)
+        yield
 
 
 @pytest.fixture(scope="session")

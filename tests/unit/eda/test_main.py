@@ -120,7 +120,7 @@ def test_make_eda_without_data_reaches_for_the_hub_and_falls_back(tmp_path: Path
     )
     assert done.returncode == 0, done.stderr
     assert "did not give rishitdagli/cppe-5" in done.stderr
-    assert "SYNTHETIC DATA · generated sample of 60 photos" in done.stdout
+    assert "SYNTHETIC DATA · generated sample of 40 photos" in done.stdout
     assert "Warning" not in done.stderr
 
 
