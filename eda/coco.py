@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from eda.cppe5 import CLASS_NAMES, UNKNOWN_CLASS
-from eda.dataset import BOXES, Dataset
+from eda.dataset import BOXES, Dataset, class_number
 from eda.errors import DataError
 
 SYNTHETIC_MARK = "SYNTHETIC"
@@ -140,7 +140,7 @@ def boxes_table(split: str, document: dict[str, Any]) -> pd.DataFrame:
                 "image_id": entry["image_id"],
                 "box_id": entry["id"],
                 "category": category,
-                "class_id": CLASS_NAMES.index(category) if category in CLASS_NAMES else UNKNOWN_CLASS,
+                "class_id": class_number(category),
                 "x": x,
                 "y": y,
                 "w": w,

@@ -86,6 +86,11 @@ class Dataset:
         return f"SYNTHETIC DATA · {self.source}" if self.synthetic else self.source
 
 
+def class_number(category: str) -> int:
+    """Class id of a category's name; UNKNOWN_CLASS if it is none of the five."""
+    return CLASS_NAMES.index(category) if category in CLASS_NAMES else UNKNOWN_CLASS
+
+
 def class_name(class_id: int) -> str:
     """Name of a class id; "unknown" for UNKNOWN_CLASS."""
     return CLASS_NAMES[class_id] if class_id != UNKNOWN_CLASS else "unknown"

@@ -24,3 +24,8 @@ class HubError(EdaError):
 
 class ServerError(EdaError):
     """The model server did not answer as its API promises."""
+
+
+def first_line(error: Exception) -> str:
+    """Return an exception's first line, or its type where it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

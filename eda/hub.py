@@ -13,9 +13,9 @@ from huggingface_hub.errors import LocalEntryNotFoundError
 from pyarrow import ArrowInvalid  # type: ignore[import-untyped]
 
 from eda.coco import boxes_frame, four_numbers, number
-from eda.cppe5 import CLASS_NAMES, HUB_FILES, HUB_REPO, HUB_REVISION, UNKNOWN_CLASS
-from eda.dataset import Dataset
-from eda.errors import DataError, HubError
+from eda.cppe5 import HUB_FILES, HUB_REPO, HUB_REVISION
+from eda.dataset import Dataset, class_number
+from eda.errors import DataError, HubError, first_line
 
 COLUMNS = {"image_id", "image", "width", "height", "objects"}
 OBJECT_FIELDS = {"id", "area", "bbox", "category"}
@@ -62,9 +62,8 @@ def fetch_files() -> dict[str, Path]:
         HfApi().dataset_info(HUB_REPO, revision=HUB_REVISION, timeout=PROBE_SECONDS)
         return {split: download(path, cached=False) for split, path in HUB_FILES.items()}
     except (OSError, httpx2.HTTPError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise HubError(
-            f"The Hugging Face Hub did not give {HUB_REPO} ({reason}); name a folder with --data."
+            f"The Hugging Face Hub did not give {HUB_REPO} ({first_line(error)}); name a folder with --data."
         ) from error
 
 
@@ -148,7 +147,7 @@ def box_rows(split: str, record: Mapping[str, Any], names: list[str]) -> list[di
                 "image_id": record["image_id"],
                 "box_id": box_id,
                 "category": category,
-                "class_id": CLASS_NAMES.index(category) if category in CLASS_NAMES else UNKNOWN_CLASS,
+                "class_id": class_number(category),
                 "x": x,
                 "y": y,
                 "w": w,

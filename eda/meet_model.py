@@ -7,7 +7,7 @@ import requests
 from tqdm import tqdm
 
 from eda.dataset import Dataset
-from eda.errors import ServerError
+from eda.errors import ServerError, first_line
 
 TOP_K = 5
 TIMEOUT_SECONDS = 30.0
@@ -118,11 +118,6 @@ def problem_of(answer: requests.Response) -> str:
         return str(answer.json()["detail"]).rstrip(".")
     except (ValueError, KeyError, TypeError):
         return answer.reason or "no reason given"
-
-
-def first_line(error: Exception) -> str:
-    """Return an exception's first line, or its type where it says nothing."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def near_ppe(labels: pd.Series) -> pd.Series:
