@@ -33,9 +33,7 @@ def parser() -> argparse.ArgumentParser:
         f"{SAMPLE_PHOTOS} photos, labelled SYNTHETIC.",
     )
     source = found.add_argument_group("where the data comes from (at most one)")
-    source.add_argument(
-        "--data", default="", metavar="FOLDER", help="a local folder: annotations/*.json and images/"
-    )
+    source.add_argument("--data", default="", metavar="FOLDER", help="a local folder: annotations/*.json and images/")
     source.add_argument("--hub", action="store_true", help="the Hub alone; fail if it cannot be reached")
     source.add_argument(
         "--synthetic",
@@ -51,9 +49,7 @@ def parser() -> argparse.ArgumentParser:
     model.add_argument("--management", default=MANAGEMENT, metavar="URL", help="management API (%(default)s)")
     out = found.add_argument_group("what comes out")
     out.add_argument("--out", type=Path, default=REPORT, metavar="FOLDER", help="the report (eda/report)")
-    out.add_argument(
-        "--no-photos", action="store_true", help="draw boxes on empty frames, no pixel of a photo"
-    )
+    out.add_argument("--no-photos", action="store_true", help="draw boxes on empty frames, no pixel of a photo")
     out.add_argument(
         "--figures",
         type=Path,
@@ -111,9 +107,7 @@ def run(options: argparse.Namespace) -> None:
         answers = None
         if options.server:
             with watch.step("meet the model"):
-                answers = ask_model(
-                    dataset, options.server, options.model or served_model(options.management)
-                )
+                answers = ask_model(dataset, options.server, options.model or served_model(options.management))
         with watch.step("report"):
             parts = list(sections(found, answers, photos=not options.no_photos))
             page = write_report(found, parts, options.out)

@@ -70,9 +70,7 @@ def annotation_files(folder: Path) -> list[Path]:
         raise DataError(f"{folder} is not a folder; {layout}.")
     if not (folder / "images").is_dir():
         raise DataError(f"{folder} has no folder images/; {layout}.")
-    files = sorted(
-        (folder / "annotations").glob("*.json"), key=lambda path: (path.stem != "train", path.stem)
-    )
+    files = sorted((folder / "annotations").glob("*.json"), key=lambda path: (path.stem != "train", path.stem))
     if not files:
         raise DataError(f"{folder} has no annotations/*.json; {layout}.")
     return files
@@ -85,15 +83,11 @@ def read_document(path: Path) -> dict[str, Any]:
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise DataError(f"{path} is not JSON (cut off or damaged: {error}); fetch it again.") from error
     if not isinstance(document, dict):
-        raise DataError(
-            f"{path} holds a {type(document).__name__}, not a COCO object with images and annotations."
-        )
+        raise DataError(f"{path} holds a {type(document).__name__}, not a COCO object with images and annotations.")
     for name, fields in REQUIRED.items():
         entries = document.get(name)
         if not isinstance(entries, list):
-            raise DataError(
-                f"{path} has no list '{name}'; expected COCO's images, annotations and categories."
-            )
+            raise DataError(f"{path} has no list '{name}'; expected COCO's images, annotations and categories.")
         for position, entry in enumerate(entries):
             check_entry(f"{path}: {name}[{position}]", entry, fields)
     if not document["images"]:
@@ -175,6 +169,4 @@ def refuse_other_data(folder: Path, boxes: pd.DataFrame) -> None:
     """Raise DataError when no box is of a CPPE-5 class: another data set, not one with faults."""
     if len(boxes) and (boxes["class_id"] == UNKNOWN_CLASS).all():
         found = ", ".join(sorted(boxes["category"].unique())[:5])
-        raise DataError(
-            f"{folder} has boxes of {found}, none of CPPE-5's {', '.join(CLASS_NAMES)}; name another."
-        )
+        raise DataError(f"{folder} has boxes of {found}, none of CPPE-5's {', '.join(CLASS_NAMES)}; name another.")

@@ -69,24 +69,17 @@ def fetch_files() -> dict[str, Path]:
 
 def download(path: str, *, cached: bool) -> Path:
     """Return the local copy of one file of the pinned revision, from the cache alone if `cached`."""
-    return Path(
-        hf_hub_download(HUB_REPO, path, repo_type="dataset", revision=HUB_REVISION, local_files_only=cached)
-    )
+    return Path(hf_hub_download(HUB_REPO, path, repo_type="dataset", revision=HUB_REVISION, local_files_only=cached))
 
 
 def read_parquet(files: Mapping[str, Path], source: str) -> Dataset:
     """Return parquet files (one a split) as a Dataset; DataError if the schema is not the Hub's."""
     try:
-        loaded = datasets.load_dataset(
-            "parquet", data_files={split: str(path) for split, path in files.items()}
-        )
+        loaded = datasets.load_dataset("parquet", data_files={split: str(path) for split, path in files.items()})
     except (datasets.exceptions.DatasetGenerationError, ArrowInvalid) as error:
-        raise DataError(
-            f"{source}: a parquet file is cut off or damaged; delete it and fetch it again."
-        ) from error
+        raise DataError(f"{source}: a parquet file is cut off or damaged; delete it and fetch it again.") from error
     splits = {
-        split: table.cast_column("image", datasets.Image(decode=False))
-        for split, table in checked(loaded, source)
+        split: table.cast_column("image", datasets.Image(decode=False)) for split, table in checked(loaded, source)
     }
     images, boxes = [], []
     for split, table in splits.items():
@@ -114,9 +107,7 @@ def checked(loaded: Any, source: str) -> list[tuple[str, Any]]:
             fields = getattr(fields, "feature", fields)
             absent = {f"objects.{name}" for name in OBJECT_FIELDS - set(fields)}
         if absent:
-            raise DataError(
-                f"{source}: split {split} has no {', '.join(sorted(absent))}; expected CPPE-5's columns."
-            )
+            raise DataError(f"{source}: split {split} has no {', '.join(sorted(absent))}; expected CPPE-5's columns.")
         if not isinstance(fields["category"].feature, datasets.ClassLabel):
             raise DataError(f"{source}: split {split} has objects.category without class names.")
     return list(loaded.items())

@@ -38,9 +38,7 @@ def served_model(management: str) -> str:
         answer.raise_for_status()
         served = [entry["modelName"] for entry in answer.json()["models"]]
     except (requests.RequestException, KeyError, TypeError) as error:
-        raise ServerError(
-            f"{management} does not list its models ({first_line(error)}); name one."
-        ) from error
+        raise ServerError(f"{management} does not list its models ({first_line(error)}); name one.") from error
     if len(served) != 1:
         listed = ", ".join(served) or "none"
         raise ServerError(f"{management} serves {len(served)} models ({listed}); name one with --model.")
@@ -77,9 +75,7 @@ def ask_once(session: requests.Session, url: str, row: int, content: bytes) -> l
     try:
         answer = session.post(url, data=content, headers=headers, timeout=TIMEOUT_SECONDS)
     except requests.RequestException as error:
-        raise ServerError(
-            f"{url} cannot be reached ({first_line(error)}); start it with `make serve`."
-        ) from error
+        raise ServerError(f"{url} cannot be reached ({first_line(error)}); start it with `make serve`.") from error
     if 400 <= answer.status_code < 500 and answer.status_code != 404:
         return [refused(row, f"{answer.status_code} {problem_of(answer)}")]
     if not answer.ok:

@@ -77,9 +77,7 @@ def sections(found: Exploration, answers: pd.DataFrame | None, *, photos: bool) 
 
 def box_sections(found: Exploration) -> Iterator[Section]:
     """Yield the sections on boxes; there must be some."""
-    yield Section(
-        "Classes", "How often each class occurs.", (plot_classes, plot_boxes_per_image), (classes_of(found),)
-    )
+    yield Section("Classes", "How often each class occurs.", (plot_classes, plot_boxes_per_image), (classes_of(found),))
     yield Section(
         "Sizes and shapes",
         "How large boxes are, in pixels and relative to the photo, and what shape they have.",

@@ -17,9 +17,7 @@ SAMPLE_PHOTOS = 40
 
 
 @contextmanager
-def open_dataset(
-    folder: Path | None = None, *, hub: bool = False, synthetic: int | None = None
-) -> Iterator[Dataset]:
+def open_dataset(folder: Path | None = None, *, hub: bool = False, synthetic: int | None = None) -> Iterator[Dataset]:
     """Yield the data of `folder`, of the Hub alone if `hub`, or a sample of `synthetic` photos.
 
     With none of them: the Hub, and a sample where the Hub cannot be reached, with a line on stderr that

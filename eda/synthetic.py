@@ -172,15 +172,11 @@ def draw_photos(folder: Path, sample: Sample, seed: int) -> None:
         (folder / image["file_name"]).write_bytes(content)
 
     with ThreadPoolExecutor(2) as pool:
-        for _ in tqdm(
-            pool.map(draw, jobs), total=len(jobs), desc="drawing the synthetic sample", unit="photo"
-        ):
+        for _ in tqdm(pool.map(draw, jobs), total=len(jobs), desc="drawing the synthetic sample", unit="photo"):
             pass
 
 
-def drawn_photo(
-    size: tuple[int, int], worn: list[tuple[str, list[int]]], grain: Image.Image, seed: int
-) -> bytes:
+def drawn_photo(size: tuple[int, int], worn: list[tuple[str, list[int]]], grain: Image.Image, seed: int) -> bytes:
     """Return a JPEG of `size` pixels: a blurred random room, the things worn as ellipses, camera grain."""
     rng = np.random.default_rng(seed)
     light, sharpness = rng.uniform(0.6, 1.1), rng.uniform(0.35, 1.0)
@@ -191,9 +187,7 @@ def drawn_photo(
     pen = ImageDraw.Draw(picture)
     for name, (x, y, w, h) in sorted(worn, key=lambda item: -item[1][2] * item[1][3]):
         corners = [edge * sharpness for edge in (x, y, x + w - 1, y + h - 1)]
-        pen.ellipse(
-            corners, fill=tuple(round(level * light) for level in COLOURS[name]), outline=(30, 30, 30)
-        )
+        pen.ellipse(corners, fill=tuple(round(level * light) for level in COLOURS[name]), outline=(30, 30, 30))
     picture = picture.resize(size, Image.Resampling.BICUBIC)
     left, top = (int(edge) for edge in rng.integers(0, GRAIN_SIDE - MOST_PIXELS, 2))
     patch = grain.crop((left, top, left + size[0], top + size[1]))
@@ -211,9 +205,7 @@ def camera_grain(seed: int) -> Image.Image:
 def plant_faults(folder: Path, sample: Sample, rng: np.random.Generator) -> None:
     """Put in the faults that the real train split is known for, one leaked photo, and one wrong file name."""
     train, test = sample.documents["train"], sample.documents["test"]
-    n_wrong, n_past = (
-        max(1, round(len(train["images"]) * share)) for share in (WRONG_SIZE_SHARE, PAST_EDGE_SHARE)
-    )
+    n_wrong, n_past = (max(1, round(len(train["images"]) * share)) for share in (WRONG_SIZE_SHARE, PAST_EDGE_SHARE))
     chosen = rng.permutation(len(train["images"]))[: n_wrong + n_past + 2]
     images = [train["images"][int(place)] for place in chosen]
     for image in images[:n_wrong]:

@@ -32,15 +32,10 @@ def check(dataset: Dataset, facts: pd.DataFrame) -> pd.DataFrame:
     counts = dataset.boxes.groupby(["split", "image_id"]).size().rename("n_boxes")
     images = images.join(counts, on=["split", "image_id"]).fillna({"n_boxes": 0})
     boxes = with_frames(dataset.boxes, images)
-    rows = [
-        finding(rule, images.loc[row], None, message) for rule, row, message in broken(images, IMAGE_RULES)
-    ]
+    rows = [finding(rule, images.loc[row], None, message) for rule, row, message in broken(images, IMAGE_RULES)]
     for rule, row, other, message in photo_pairs(images):
         rows.append(finding(rule, images.loc[row], None, message, images.loc[other]))
-    rows += [
-        finding(rule, boxes.loc[row], boxes.loc[row], message)
-        for rule, row, message in broken(boxes, BOX_RULES)
-    ]
+    rows += [finding(rule, boxes.loc[row], boxes.loc[row], message) for rule, row, message in broken(boxes, BOX_RULES)]
     for rule, row, other, message in box_pairs(dataset.boxes):
         rows.append(finding(rule, boxes.loc[row], boxes.loc[row], message, boxes.loc[other]))
     nowhere = {"split": "", "image_id": None, "box_id": None, "related": ""}
@@ -90,11 +85,7 @@ def ordered(rows: list[dict[str, object]]) -> pd.DataFrame:
     frame["severity"] = frame["rule"].map({name: rule.severity for name, rule in RULES.items()})
     frame = frame.astype(COLUMNS)
     rank = frame["severity"].map({severity: place for place, severity in enumerate(SEVERITIES)})
-    order = (
-        frame.assign(rank=rank)
-        .sort_values(["rank", "rule", "split", "image_id", "box_id"], kind="stable")
-        .index
-    )
+    order = frame.assign(rank=rank).sort_values(["rank", "rule", "split", "image_id", "box_id"], kind="stable").index
     return frame.loc[order].reset_index(drop=True)
 
 

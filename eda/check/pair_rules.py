@@ -38,11 +38,7 @@ def photo_pairs(images: pd.DataFrame) -> Iterator[PairFinding]:
         same_file = a.sha256 == b.sha256
         kind = "duplicate" if same_file else "near-duplicate"
         where = "photo" if a.split == b.split else "leak"
-        message = (
-            "the files are byte for byte the same"
-            if same_file
-            else f"{distances[i, j]} of 64 hash bits differ"
-        )
+        message = "the files are byte for byte the same" if same_file else f"{distances[i, j]} of 64 hash bits differ"
         yield PairFinding(f"{where}-{kind}", int(b.name), int(a.name), message)
 
 

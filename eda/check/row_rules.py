@@ -36,18 +36,13 @@ def broken(frame: pd.DataFrame, rules: tuple[RowRule, ...]) -> list[tuple[str, i
     pandera evaluates all checks at once (lazy) and lists the failing rows; `frame` must have unique row
     labels.
     """
-    schema = pa.DataFrameSchema(
-        checks=[pa.Check(rule.holds, name=rule.rule, ignore_na=False) for rule in rules]
-    )
+    schema = pa.DataFrameSchema(checks=[pa.Check(rule.holds, name=rule.rule, ignore_na=False) for rule in rules])
     try:
         schema.validate(frame, lazy=True)
     except pa.errors.SchemaErrors as error:
         cases = error.failure_cases[["check", "index"]].drop_duplicates()
         sentences = {rule.rule: rule.say for rule in rules}
-        return [
-            (name, int(row), sentences[name](frame.loc[int(row)]))
-            for name, row in cases.itertuples(index=False)
-        ]
+        return [(name, int(row), sentences[name](frame.loc[int(row)])) for name, row in cases.itertuples(index=False)]
     return []
 
 
@@ -108,13 +103,9 @@ BOX_RULES = (
     RowRule(
         "box-past-photo",
         lambda f: (
-            f["w"].isna()
-            | f["frame_width"].isna()
-            | overshoot(f, "frame_width", "frame_height").le(EDGE_TOLERANCE)
+            f["w"].isna() | f["frame_width"].isna() | overshoot(f, "frame_width", "frame_height").le(EDGE_TOLERANCE)
         ),
-        lambda r: (
-            f"{beyond(r, r.frame_width, r.frame_height):g} pixels past {r.frame_width:g}x{r.frame_height:g}"
-        ),
+        lambda r: f"{beyond(r, r.frame_width, r.frame_height):g} pixels past {r.frame_width:g}x{r.frame_height:g}",
     ),
     RowRule(
         "box-past-fields",
@@ -137,9 +128,7 @@ BOX_RULES = (
         lambda r: f"box id {r.box_id} was used before in {r.split}",
     ),
     RowRule("box-without-image", lambda f: f["listed"], lambda r: f"no image {r.image_id} in {r.split}"),
-    RowRule(
-        "box-class-unknown", lambda f: f["class_id"].ne(UNKNOWN_CLASS), lambda r: f"category “{r.category}”"
-    ),
+    RowRule("box-class-unknown", lambda f: f["class_id"].ne(UNKNOWN_CLASS), lambda r: f"category “{r.category}”"),
     RowRule("box-set-aside", lambda f: ~f["set_aside"], lambda _: "iscrowd or ignore is set"),
 )
 

@@ -73,17 +73,13 @@ RULES: dict[str, Rule] = {
         "Look at the pair; drop it from train if it is one scene.",
     ),
     "box-not-numbers": Rule("error", "A box that is not four finite numbers", "Draw it again or drop it."),
-    "box-not-positive": Rule(
-        "error", "Width or height is zero or negative", "Drop it; losses turn to NaN on it."
-    ),
+    "box-not-positive": Rule("error", "Width or height is zero or negative", "Drop it; losses turn to NaN on it."),
     "box-tiny": Rule(
         "warning",
         f"A side is under {TINY_SIDE:.0f} pixels",
         "Look at it: a slip of the mouse, or hardly learnable.",
     ),
-    "box-past-photo": Rule(
-        "error", "A box past the edge of the photo", "Clip it to the photo, or draw it again."
-    ),
+    "box-past-photo": Rule("error", "A box past the edge of the photo", "Clip it to the photo, or draw it again."),
     "box-past-fields": Rule(
         "error",
         "A box past the width/height fields",
@@ -103,16 +99,8 @@ RULES: dict[str, Rule] = {
         f"Two classes on one place (IoU above {NEAR_DUPLICATE_IOU})",
         "Look at it; one label is likely wrong.",
     ),
-    "box-id-repeated": Rule(
-        "warning", "Two boxes share an id", "Renumber; COCO tools keep only the last one."
-    ),
-    "box-without-image": Rule(
-        "error", "A box of an image that is not listed", "List the image or drop the box."
-    ),
-    "box-class-unknown": Rule(
-        "error", "A category that is none of the five", "Map it to one of the five or drop it."
-    ),
-    "box-set-aside": Rule(
-        "info", "A box marked iscrowd or ignore", "COCO's scoring skips it; so should training."
-    ),
+    "box-id-repeated": Rule("warning", "Two boxes share an id", "Renumber; COCO tools keep only the last one."),
+    "box-without-image": Rule("error", "A box of an image that is not listed", "List the image or drop the box."),
+    "box-class-unknown": Rule("error", "A category that is none of the five", "Map it to one of the five or drop it."),
+    "box-set-aside": Rule("info", "A box marked iscrowd or ignore", "COCO's scoring skips it; so should training."),
 }

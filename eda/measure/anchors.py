@@ -34,9 +34,7 @@ def input_size_table(boxes: pd.DataFrame) -> pd.DataFrame:
     rows = {}
     for size in INPUT_SIZES:
         shorter = scaled_sides(boxes, size).min(axis=1)
-        rows[size] = {
-            f"under_{cells}": float((shorter < cells * FINEST_STRIDE).mean()) for cells in (1, 2, 4)
-        }
+        rows[size] = {f"under_{cells}": float((shorter < cells * FINEST_STRIDE).mean()) for cells in (1, 2, 4)}
     return pd.DataFrame(rows).T.rename_axis("input size")
 
 

@@ -42,9 +42,7 @@ def sound_boxes(dataset: Dataset, images: pd.DataFrame) -> pd.DataFrame:
     """
     keys = images.reset_index(names="image_row").set_index(["split", "image_id"])
     boxes = dataset.boxes.join(keys[["image_row", "frame_width", "frame_height"]], on=["split", "image_id"])
-    sound = (
-        boxes["w"].gt(0) & boxes["h"].gt(0) & boxes["image_row"].notna() & boxes["class_id"].ne(UNKNOWN_CLASS)
-    )
+    sound = boxes["w"].gt(0) & boxes["h"].gt(0) & boxes["image_row"].notna() & boxes["class_id"].ne(UNKNOWN_CLASS)
     boxes = boxes[sound]
     pixels = boxes["w"] * boxes["h"]
     return boxes.assign(

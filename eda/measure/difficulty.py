@@ -20,9 +20,7 @@ def difficulty(images: pd.DataFrame, boxes: pd.DataFrame) -> pd.DataFrame:
     pictures are easier in that respect: a way to order pictures of this set, not a measure that compares
     between sets.
     """
-    usable = images[
-        images["n_boxes"].gt(0) & images["state"].eq("ok") & images.index.isin(boxes["image_row"])
-    ]
+    usable = images[images["n_boxes"].gt(0) & images["state"].eq("ok") & images.index.isin(boxes["image_row"])]
     groups = boxes.groupby("image_row")
     raw = pd.DataFrame(
         {

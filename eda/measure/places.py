@@ -31,9 +31,7 @@ def co_occurrence(boxes: pd.DataFrame) -> pd.DataFrame:
 
     The diagonal is the share that hold two or more of the class.
     """
-    per_image = pd.crosstab(boxes["image_row"], boxes["class_name"]).reindex(
-        columns=list(CLASS_NAMES), fill_value=0
-    )
+    per_image = pd.crosstab(boxes["image_row"], boxes["class_name"]).reindex(columns=list(CLASS_NAMES), fill_value=0)
     present = per_image.gt(0)
     shares = {}
     for name in CLASS_NAMES:

@@ -48,9 +48,7 @@ def compare_splits(pictures: pd.DataFrame, first: str = "train", second: str = "
     a, b = pictures[pictures["split"] == first], pictures[pictures["split"] == second]
     if a.empty or b.empty:
         return pd.DataFrame()
-    rows = [
-        quantity_row(title, a[column].dropna(), b[column].dropna()) for title, column in QUANTITIES.items()
-    ]
+    rows = [quantity_row(title, a[column].dropna(), b[column].dropna()) for title, column in QUANTITIES.items()]
     rows += [class_row(name, a[name], b[name]) for name in CLASS_NAMES]
     table = pd.DataFrame([row for row in rows if row])
     table = table.sort_values("p", ignore_index=True)

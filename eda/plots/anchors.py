@@ -56,9 +56,7 @@ def plot_input_sizes(found: Exploration) -> Plot:
     size = suggested_input_size(table)
     two, limit = 2 * FINEST_STRIDE, percent(TOLERATED_SHARE)
     if size is None:
-        sentence = (
-            f"At every usual input size more than {limit} of boxes are thinner than {two} pixels: use tiles."
-        )
+        sentence = f"At every usual input size more than {limit} of boxes are thinner than {two} pixels: use tiles."
     else:
         sentence = (
             f"From {size} pixels on, at most {limit} of boxes are thinner than {two} pixels (two cells at "
@@ -80,15 +78,11 @@ def plot_anchors(found: Exploration) -> Plot:
         chosen = sides[(found.boxes["class_name"] == name).to_numpy()]
         left.scatter(chosen[:, 0], chosen[:, 1], s=10, alpha=0.8, color=colour, linewidth=0, label=name)
     left.scatter(anchors[:, 0], anchors[:, 1], marker="+", s=140, color="black", linewidth=2, label="anchor")
-    left.set(
-        xscale="log", yscale="log", xlabel=f"width, pixels at input size {size}", ylabel="height, pixels"
-    )
+    left.set(xscale="log", yscale="log", xlabel=f"width, pixels at input size {size}", ylabel="height, pixels")
     for axis in (left.xaxis, left.yaxis):
         plain_log_ticks(axis, (5, 10, 20, 50, 100, 200, 500, 1000))
     left.legend(fontsize=8, markerscale=1.2, loc="upper left", handletextpad=0.2)
-    right.plot(
-        table.index, table["mean_iou"], marker="o", color="#111111", label="mean IoU with the best anchor"
-    )
+    right.plot(table.index, table["mean_iou"], marker="o", color="#111111", label="mean IoU with the best anchor")
     right.plot(
         table.index,
         table["above_half"],

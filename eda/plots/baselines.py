@@ -23,9 +23,7 @@ def plot_baselines(found: Exploration) -> Plot:
     for offset, size in zip((-0.26, 0, 0.26), SIZE_CLASSES, strict=True):
         values = [getattr(line, f"ap_{size}") for line in BASELINES]
         left.barh(places + offset, values, height=0.25, color=SIZE_SHADES[size], label=f"{size} boxes")
-    left.scatter(
-        [line.ap for line in BASELINES], places, marker="D", color="#A3123A", zorder=3, label="all boxes"
-    )
+    left.scatter([line.ap for line in BASELINES], places, marker="D", color="#A3123A", zorder=3, label="all boxes")
     left.set_yticks(places, [line.name for line in BASELINES])
     left.invert_yaxis()
     left.set(xlabel="published box AP on the test split, %", xlim=(0, 70))

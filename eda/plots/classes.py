@@ -31,9 +31,7 @@ def plot_classes(found: Exploration) -> Plot:
         share = table[f"{kind}_share"]
         spread = np.maximum(0, [share - table[f"{kind}_low"], table[f"{kind}_high"] - share])
         colours = [CLASS_COLOURS[name] for name in CLASS_NAMES]
-        ax.barh(
-            list(CLASS_NAMES), share, xerr=spread, color=colours, error_kw={"capsize": 3, "ecolor": "#222222"}
-        )
+        ax.barh(list(CLASS_NAMES), share, xerr=spread, color=colours, error_kw={"capsize": 3, "ecolor": "#222222"})
         for place, name in enumerate(CLASS_NAMES):
             ax.annotate(
                 f"{table.loc[name, count]:,}",

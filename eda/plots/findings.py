@@ -13,9 +13,7 @@ def plot_findings(found: Exploration) -> Plot | None:
     if table.empty:
         return None
     figure, ax = new_figure(8, 0.42 * len(table) + 1.1)
-    bars = ax.barh(
-        table["title"], table["findings"], color=[SEVERITY_COLOURS[name] for name in table["severity"]]
-    )
+    bars = ax.barh(table["title"], table["findings"], color=[SEVERITY_COLOURS[name] for name in table["severity"]])
     labels = [f"{n:,} ({severity})" for n, severity in zip(table["findings"], table["severity"], strict=True)]
     ax.bar_label(bars, labels, padding=4)
     ax.invert_yaxis()

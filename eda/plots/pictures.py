@@ -58,9 +58,7 @@ def draw_grid(found: Exploration, rows: Sequence[int], titles: Sequence[str], *,
         ax.set_axis_off()
     for ax, row, title in zip(axes.flat, rows, titles, strict=False):
         draw_picture(ax, found, row, photo=photos)
-        ax.set_title(
-            f"{found.images.loc[row, 'split']} {found.images.loc[row, 'image_id']}: {title}", fontsize=10
-        )
+        ax.set_title(f"{found.images.loc[row, 'split']} {found.images.loc[row, 'image_id']}: {title}", fontsize=10)
     handles = [Rectangle((0, 0), 1, 1, fill=False, edgecolor=c, linewidth=3) for c in CLASS_COLOURS.values()]
     figure.legend(handles, CLASS_COLOURS, loc="outside lower center", ncols=len(CLASS_COLOURS))
     return figure

@@ -31,12 +31,8 @@ def plot_coco_sizes(found: Exploration) -> Plot:
     start = 0 * shares["small"]
     for size in SIZE_CLASSES:
         bars = ax.barh(shares.index, shares[size], left=start, color=SIZE_SHADES[size], label=size)
-        counts = [
-            f"{n:,}" if share > 0.035 else "" for n, share in zip(table[size], shares[size], strict=True)
-        ]
-        ax.bar_label(
-            bars, counts, label_type="center", color="white" if size == "large" else "black", fontsize=9
-        )
+        counts = [f"{n:,}" if share > 0.035 else "" for n, share in zip(table[size], shares[size], strict=True)]
+        ax.bar_label(bars, counts, label_type="center", color="white" if size == "large" else "black", fontsize=9)
         start = start + shares[size]
     ax.invert_yaxis()
     ax.set(xlabel="share of the class's boxes (count inside)", xlim=(0, 1))

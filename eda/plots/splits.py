@@ -46,7 +46,6 @@ def plot_differences(found: Exploration) -> Plot:
         )
     else:
         sentence = (
-            f"None of {len(table)} comparisons differs by more than noise (false discovery rate "
-            f"{FALSE_DISCOVERIES:g})."
+            f"None of {len(table)} comparisons differs by more than noise (false discovery rate {FALSE_DISCOVERIES:g})."
         )
     return finished(found, "Differences between train and test", sentence, figure)

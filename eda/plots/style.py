@@ -90,17 +90,13 @@ def styled() -> Iterator[None]:
         yield
 
 
-def new_figure(
-    width: float, height: float, columns: int = 1, rows: int = 1, **options: Any
-) -> tuple[Figure, Any]:
+def new_figure(width: float, height: float, columns: int = 1, rows: int = 1, **options: Any) -> tuple[Figure, Any]:
     """Return a figure of that many inches and its axes (one, or an array), without pyplot's global state."""
     figure = Figure(figsize=(width, height), layout="constrained")
     return figure, figure.subplots(rows, columns, **options)
 
 
-def finished(
-    found: Exploration, title: str, sentence: str, figure: Figure, *, photographic: bool = False
-) -> Plot:
+def finished(found: Exploration, title: str, sentence: str, figure: Figure, *, photographic: bool = False) -> Plot:
     """Return a figure as a Plot, with SYNTHETIC across its top where the data is generated."""
     if found.dataset.synthetic:
         mark = {"color": "#A3123A", "fontsize": 10, "fontweight": "bold", "x": 0.995, "ha": "right"}

@@ -77,10 +77,7 @@ class CocoFolder:
         """Save, load, check: (rule, image id, box id) of every finding."""
         dataset = self.dataset()
         found = check(dataset, photo_facts(dataset))
-        return [
-            (row.rule, none_or_int(row.image_id), none_or_int(row.box_id))
-            for row in found.itertuples(index=False)
-        ]
+        return [(row.rule, none_or_int(row.image_id), none_or_int(row.box_id)) for row in found.itertuples(index=False)]
 
 
 def none_or_int(value: Any) -> int | None:

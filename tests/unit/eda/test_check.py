@@ -135,9 +135,7 @@ PLANTED: list[tuple[Callable[[CocoFolder], None], list[Finding]]] = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("plant", "expected"), PLANTED, ids=[f"{e[0][0]}-{n}" for n, (_, e) in enumerate(PLANTED)]
-)
+@pytest.mark.parametrize(("plant", "expected"), PLANTED, ids=[f"{e[0][0]}-{n}" for n, (_, e) in enumerate(PLANTED)])
 def test_a_planted_fault_is_found_and_nothing_else(
     coco: CocoFolder, plant: Callable[[CocoFolder], None], expected: list[Finding]
 ) -> None:
@@ -163,9 +161,7 @@ def test_a_sound_folder_has_no_findings(coco: CocoFolder) -> None:
     ],
     ids=["fills the photo", "as thin as allowed", "area rounded", "overlaps less than the limit"],
 )
-def test_what_is_just_within_the_rules_is_no_finding(
-    coco: CocoFolder, spare: Callable[[CocoFolder], None]
-) -> None:
+def test_what_is_just_within_the_rules_is_no_finding(coco: CocoFolder, spare: Callable[[CocoFolder], None]) -> None:
     spare(coco)
     assert coco.rules() == []
 
@@ -197,9 +193,7 @@ def test_on_the_generated_sample_exactly_the_planted_faults_are_found(
     sample: Exploration, sample_folder: tuple[Path, Sample]
 ) -> None:
     found = [(row.rule, row.split, int(row.image_id)) for row in sample.findings.itertuples()]
-    assert sorted(found) == sorted(
-        (fault.rule, fault.split, fault.image_id) for fault in sample_folder[1].planted
-    )
+    assert sorted(found) == sorted((fault.rule, fault.split, fault.image_id) for fault in sample_folder[1].planted)
     leak = sample.findings[sample.findings["rule"] == "leak-near-duplicate"].iloc[0]
     assert leak["related"].startswith("train/")
 

@@ -102,9 +102,7 @@ def test_another_schema_is_one_sentence(tmp_path: Path) -> None:
 
 def test_objects_of_another_schema_are_one_sentence(tmp_path: Path) -> None:
     path = tmp_path / "other.parquet"
-    thin = datasets.Dataset.from_list(
-        [{**record(15), "image": None, "objects": {"id": [1], "bbox": [[1.0]]}}]
-    )
+    thin = datasets.Dataset.from_list([{**record(15), "image": None, "objects": {"id": [1], "bbox": [[1.0]]}}])
     thin.to_parquet(path)
     with pytest.raises(DataError, match=r"objects\.area, objects\.category"):
         read_parquet({"train": path}, "parquet")
@@ -116,9 +114,7 @@ def test_a_truncated_parquet_file_is_one_sentence(files: dict[str, Path]) -> Non
         read_parquet(files, "parquet")
 
 
-def test_the_pinned_revision_in_the_local_cache_needs_no_network(
-    files: dict[str, Path], tmp_path: Path
-) -> None:
+def test_the_pinned_revision_in_the_local_cache_needs_no_network(files: dict[str, Path], tmp_path: Path) -> None:
     snapshot = tmp_path / "hub" / f"datasets--{HUB_REPO.replace('/', '--')}" / "snapshots" / HUB_REVISION
     for split, name in HUB_FILES.items():
         (snapshot / name).parent.mkdir(parents=True, exist_ok=True)
@@ -129,9 +125,7 @@ def test_the_pinned_revision_in_the_local_cache_needs_no_network(
 
 
 def test_an_unreachable_hub_is_one_sentence() -> None:
-    with pytest.raises(
-        HubError, match=r"did not give rishitdagli/cppe-5 \(.*\); name a folder with --data"
-    ) as caught:
+    with pytest.raises(HubError, match=r"did not give rishitdagli/cppe-5 \(.*\); name a folder with --data") as caught:
         read_hub()
     assert "\n" not in str(caught.value)
 

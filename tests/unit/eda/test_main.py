@@ -15,9 +15,7 @@ ROOT = Path(__file__).parents[3]
 
 
 def run(tmp_path: Path, *arguments: str) -> int:
-    return main(
-        [*arguments, "--out", str(tmp_path / "report"), "--figures", str(tmp_path / "build" / "eda.json")]
-    )
+    return main([*arguments, "--out", str(tmp_path / "report"), "--figures", str(tmp_path / "build" / "eda.json")])
 
 
 def test_a_folder_becomes_a_report_and_the_figures_of_the_run(
@@ -65,9 +63,7 @@ def test_bad_input_is_one_sentence_and_exit_1(
     assert not (tmp_path / "report").exists()
 
 
-def test_a_missing_folder_is_one_sentence_and_exit_1(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_missing_folder_is_one_sentence_and_exit_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(tmp_path, "--data", str(tmp_path / "nowhere")) == 1
     assert capsys.readouterr().err.endswith("beside <folder>/images/.\n")
 

@@ -26,9 +26,7 @@ def boxes_of(rows: Sequence[tuple[int, str, float, float, float, float]], side: 
     """Return boxes (image row, class, x, y, w, h) on square photos, as `sound_boxes` would."""
     frame = pd.DataFrame(rows, columns=["image_row", "class_name", "x", "y", "w", "h"])
     frame["class_name"] = pd.Categorical(frame["class_name"], categories=CLASS_NAMES)
-    return frame.assign(
-        frame_width=side, frame_height=side, relative_size=np.sqrt(frame["w"] * frame["h"]) / side
-    )
+    return frame.assign(frame_width=side, frame_height=side, relative_size=np.sqrt(frame["w"] * frame["h"]) / side)
 
 
 def test_real_size_classes_boxes_per_image_and_class_counts(real: Exploration) -> None:
@@ -54,9 +52,7 @@ def test_size_classes_change_at_cocos_limits() -> None:
     assert list(size_classes(areas)) == ["small", "medium", "medium", "large"]
 
 
-def test_intervals_hold_the_share_and_shrink_with_more_pictures(
-    real: Exploration, sample: Exploration
-) -> None:
+def test_intervals_hold_the_share_and_shrink_with_more_pictures(real: Exploration, sample: Exploration) -> None:
     widths = []
     for found in (real, sample):
         table = class_table(found.images, found.boxes)

@@ -128,9 +128,7 @@ def test_the_served_name_is_asked_for(server: Server) -> None:
     url, handler = server
     assert served_model(url) == "resnet-50"
     handler.models = ["resnet-50", "efficientnet-lite0"]
-    with pytest.raises(
-        ServerError, match=r"serves 2 models \(resnet-50, efficientnet-lite0\); name one with --model"
-    ):
+    with pytest.raises(ServerError, match=r"serves 2 models \(resnet-50, efficientnet-lite0\); name one with --model"):
         served_model(url)
 
 
@@ -154,7 +152,5 @@ def test_the_plots_say_which_classes_come_up_and_how_sure_the_model_is(sample: E
 
 
 def test_the_words_near_protective_dress_match_whole_beginnings() -> None:
-    labels = pd.Series(
-        ["gasmask, respirator, gas helmet", "chiton, coat-of-mail shell", "lab coat", "muskrat"]
-    )
+    labels = pd.Series(["gasmask, respirator, gas helmet", "chiton, coat-of-mail shell", "lab coat", "muskrat"])
     assert near_ppe(labels).to_list() == [True, False, True, False]

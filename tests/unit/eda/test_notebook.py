@@ -21,14 +21,10 @@ def committed() -> nbformat.NotebookNode:
 def said(notebook: nbformat.NotebookNode) -> list[str]:
     """Return the sentences that the cells computed, in order."""
     outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
-    return [
-        output["data"]["text/markdown"] for output in outputs if "text/markdown" in output.get("data", {})
-    ]
+    return [output["data"]["text/markdown"] for output in outputs if "text/markdown" in output.get("data", {})]
 
 
-def test_it_runs_top_to_bottom_and_says_what_is_committed(
-    real_folder: Path, committed: nbformat.NotebookNode
-) -> None:
+def test_it_runs_top_to_bottom_and_says_what_is_committed(real_folder: Path, committed: nbformat.NotebookNode) -> None:
     assert said(executed()) == said(committed)
 
 
@@ -45,9 +41,7 @@ def test_every_code_cell_is_introduced_and_followed_by_what_was_seen(
     for before, cell in pairwise(cells):
         if cell.cell_type == "code":
             assert before.cell_type == "markdown", cell.source
-            sentences = [
-                o["data"]["text/markdown"] for o in cell.outputs if "text/markdown" in o.get("data", {})
-            ]
+            sentences = [o["data"]["text/markdown"] for o in cell.outputs if "text/markdown" in o.get("data", {})]
             assert sentences, cell.source
     assert all(output.output_type != "error" for cell in cells for output in cell.get("outputs", []))
 
@@ -55,9 +49,7 @@ def test_every_code_cell_is_introduced_and_followed_by_what_was_seen(
 def test_prose_types_no_result(committed: nbformat.NotebookNode) -> None:
     for cell in committed.cells:
         if cell.cell_type == "markdown":
-            numbers = re.findall(
-                r"\d+", cell.source.replace("CPPE-5", "").replace("cppe5", "").replace("CPPE5", "")
-            )
+            numbers = re.findall(r"\d+", cell.source.replace("CPPE-5", "").replace("cppe5", "").replace("CPPE5", ""))
             assert set(numbers) <= {"95"}, cell.source
 
 

@@ -64,9 +64,7 @@ def test_findings_come_first(page: Page) -> None:
 
 def test_synthetic_is_written_on_page_tables_and_plots(page: Page) -> None:
     assert "SYNTHETIC DATA: drawn by a program" in page.text
-    for table in re.findall(
-        r"(<h3>[^<]*(?:<strong>)?[^<]*(?:</strong>)?[^<]*</h3>)\s*<p class=\"note\">", page.text
-    ):
+    for table in re.findall(r"(<h3>[^<]*(?:<strong>)?[^<]*(?:</strong>)?[^<]*</h3>)\s*<p class=\"note\">", page.text):
         assert "SYNTHETIC" in table
     assert page.text.count("<strong>SYNTHETIC</strong>") == page.tags["table"]
     assert all("SYNTHETIC" in alt for alt in page.alts)

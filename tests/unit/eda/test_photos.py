@@ -111,8 +111,6 @@ def test_the_real_photos(real: Exploration) -> None:
 def test_the_tables_that_a_data_set_is_made_of_are_typed(coco: CocoFolder) -> None:
     dataset = coco.dataset()
     with pytest.raises(pandera.errors.SchemaError):
-        Dataset(
-            dataset.images.astype({"width": float}), dataset.boxes, dataset.photos, "spoilt", synthetic=False
-        )
+        Dataset(dataset.images.astype({"width": float}), dataset.boxes, dataset.photos, "spoilt", synthetic=False)
     with pytest.raises(pandera.errors.SchemaError):
         Dataset(dataset.images, dataset.boxes.assign(class_id=9), dataset.photos, "spoilt", synthetic=False)

@@ -68,9 +68,7 @@ def test_only_synthetic_data_is_marked_so_in_picture_and_words(
 
 
 @pytest.mark.parametrize("draw", [plot_classes, plot_relative_sizes, plot_aspects])
-def test_a_class_has_the_same_colour_everywhere(
-    sample: Exploration, draw: Callable[[Exploration], Plot]
-) -> None:
+def test_a_class_has_the_same_colour_everywhere(sample: Exploration, draw: Callable[[Exploration], Plot]) -> None:
     drawn = set()
     for ax in draw(sample).figure.axes:
         faces: list[Any] = [patch.get_facecolor() for patch in ax.patches]
@@ -114,8 +112,7 @@ def lab(linear: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 def test_the_colour_blind_can_tell_the_classes_apart(blindness: str) -> None:
     seen = {name: lab(seen_by(colour, blindness)) for name, colour in CLASS_COLOURS.items()}
     distances = {
-        pair: float(np.linalg.norm(seen[pair[0]] - seen[pair[1]]))
-        for pair in itertools.combinations(CLASS_NAMES, 2)
+        pair: float(np.linalg.norm(seen[pair[0]] - seen[pair[1]])) for pair in itertools.combinations(CLASS_NAMES, 2)
     }
     # 10 is about four times the smallest difference that can be seen side by side (2.3 in CIE76)
     assert min(distances.values()) > 10, distances

@@ -10,9 +10,7 @@ README = Path(__file__).parents[3] / "eda" / "README.md"
 
 
 def test_every_rule_is_listed_with_its_severity_and_title() -> None:
-    listed = re.findall(
-        r"^\| `([a-z-]+)` \| (\w+) \| (.+) \|$", README.read_text(encoding="utf-8"), re.MULTILINE
-    )
+    listed = re.findall(r"^\| `([a-z-]+)` \| (\w+) \| (.+) \|$", README.read_text(encoding="utf-8"), re.MULTILINE)
     assert listed == [(name, rule.severity, rule.title) for name, rule in RULES.items()]
 
 
@@ -31,7 +29,5 @@ def test_every_file_it_names_is_there() -> None:
 
 
 def test_no_module_is_longer_than_a_page_or_four() -> None:
-    lengths = {
-        path.name: len(path.read_text(encoding="utf-8").splitlines()) for path in README.parent.rglob("*.py")
-    }
+    lengths = {path.name: len(path.read_text(encoding="utf-8").splitlines()) for path in README.parent.rglob("*.py")}
     assert max(lengths.values()) <= 250, lengths
