@@ -31,7 +31,7 @@ def second(tiny_directory: Path, stand_in_archive: Path) -> Path:
     """A second version of the tiny network, in an archive of its own."""
     store = STORE / "second"
     packed = archive.ensure(str(tiny_directory), "patient", version="2.0", store=store)
-    return Path(shutil.copy(packed, STORE / "patient-2.mar"))
+    return Path(shutil.copy(packed, STORE))
 
 
 @pytest.fixture

@@ -35,6 +35,18 @@ def test_the_second_time_there_is_nothing_to_do(
     assert "up to date" in capsys.readouterr().out
 
 
+def test_a_later_version_lies_beside_the_first() -> None:
+    assert archive.file_name("resnet-50", "1.0") == "resnet-50.mar"
+    assert archive.file_name("resnet-50", "2.0") == "resnet-50-2.0.mar"
+
+
+@pytest.mark.parametrize("version", ["", "two", "1/2", "../1", "1 0", "-1"])
+def test_a_version_that_cannot_be_served(tiny_directory: Path, tmp_path: Path, version: str) -> None:
+    with pytest.raises(Failure, match="cannot be a version"):
+        archive.ensure(str(tiny_directory), "", version=version, store=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_change_of_anything_is_another_recipe(tiny_directory: Path, tmp_path: Path) -> None:
     config = Path(shutil.copy(archive.MODEL_CONFIG, tmp_path / "model-config.yaml"))
     directory = Path(shutil.copytree(tiny_directory, tmp_path / "tiny-resnet"))
