@@ -19,10 +19,10 @@ DATA ?=
 # A path that a shell or a photo's name may hold a space in is passed through the environment, never pasted.
 export MODEL NAME PHOTO PORT VERSION DATA
 
-.PHONY: help setup archive serve demo test lint eda
+.PHONY: help setup archive serve demo up down notebook test test-e2e lint eda
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP)  ## the environment: .venv with everything pinned, and a Java runtime where none is found
 
@@ -39,8 +39,21 @@ serve: $(STAMP)  ## TorchServe in the foreground (MODEL=, NAME=, PORT=); Ctrl-C 
 demo: $(STAMP)  ## everything from nothing to a named photo, then stops (MODEL=, NAME=, PORT=, PHOTO= a photo)
 	@$(PY) -m scripts.demo --model "$$MODEL" --name "$$NAME" --port "$$PORT" --photo "$$PHOTO"
 
-test: $(STAMP) lint  ## the whole suite, lint included
-	$(PY) -m pytest --cov --cov-report=term
+up:  ## the containers: gateway, model server, Prometheus (config/CONTAINERS.md says what can be set)
+	@bash scripts/up.sh
+
+down:  ## stop the containers; requests in flight are finished, models and metrics are kept
+	@bash scripts/compose.sh down
+
+notebook: $(STAMP)  ## the walk-through, from build to answer, in Jupyter
+	@$(VENV)/bin/jupyter lab scripts/image_classification.ipynb
+
+test: $(STAMP) lint  ## the whole suite but for the containers, lint included
+	$(PY) -m pytest -m "not e2e" --cov --cov-report=term
+
+# The limit of a test holds for the build of the image too.
+test-e2e: $(STAMP)  ## the containers, tested for real (about 10 minutes; needs Docker, or root and Debian's docker.io)
+	$(PY) -m pytest tests/e2e -m e2e --timeout=1800 --durations=10
 
 lint: $(STAMP)  ## format, lint and types (changes nothing)
 	$(VENV)/bin/ruff format --check .

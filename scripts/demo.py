@@ -9,7 +9,7 @@ from pathlib import Path
 
 from scripts import archive
 from scripts.failure import Failure, run
-from scripts.serve import stopping_on_sigterm
+from scripts.stopping import stopping_on_sigterm
 from scripts.torchserve import Ports, TorchServe
 
 

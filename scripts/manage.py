@@ -48,15 +48,17 @@ class Management:
         described: list[dict[str, Any]] = self._call("GET", _path(name, version))
         return described
 
-    def register(self, archive: str, workers: int, wait: float = READY_TIMEOUT) -> str:
+    def register(self, archive: str, workers: int = 0, wait: float = READY_TIMEOUT, name: str = "") -> str:
         """Register an archive that lies in the model store, start workers and wait until they are ready.
 
         Args:
             archive: its file name, such as `resnet-50.mar`.
             workers: how many to start; 0 starts what its model-config.yaml says.
             wait: seconds to wait for them.
+            name: the name to serve it under, "" for the archive's own.
         """
-        document = self._call("POST", "/models", url=archive, initial_workers=workers or None, synchronous="true")
+        asked = {"url": archive, "model_name": name or None, "initial_workers": workers or None}
+        document = self._call("POST", "/models", **asked, synchronous="true")
         name, version = _registered(document["status"])
         self.wait_ready(name, version, wait)
         return str(document["status"])

@@ -1,13 +1,12 @@
 """Serves the archive of the chosen model in the foreground until Ctrl-C or SIGTERM."""
 
 import argparse
-import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from scripts import archive
 from scripts.failure import Failure, run
+from scripts.paths import BUILD
+from scripts.stopping import stopping_on_sigterm
 from scripts.torchserve import Ports, TorchServe
 
 
@@ -24,20 +23,6 @@ def addresses(server: TorchServe, name: str) -> str:
     )
 
 
-@contextmanager
-def stopping_on_sigterm() -> Iterator[None]:
-    """Make SIGTERM end this process in order, as Ctrl-C does, and not between two instructions."""
-
-    def interrupt(_signal: int, _frame: object) -> None:
-        raise KeyboardInterrupt
-
-    previous = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, previous)
-
-
 def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m scripts.serve", description=__doc__)
@@ -48,7 +33,9 @@ def main() -> None:
     ports = Ports(given.port)
     ports.require_free()  # said at once, and not after a build of half a minute
     packed = archive.ensure(given.model, given.name)
-    server = TorchServe({packed.stem: packed.name}, ports=ports)
+    # One folder a served name: what was registered beside one model comes back with that model.
+    kept = BUILD / "serve" / "state" / packed.stem
+    server = TorchServe({packed.stem: packed.name}, ports=ports, state=kept)
     with stopping_on_sigterm():
         try:
             print(f"starting TorchServe with {packed.name}", flush=True)

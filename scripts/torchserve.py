@@ -18,13 +18,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from scripts import java
+from scripts import java, state
+from scripts.drain import drain
 from scripts.failure import Failure
 from scripts.manage import Management
 from scripts.paths import BUILD, CONFIG, MODEL_STORE
 from scripts.predict import check_prediction
 
-STOP_TIMEOUT = 30.0  # s until a server that was asked to stop is killed
+DRAIN_TIMEOUT = 20.0  # s that requests in flight may take once a stop is asked for
+STOP_TIMEOUT = 15.0  # s until a drained server that was asked to stop is killed; it takes about 5
 START_TIMEOUT = 180.0  # s until the first real prediction
 HEAP = "-Xmx1g"  # the requests of a full queue fit: bodies are the heap's largest tenants
 
@@ -85,6 +87,8 @@ class TorchServe:
         ports: where it listens.
         run_directory: its working directory, which keeps the logs.
         environment: variables beside this process's own, such as CONSOLE_LEVEL.
+        state: the folder that keeps what is registered over a restart; None starts afresh every time.
+        to_console: TorchServe's own lines go to this process's output instead of a file beside its log.
     """
 
     models: Mapping[str, str]
@@ -92,6 +96,8 @@ class TorchServe:
     ports: Ports = field(default_factory=Ports)
     run_directory: Path = BUILD / "serve"
     environment: Mapping[str, str] = field(default_factory=dict)
+    state: Path | None = None
+    to_console: bool = False
 
     def __post_init__(self) -> None:
         """Prepare what is known before the start."""
@@ -111,13 +117,14 @@ class TorchServe:
         # Worker sockets lie here, whose paths may be 108 characters at most; unpacked archives too.
         self._scratch = Path(tempfile.mkdtemp(prefix="torchserve-"))
         self.log.parent.mkdir(parents=True)
+        self._write_config()
         with self.log.with_name("console.log").open("wb") as console:
             self.process = subprocess.Popen(
                 self._command(executable),
                 cwd=self.run_directory,
                 env=self._environment(),
                 stdin=subprocess.DEVNULL,
-                stdout=console,
+                stdout=None if self.to_console else console,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C reaches us alone, and we stop it in order
             )
@@ -135,13 +142,21 @@ class TorchServe:
             if time.monotonic() > deadline:
                 raise Failure(f"TorchServe does not answer after {timeout:.0f} s: see {self.log}")
             time.sleep(0.05)
-        for name in self.models:
-            self.management.wait_ready(name, wait=max(0.0, deadline - time.monotonic()))
-            check_prediction(self.ports.url(self.ports.inference), name)
+        for name, versions in self._restored.items():
+            try:
+                for version, settings in versions.items():
+                    self._check(name, version, deadline, predicts=settings["minWorkers"] > 0)
+            except Failure as failure:
+                if name in self.models:
+                    raise
+                print(f"warning: a restored model is not served: {failure}", flush=True)
+        for name in self._register_new():
+            self._check(name, "", deadline)
 
     def stop(self) -> None:
-        """Stop the server and all its workers, and remove what it unpacked."""
+        """Finish what is in flight, stop the server and all its workers, and remove what it unpacked."""
         if self.process.poll() is None:
+            drain(self.management, DRAIN_TIMEOUT)
             self.process.send_signal(signal.SIGTERM)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(STOP_TIMEOUT)
@@ -164,9 +179,41 @@ class TorchServe:
         """Stop."""
         self.stop()
 
+    def _check(self, name: str, version: str, deadline: float, predicts: bool = True) -> None:
+        """Wait for a version's workers, and for a real prediction unless it was scaled to none of them."""
+        self.management.wait_ready(name, version, max(0.0, deadline - time.monotonic()))
+        if predicts:
+            check_prediction(self.ports.url(self.ports.inference), f"{name}/{version}" if version else name)
+
     def _answers(self) -> bool:
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", self.ports.management)) == 0
+
+    def _write_config(self) -> None:
+        """Write the config file of this start: config.properties, and what is restored."""
+        restored = state.restore(self.state, self.store) if self.state else state.Restored()
+        for sentence in restored.left_out:
+            print(f"warning: {sentence}", flush=True)
+        self._restored = restored.models
+        for name, versions in restored.models.items():
+            for version, settings in versions.items():
+                print(f"restoring {name} {version}, workers: {settings['minWorkers']}", flush=True)
+        if self.state:
+            state.forget_old(self.state)
+        self._config = self.run_directory / "config.properties"
+        config = (CONFIG / "config.properties").read_text(encoding="utf-8")
+        self._config.write_text(state.config_with(self._restored, config), encoding="utf-8")
+
+    def _register_new(self) -> list[str]:
+        """Register the models that were not restored, and return their names.
+
+        Where nothing is restored they stand on the command line; TorchServe looks at one of the two only.
+        """
+        new = {name: archive for name, archive in self.models.items() if name not in self._restored}
+        if self._restored:
+            for name, archive in new.items():
+                self.management.register(archive, name=name)
+        return list(new)
 
     def _command(self, executable: Path) -> list[str]:
         spec = importlib.util.find_spec("ts")
@@ -179,6 +226,7 @@ class TorchServe:
                 HEAP,
                 f"-Djava.io.tmpdir={self._scratch}",
                 f"-Dmodel_server_home={package.parent}",
+                f"-Dlog.folder={self.log.parent.resolve()}",
             ),
             f"-Dlog4j2.configurationFile=file://{CONFIG / 'log4j2.xml'}",
             *("-cp", str(package / "frontend" / "*"), "org.pytorch.serve.ModelServer"),
@@ -186,12 +234,12 @@ class TorchServe:
                 "--python",
                 sys.executable,
                 "-f",
-                str(CONFIG / "config.properties"),
+                str(self._config),
                 "-s",
                 str(self.store),
-                "-ncs",
             ),
-            *("-m", *(f"{name}={archive}" for name, archive in self.models.items())),
+            *([] if self.state else ["-ncs"]),  # no snapshots where nobody keeps them
+            *(["-m", *(f"{name}={archive}" for name, archive in self.models.items())] if self.models else []),
         ]
 
     def _environment(self) -> dict[str, str]:
@@ -200,7 +248,7 @@ class TorchServe:
             **os.environ,
             "MODEL_STORE": str(self.store.resolve()),
             "METRICS_CONFIG": str(CONFIG / "metrics.yaml"),
-            "LOG_LOCATION": str(self.log.parent.resolve()),
+            "LOG_LOCATION": str((self.state or self.run_directory).resolve()),  # snapshots go to config/ below it
             "TS_INFERENCE_ADDRESS": url(ports.inference),
             "TS_MANAGEMENT_ADDRESS": url(ports.management),
             "TS_METRICS_ADDRESS": url(ports.metrics),

@@ -1,0 +1,146 @@
+#!/bin/sh
+# Starts nginx and keeps its list of model servers up to date. nginx before 1.27 cannot look a name up again in an
+# upstream, and without an upstream it keeps no connections open: so the list is written here, and nginx reloads it.
+#
+# MANAGEMENT_TOKEN      opens management to whoever sends it; without it, management is closed
+# REQUESTS_PER_SECOND   from one address (default 100), with a burst of as many
+# CONNECTIONS           from one address (default 200)
+# ANSWER_SECONDS        until a request that gets no answer ends with 504 (default 75, above TorchServe's own 60)
+# /run/secrets/gateway  tls.crt and tls.key turn TLS on; the file management_token stands in for the variable
+set -eu
+umask 077
+config=/etc/nginx/gateway
+secrets=/run/secrets/gateway
+work=/tmp/gateway
+backend=torchserve
+every=2 # s between two looks; scripts/container.py counts on it
+
+fail() { echo "gateway: $1" >&2; exit 1; }
+
+command -v curl >/dev/null || fail "this image has no curl, which asks the model servers whether they are ready"
+rm -rf "$work"
+mkdir -p "$work"
+
+# The settings go into the configuration.
+rate=${REQUESTS_PER_SECOND:-100}
+for name in infer.conf problem-pages.conf problems.conf nginx.conf; do
+  sed -e "s|@CONFIG@|$work|g" -e "s|@REQUESTS_PER_SECOND@|$rate|g" -e "s|@BURST@|$rate|g" \
+    -e "s|@CONNECTIONS@|${CONNECTIONS:-200}|g" -e "s|@ANSWER_SECONDS@|${ANSWER_SECONDS:-75}|g" \
+    "$config/$name" >"$work/$name"
+done
+
+# Without a token nobody passes. The pattern is one, because nginx compares plain words without regard to case.
+token=${MANAGEMENT_TOKEN:-}
+[ -n "$token" ] || { [ -r "$secrets/management_token" ] && token=$(cat "$secrets/management_token"); } || true
+unset MANAGEMENT_TOKEN
+if [ -z "$token" ]; then
+  echo "gateway: no MANAGEMENT_TOKEN is set: management is closed"
+  echo 'map "" $management { default closed; }' >"$work/token.conf"
+else
+  case $token in
+    *[!A-Za-z0-9_-]*) fail "MANAGEMENT_TOKEN may hold letters, digits, _ and - only: make one with: openssl rand -hex 32" ;;
+  esac
+  [ ${#token} -ge 16 ] || fail "MANAGEMENT_TOKEN is shorter than 16 characters: make one with: openssl rand -hex 32"
+  echo "map \$http_authorization \$management { default shut; \"~^Bearer $token\$\" open; }" >"$work/token.conf"
+fi
+token=
+
+if [ -e "$secrets/tls.crt" ]; then
+  [ -r "$secrets/tls.key" ] || fail "tls.crt is there but tls.key cannot be read: it must belong to the gateway's user (GATEWAY_USER)"
+  tls="ssl_certificate $secrets/tls.crt; ssl_certificate_key $secrets/tls.key; ssl_protocols TLSv1.2 TLSv1.3; ssl_session_cache shared:tls:5m;"
+  ssl=" ssl"
+fi
+echo "listen 8080${ssl:-}; ${tls:-}" >"$work/listen-inference.conf"
+echo "listen 8081${ssl:-}; ${tls:-}" >"$work/listen-management.conf"
+
+# Prints nginx's active and waiting connections, and the addresses of the model servers that take requests, in one line.
+# One curl asks them all: this runs every other second, on the CPUs that the model needs.
+look_around() {
+  set -- --output - http://127.0.0.1:8082/connections
+  for address in $(getent ahostsv4 "$backend" | awk '{ print $1 }' | sort -u); do
+    set -- "$@" --output /dev/null "http://$address:8083/accepting"
+  done
+  curl --silent --max-time 1 --write-out '\n%{http_code} %{remote_ip}\n' "$@" | awk '
+    /^Active/ { active = $3 }
+    /^Reading/ { waiting = $6 }
+    $1 == 200 && $2 != "127.0.0.1" { replicas[++count] = $2 }
+    END {
+      line = active + 0 " " waiting + 0
+      for (i = 1; i <= count; i++) line = line " " replicas[i]
+      print line
+    }' || true
+}
+
+# Every replica is told of a change to the models: the first one answers, the others get a copy of the request.
+write_upstreams() {
+  : >"$work/mirror.conf"
+  : >"$work/mirrors.conf"
+  if [ -z "$1" ]; then
+    echo 'map "" $serving { default 0; }' >"$work/upstreams.conf"
+    for name in torchserve status management; do
+      echo "upstream $name { server unix:$work/nobody.sock; }" >>"$work/upstreams.conf"
+    done
+    return
+  fi
+  {
+    echo 'map "" $serving { default 1; }'
+    echo "upstream torchserve { least_conn;"
+    for address in $1; do echo "  server $address:8080 max_fails=1 fail_timeout=2s;"; done
+    echo "  keepalive 64; }"
+    echo "upstream status {"
+    for address in $1; do echo "  server $address:8083 max_fails=0;"; done
+    echo "}"
+  } >"$work/upstreams.conf"
+  first=yes
+  for address in $1; do
+    if [ -n "$first" ]; then
+      echo "upstream management { server $address:8081; }" >>"$work/upstreams.conf"
+      first=
+    else
+      echo "mirror /mirror/$address;" >>"$work/mirror.conf"
+      cat >>"$work/mirrors.conf" <<END
+location = /mirror/$address {
+  internal;
+  if (\$request_method = GET) { return 204; }
+  proxy_set_header Authorization "";
+  proxy_pass http://$address:8081\$request_uri;
+}
+END
+    fi
+  done
+}
+
+mkfifo "$work/log"
+mawk -W interactive -v file="$work/metrics" -f "$config/count.awk" <"$work/log" &
+counter=$!
+exec 3>"$work/log" # held open, so that the counter never sees the end while nginx reopens its log
+replicas=$(look_around | cut -d " " -f 3-)
+write_upstreams "$replicas"
+nginx -t -q -c "$work/nginx.conf"
+nginx -c "$work/nginx.conf" -g 'daemon off;' &
+nginx=$!
+stopping=
+trap 'stopping=yes; kill -QUIT $nginx 2>/dev/null || true' TERM QUIT INT
+
+while kill -0 "$nginx" 2>/dev/null; do
+  kill -0 "$counter" 2>/dev/null || fail "the counter of the log ended"
+  seen=$(look_around) || seen=
+  # A signal may have ended the look; the loop's end is near then.
+  # shellcheck disable=SC2086 # one word each
+  set -- ${seen:-0 0}
+  connections="$1 $2"
+  shift 2
+  now="$*"
+  if [ -z "$stopping" ] && [ "$now" != "$replicas" ]; then
+    echo "gateway: model servers: ${now:-none}"
+    replicas=$now
+    write_upstreams "$replicas"
+    nginx -s reload -c "$work/nginx.conf"
+  fi
+  echo "tick $connections $#" >&3
+  sleep "$every" &
+  wait $! || true
+done
+wait "$nginx" || true
+exec 3>&-
+wait "$counter" || true

@@ -1,0 +1,204 @@
+"""What TorchServe does not tell by itself: whether it is ready, and its queue and workers as metrics.
+
+=============  =====================================================================================
+/accepting     200 while requests should be sent here: started, and not asked to stop; costs nothing
+/readyz        200 if each model's workers are READY and each model answers a real prediction
+/metrics       queue, workers and restarts for Prometheus
+=============  =====================================================================================
+
+Run as a command it asks `/readyz`, as the container's health check does.
+"""
+
+import json
+import os
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import requests
+
+from scripts.failure import Failure, run
+from scripts.manage import Management
+from scripts.predict import TINY_PHOTO
+
+DEFAULT_PORT = 8083
+POLL = 1.0  # s between two looks at TorchServe; a worker that restarts is away for at least as long
+PREDICTION_TIMEOUT = 5.0  # s for the one small prediction of /readyz
+READINESS_AGE = 2.0  # s an answer of /readyz may be old: asking must not load the server
+
+
+class Status:
+    """Watches one TorchServe.
+
+    Args:
+        management: its management API.
+        inference_url: its inference address.
+    """
+
+    def __init__(self, management: Management, inference_url: str) -> None:
+        self.accepting = threading.Event()
+        self._management = management
+        self._inference_url = inference_url
+        self._versions: list[dict[str, Any]] = []
+        self._pids: dict[tuple[str, str, str], int] = {}
+        self._restarts: Counter[tuple[str, str]] = Counter()
+        self._readiness_lock = threading.Lock()
+        self._readiness: tuple[float, str] = (-READINESS_AGE, "")
+
+    def watch(self) -> None:
+        """Look at TorchServe again and again; for a thread of its own."""
+        while True:
+            self.look()
+            time.sleep(POLL)
+
+    def look(self) -> None:
+        """Take queues and workers from the management API; nothing while it does not answer."""
+        try:
+            models = self._management.models()
+            versions = [one for model in models for one in self._management.describe(model["modelName"], "all")]
+        except Failure:
+            versions = []
+        for version in versions:
+            key = (version["modelName"], version["modelVersion"])
+            for worker in version["workers"]:
+                if worker["pid"] <= 0:  # not started yet
+                    continue
+                before = self._pids.get((*key, worker["id"]))
+                self._restarts[key] += before is not None and before != worker["pid"]
+                self._pids[*key, worker["id"]] = worker["pid"]
+        self._versions = versions
+
+    def problem(self) -> str:
+        """Return why a prediction would not work, "" if it would; one real prediction a model, at most 2 s old."""
+        with self._readiness_lock:
+            asked, problem = self._readiness
+            if time.monotonic() - asked >= READINESS_AGE:
+                problem = self._ask()
+                self._readiness = (time.monotonic(), problem)
+        return problem
+
+    def _ask(self) -> str:
+        if not self.accepting.is_set():
+            return "the server is starting or stopping"
+        self.look()
+        if not self._versions:
+            return "no model is registered, or the management API does not answer"
+        for version in self._versions:
+            name = f"{version['modelName']}/{version['modelVersion']}"
+            states = [worker["status"] for worker in version["workers"]]
+            if len(states) != version["minWorkers"] or any(state != "READY" for state in states):
+                return f"the workers of {name} are {states}, and {version['minWorkers']} should be READY"
+            if not states:
+                continue  # scaled to no worker: somebody's wish
+            try:
+                url = f"{self._inference_url}/predictions/{name}"
+                answer = requests.post(url, data=TINY_PHOTO, timeout=PREDICTION_TIMEOUT)
+            except requests.RequestException as error:
+                return f"{name} does not answer a prediction: {type(error).__name__}"
+            if not answer.ok:
+                return f"{name} answers a prediction with status {answer.status_code}"
+        return ""
+
+    def metrics(self) -> str:
+        """Return the metrics in Prometheus' text format."""
+        families = {
+            "serving_queue_requests": ("gauge", "Requests that wait for a worker."),
+            "serving_queue_capacity_requests": ("gauge", "Requests that may wait; more are answered 503."),
+            "serving_workers_ready": ("gauge", "Workers that are READY."),
+            "serving_workers_wanted": ("gauge", "Workers that there should be."),
+            "serving_worker_restarts_total": ("counter", "Workers that were started again after they ended."),
+        }
+        lines = [
+            "# HELP serving_accepting 1 while requests should be sent here.",
+            "# TYPE serving_accepting gauge",
+            f"serving_accepting {int(self.accepting.is_set())}",
+        ]
+        samples = list(self._samples())
+        for name, (kind, text) in families.items():
+            lines += [f"# HELP {name} {text}", f"# TYPE {name} {kind}"]
+            lines += [f"{name}{labels} {value}" for family, labels, value in samples if family == name]
+        return "\n".join(lines) + "\n"
+
+    def _samples(self) -> Iterator[tuple[str, str, int]]:
+        for version in self._versions:
+            key = (version["modelName"], version["modelVersion"])
+            labels = f'{{model_name="{_escaped(key[0])}",model_version="{_escaped(key[1])}"}}'
+            queue = version["jobQueueStatus"]
+            ready = sum(worker["status"] == "READY" for worker in version["workers"])
+            yield "serving_queue_requests", labels, queue["pendingRequests"]
+            yield "serving_queue_capacity_requests", labels, queue["pendingRequests"] + queue["remainingCapacity"]
+            yield "serving_workers_ready", labels, ready
+            yield "serving_workers_wanted", labels, version["minWorkers"]
+            yield "serving_worker_restarts_total", labels, self._restarts[key]
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing about somebody who did not wait for the answer."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
+def serve(status: Status, address: str, port: int) -> ThreadingHTTPServer:
+    """Answer for a status in threads of their own.
+
+    Args:
+        status: what to tell.
+        address: the address to listen at.
+        port: the port, 0 for any that is free.
+    """
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            match self.path:
+                case "/accepting":
+                    accepting = status.accepting.is_set()
+                    self._send(200 if accepting else 503, "text/plain", "yes\n" if accepting else "no\n")
+                case "/readyz":
+                    problem = status.problem()
+                    body = json.dumps({"ready": not problem, **({"detail": problem} if problem else {})})
+                    self._send(503 if problem else 200, "application/json", body + "\n")
+                case "/metrics":
+                    self._send(200, "text/plain; version=0.0.4; charset=utf-8", status.metrics())
+                case _:
+                    self._send(404, "text/plain", "there are /accepting, /readyz and /metrics\n")
+
+        def _send(self, code: int, content_type: str, body: str) -> None:
+            data = body.encode()
+            self.send_response(code)
+            self.send_header("Content-Type", content_type)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, *_: Any) -> None:
+            """Say nothing: the gateway asks all the time."""
+
+    server = _Server((address, port), Answer)
+    for work in (server.serve_forever, status.watch):
+        threading.Thread(target=work, daemon=True).start()
+    return server
+
+
+def main() -> None:
+    """Ask a running server whether a prediction would work; STATUS_PORT names another port."""
+    url = f"http://127.0.0.1:{os.environ.get('STATUS_PORT', DEFAULT_PORT)}/readyz"
+    try:
+        answer = requests.get(url, timeout=30)
+    except requests.RequestException as error:
+        raise Failure(f"nothing answers at {url}") from error
+    if not answer.ok:
+        raise Failure(f"not ready: {answer.text.strip()}")
+    print("ready")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,81 @@
+"""One stack for all tests here: built, started, and taken away with its volumes."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from scripts.demo import default_photo
+from scripts.paths import BUILD
+from tests.e2e import engine
+from tests.e2e.stack import Stack, wait_for
+
+PROJECT_NAME = "classifier-e2e"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.e2e)
+
+
+@pytest.fixture(scope="session")
+def docker_engine() -> Iterator[None]:
+    with engine.running(BUILD / "dockerd.log") as reason:
+        if reason and os.environ.get("CI"):
+            pytest.fail(f"CI must run these tests: {reason}")
+        if reason:
+            pytest.skip(reason)
+        yield
+
+
+@pytest.fixture(scope="session")
+def stack(docker_engine: None) -> Iterator[Stack]:
+    subprocess.run([sys.executable, str(Path(__file__).with_name("stand_in_images.py"))], check=True)
+    stack = Stack(PROJECT_NAME)
+    stack.compose("down", "--volumes")  # what an interrupted run left
+    stack.compose("build")
+    try:
+        stack.compose("up", "--detach")
+        # What a client sees while the model is still loading; test_readiness.py looks at it.
+        wait_for("the gateway", lambda: _answer(stack, "/healthz"))
+        photo = default_photo().read_bytes()
+        stack.early["alive"] = requests.get(f"{stack.url}/healthz", timeout=10)
+        stack.early["ready"] = requests.get(f"{stack.url}/readyz", timeout=10)
+        stack.early["prediction"] = requests.post(f"{stack.url}/predictions/any", data=photo, timeout=10)
+        wait_for("a ready stack", stack.ready, 240)
+        yield stack
+    except BaseException:
+        print(stack.compose("logs", "--tail", "100"))
+        raise
+    finally:
+        BUILD.mkdir(exist_ok=True)
+        (BUILD / "e2e-containers.log").write_text(stack.compose("logs", "--no-color"), encoding="utf-8")
+        stack.compose("down", "--volumes", "--timeout", "60")
+
+
+def _answer(stack: Stack, path: str) -> bool:
+    try:
+        return requests.get(stack.url + path, timeout=5).ok
+    except requests.RequestException:
+        return False
+
+
+@pytest.fixture(scope="session")
+def photo() -> bytes:
+    return default_photo().read_bytes()
+
+
+@pytest.fixture
+def predictions(stack: Stack) -> str:
+    return f"{stack.url}/predictions/{stack.model()}"
+
+
+@pytest.fixture(scope="session")
+def label() -> str:
+    """What is in the photo."""
+    return "espresso"

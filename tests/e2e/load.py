@@ -1,0 +1,69 @@
+"""Steady load from a few clients, and what each request came to."""
+
+import threading
+import time
+import uuid
+from collections import Counter
+from dataclasses import dataclass, field
+
+import requests
+
+
+@dataclass
+class Load:
+    """Clients that send one photo after another until they are told to stop.
+
+    Args:
+        url: where to.
+        photo: what.
+        clients: how many at once.
+        keep_alive: one connection a client, or one a request.
+    """
+
+    url: str
+    photo: bytes
+    clients: int = 8
+    keep_alive: bool = True
+    outcomes: dict[str, str] = field(default_factory=dict)
+    longest: float = 0.0
+
+    def __enter__(self) -> "Load":
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._client) for _ in range(self.clients)]
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Let every client finish its request."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    def wait_for(self, answered: int, timeout: float = 120.0) -> None:
+        """Wait until so many requests were answered 200."""
+        deadline = time.monotonic() + timeout
+        while self.counts()["200"] < answered:
+            assert time.monotonic() < deadline, self.counts()
+            time.sleep(0.05)
+
+    def counts(self) -> Counter[str]:
+        """Return how often each outcome came about."""
+        return Counter(list(self.outcomes.values()))
+
+    def _client(self) -> None:
+        with requests.Session() as session:
+            while not self._stop.is_set():
+                request_id = uuid.uuid4().hex
+                headers = {"X-Request-Id": request_id, **({} if self.keep_alive else {"Connection": "close"})}
+                start = time.monotonic()
+                try:
+                    answer = session.post(self.url, data=self.photo, headers=headers, timeout=100)
+                    self.outcomes[request_id] = str(answer.status_code)
+                except requests.RequestException as error:
+                    self.outcomes[request_id] = type(error).__name__
+                    time.sleep(0.05)  # nobody there: do not spin
+                self.longest = max(self.longest, time.monotonic() - start)

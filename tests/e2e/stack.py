@@ -1,0 +1,190 @@
+"""The containers as an operator drives them, and what the tests ask at their ports."""
+
+import json
+import os
+import socket
+import subprocess
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import requests
+
+from scripts.paths import PROJECT
+
+TOKEN = "e2e-token-0123456789abcdef"
+Found = TypeVar("Found")
+
+
+def free_port() -> int:
+    """Return a loopback port that nobody listens at."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def docker(*command: str) -> str:
+    """Run a docker command and return what it prints."""
+    result = subprocess.run(["docker", *command], capture_output=True, text=True, check=False, timeout=300)
+    assert result.returncode == 0, f"docker {' '.join(command)}: {result.stderr}"
+    return result.stdout.strip()
+
+
+def wait_for(what: str, find: Callable[[], Found | None], timeout: float = 120.0) -> Found:
+    """Return what `find` finds, as soon as it finds something."""
+    deadline = time.monotonic() + timeout
+    while not (found := find()):
+        assert time.monotonic() < deadline, f"{what}: not within {timeout:.0f} s"
+        time.sleep(0.1)
+    return found
+
+
+@dataclass
+class Stack:
+    """One compose project with ports of its own.
+
+    Args:
+        project: its name, which its containers, networks and volumes carry.
+    """
+
+    project: str
+    ports: dict[str, int] = field(default_factory=dict)
+    early: dict[str, requests.Response] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.ports = {name: free_port() for name in ("GATEWAY_PORT", "MANAGEMENT_PORT", "PROMETHEUS_PORT")}
+        self.environment = {
+            **os.environ,
+            **{name: str(port) for name, port in self.ports.items()},
+            "COMPOSE_PROJECT_NAME": self.project,
+            "IMAGE": f"{self.project}:tested",
+            "MANAGEMENT_TOKEN": TOKEN,
+            # The index of PyTorch's CPU builds is out of reach of some machines; PyPI's builds do the same.
+            "TORCH_INDEX_URL": os.environ.get("TORCH_INDEX_URL", ""),
+            "MODEL": "",
+            "NAME": "",
+            "VERSION": "1.0",
+            "REQUESTS_PER_SECOND": "1000",
+        }
+        self.url = f"http://127.0.0.1:{self.ports['GATEWAY_PORT']}"
+        self.management_url = f"http://127.0.0.1:{self.ports['MANAGEMENT_PORT']}"
+        self.prometheus_url = f"http://127.0.0.1:{self.ports['PROMETHEUS_PORT']}"
+
+    def compose(self, *command: str, timeout: float = 1800.0) -> str:
+        """Run docker compose on this project and return what it prints."""
+        result = subprocess.run(
+            ["bash", str(PROJECT / "scripts" / "compose.sh"), *command],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=timeout,
+        )
+        assert result.returncode == 0, f"compose {' '.join(command)}:\n{result.stdout[-3000:]}{result.stderr[-3000:]}"
+        return result.stdout.strip()
+
+    def containers(self, service: str) -> list[str]:
+        """Return the ids of a service's running containers."""
+        filters = [f"label=com.docker.compose.project={self.project}", f"label=com.docker.compose.service={service}"]
+        return docker("ps", "--quiet", *(option for one in filters for option in ("--filter", one))).split()
+
+    def address(self, container: str, network: str = "serving") -> str:
+        """Return a container's address in one of the stack's networks; this machine reaches it directly."""
+        networks = json.loads(docker("inspect", "--format", "{{json .NetworkSettings.Networks}}", container))
+        address: str = networks[f"{self.project}_{network}"]["IPAddress"]
+        return address
+
+    def cpu_seconds(self, container: str) -> float:
+        """Return the CPU time that a container has used, from its control group (version 1 or 2)."""
+        first = "cat /sys/fs/cgroup/cpuacct/cpuacct.usage 2>/dev/null"
+        second = "sed -n 's/usage_usec \\(.*\\)/\\1000/p' /sys/fs/cgroup/cpu.stat"
+        return int(docker("exec", container, "sh", "-c", f"{first} || {second}")) / 1e9
+
+    def ready(self) -> bool:
+        """Say whether the gateway says that a prediction would work."""
+        try:
+            return requests.get(f"{self.url}/readyz", timeout=15).ok
+        except requests.ConnectionError:
+            return False
+
+    def up(self, replicas: int = 1) -> None:
+        """Start the stack, or change its number of replicas, and wait until all of them take requests."""
+        self.compose("up", "--detach", "--scale", f"torchserve={replicas}")
+        wait_for("a ready stack", lambda: self.replicas() == replicas and self.ready(), 240)
+
+    def replicas(self) -> int:
+        """Return to how many model servers the gateway sends requests, -1 while it does not say."""
+        gateway = self.containers("gateway")[0]
+        try:
+            metrics = requests.get(f"http://{self.address(gateway)}:8082/metrics", timeout=10).text
+        except requests.ConnectionError:
+            return -1
+        return next((int(line.split()[1]) for line in metrics.splitlines() if line.startswith("gateway_replicas ")), -1)
+
+    def model(self) -> str:
+        """Return the served model's name."""
+        names = [model["modelName"] for model in self.manage("GET", "/models").json()["models"]]
+        assert len(names) == 1, names
+        return str(names[0])
+
+    def manage(self, method: str, path: str, token: str = TOKEN, **query: Any) -> requests.Response:
+        """Ask the management API through the gateway."""
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        return requests.request(method, self.management_url + path, params=query, headers=headers, timeout=300)
+
+    def describe(self, model: str) -> list[dict[str, Any]]:
+        """Return TorchServe's description of all versions."""
+        versions: list[dict[str, Any]] = self.manage("GET", f"/models/{model}/all").json()
+        return versions
+
+    def log(self) -> list[dict[str, Any]]:
+        """Return the gateway's log lines of requests."""
+        lines = docker("logs", self.containers("gateway")[0]).splitlines()
+        return [json.loads(line) for line in lines if line.startswith("{")]
+
+    def query(self, expression: str) -> list[dict[str, Any]]:
+        """Ask Prometheus."""
+        answer = requests.get(f"{self.prometheus_url}/api/v1/query", params={"query": expression}, timeout=10)
+        results: list[dict[str, Any]] = answer.json()["data"]["result"]
+        return results
+
+    @contextmanager
+    def gateway(self, *options: str) -> Iterator[tuple[str, str]]:
+        """Run one more gateway with other settings; give its name and its address.
+
+        Args:
+            options: of docker compose run, such as `-e REQUESTS_PER_SECOND=1`.
+        """
+        name = f"{self.project}-gateway-{free_port()}"
+        self.compose("run", "--detach", "--no-deps", "--name", name, *options, "gateway")
+        try:
+            address = self.address(name)
+            wait_for("a second gateway", lambda: _listens(address, 8080))
+            yield name, address
+        finally:
+            docker("rm", "--force", name)
+
+
+def _listens(address: str, port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex((address, port)) == 0
+
+
+def second_version(archive: Path, target: Path) -> Path:
+    """Write a copy of an archive that calls itself version 2.0."""
+    with zipfile.ZipFile(archive) as source, zipfile.ZipFile(target, "w") as copy:
+        for item in source.infolist():
+            data = source.read(item)
+            if item.filename in ("MAR-INF/MANIFEST.json", "model.json"):
+                document = json.loads(data)
+                fields, key = (document["model"], "modelVersion") if "model" in document else (document, "version")
+                fields[key] = "2.0"
+                data = json.dumps(document).encode()
+            copy.writestr(item, data)
+    return target

@@ -1,0 +1,139 @@
+"""Management: closed, guarded, and kept over restarts."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.e2e.stack import Stack, docker, second_version, wait_for
+from tests.e2e.test_gateway import assert_problem
+
+
+@pytest.mark.parametrize("token", ["", "wrong", "E2E-TOKEN-0123456789ABCDEF"], ids=["none", "wrong", "other case"])
+def test_without_the_token_nobody_manages(stack: Stack, token: str) -> None:
+    for method in ("GET", "POST", "DELETE"):
+        answer = stack.manage(method, "/models", token=token)
+        assert_problem(answer, 401, "token-needed")
+        assert answer.headers["WWW-Authenticate"] == "Bearer"
+
+
+def test_where_no_token_is_set_management_is_closed(stack: Stack) -> None:
+    with stack.gateway("-e", "MANAGEMENT_TOKEN=") as (_, address):
+        for headers in ({}, {"Authorization": "Bearer "}, {"Authorization": "Bearer x"}):
+            assert_problem(
+                requests.get(f"http://{address}:8081/models", headers=headers, timeout=10), 403, "management-closed"
+            )
+
+
+def test_a_weak_token_is_refused_at_the_start(stack: Stack) -> None:
+    name = f"{stack.project}-weak"
+    stack.compose("run", "--detach", "--no-deps", "--name", name, "-e", "MANAGEMENT_TOKEN=short", "gateway")
+    try:
+        wait_for("its end", lambda: docker("inspect", "--format", "{{.State.Running}}", name) == "false" or None)
+        assert "shorter than 16 characters" in _stderr(name)
+    finally:
+        docker("rm", "--force", name)
+
+
+def _stderr(name: str) -> str:
+    return subprocess.run(["docker", "logs", name], capture_output=True, text=True, check=True).stderr
+
+
+def test_registering_from_elsewhere_is_refused(stack: Stack) -> None:
+    for url in ("http://127.0.0.1:8082/metrics", "file:///etc/passwd", "file:///srv/models/../../etc/passwd"):
+        assert not stack.manage("POST", "/models", url=url).ok
+
+
+def test_only_the_gateway_is_published(stack: Stack) -> None:
+    for service, ports in {"torchserve": set(), "gateway": {"8080/tcp", "8081/tcp"}}.items():
+        published = json.loads(
+            docker("inspect", "--format", "{{json .NetworkSettings.Ports}}", stack.containers(service)[0])
+        )
+        bound = {port: hosts for port, hosts in published.items() if hosts}
+        assert set(bound) == ports
+        assert all(host["HostIp"] == "127.0.0.1" for hosts in bound.values() for host in hosts)
+
+
+def test_containers_may_do_little(stack: Stack) -> None:
+    for service in ("torchserve", "gateway", "prometheus"):
+        container = stack.containers(service)[0]
+        status = docker("exec", container, "cat", "/proc/1/status")
+        fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+        assert fields["Uid"].split()[0] != "0", service
+        assert int(fields["CapEff"], 16) == 0, service
+        assert fields["NoNewPrivs"] == "1", service
+        assert docker("inspect", "--format", "{{.HostConfig.ReadonlyRootfs}}", container) == "true", service
+        assert int(docker("inspect", "--format", "{{.HostConfig.Memory}}", container)) > 0, service
+
+
+def test_model_servers_reach_nobody_outside(stack: Stack) -> None:
+    assert docker("network", "inspect", "--format", "{{.Internal}}", f"{stack.project}_serving") == "true"
+
+
+def test_the_image_holds_what_serving_needs_and_no_more(stack: Stack) -> None:
+    server = stack.containers("torchserve")[0]
+    installed = docker("exec", server, "ls", "/opt/venv/lib/python3.11/site-packages").split()
+    for needed in ("torch", "torchvision", "ts", "onnxruntime"):
+        assert needed in installed
+    for unwanted in ("transformers", "pip", "model_archiver", "onnx", "jupyter", "notebook", "pandas", "pytest"):
+        assert unwanted not in installed
+    assert docker("exec", server, "sh", "-c", "command -v gcc make pip git || true") == ""
+
+
+def test_the_token_is_in_no_image_log_or_command_line(stack: Stack) -> None:
+    token = stack.environment["MANAGEMENT_TOKEN"]
+    for image in ("nginx:1.28", stack.environment["IMAGE"]):
+        assert token not in docker("history", "--no-trunc", image)
+        assert token not in docker("image", "inspect", image)
+    assert token not in stack.compose("logs", "--no-color")
+    for service in ("gateway", "torchserve"):
+        assert token not in docker("top", stack.containers(service)[0], "-eo", "pid,args")
+
+
+@pytest.fixture
+def two_versions(stack: Stack, tmp_path: Path) -> Iterator[str]:
+    """Version 2.0 beside 1.0, registered later as an operator would, and taken away again."""
+    model, server = stack.model(), stack.containers("torchserve")[0]
+    docker("cp", f"{server}:/srv/models/{model}.mar", str(tmp_path / "first.mar"))
+    second = second_version(tmp_path / "first.mar", tmp_path / f"{model}-2.mar")
+    with second.open("rb") as archive:
+        command = ["docker", "exec", "--interactive", server, "sh", "-c", f"cat > /srv/models/{second.name}"]
+        subprocess.run(command, stdin=archive, check=True)
+    registered = stack.manage("POST", "/models", url=second.name, synchronous="true")
+    assert registered.ok, registered.text
+    assert stack.manage("PUT", f"/models/{model}/2.0", min_worker=2, max_worker=2, synchronous="true").ok
+    assert stack.manage("PUT", f"/models/{model}/2.0/set-default").ok
+    yield model
+    assert stack.manage("PUT", f"/models/{model}/1.0/set-default").ok
+    gone = stack.manage("DELETE", f"/models/{model}/2.0")
+    assert gone.ok, gone.text
+
+
+def served(stack: Stack, model: str) -> dict[str, tuple[int, list[str]]]:
+    """Return version -> workers wanted, and their states."""
+    versions = {one["modelVersion"]: one for one in stack.describe(model)}
+    return {
+        version: (one["minWorkers"], [worker["status"] for worker in one["workers"]])
+        for version, one in versions.items()
+    }
+
+
+def test_a_restart_keeps_versions_default_and_workers(stack: Stack, two_versions: str, photo: bytes) -> None:
+    wanted = {"1.0": (1, ["READY"]), "2.0": (2, ["READY", "READY"])}
+    wait_for("all workers", lambda: served(stack, two_versions) == wanted)
+
+    def assert_kept(how: str) -> None:
+        wait_for(f"a ready stack {how}", stack.ready, 240)
+        assert served(stack, two_versions) == wanted, how
+        assert stack.manage("GET", f"/models/{two_versions}").json()[0]["modelVersion"] == "2.0", how
+        assert requests.post(f"{stack.url}/predictions/{two_versions}", data=photo, timeout=60).ok, how
+
+    docker("kill", "--signal", "KILL", stack.containers("torchserve")[0])
+    stack.up()
+    assert_kept("after a kill -9")
+    stack.compose("down", "--timeout", "60")
+    stack.up()
+    assert_kept("after down and up: new containers, the same volumes")

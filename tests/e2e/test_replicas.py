@@ -1,0 +1,100 @@
+"""Several model servers behind one gateway, under load."""
+
+import json
+import time
+from collections import Counter
+
+import requests
+
+from scripts.paths import BUILD
+from tests.e2e.load import Load
+from tests.e2e.stack import Stack, docker, wait_for
+from tests.e2e.test_gateway import assert_problem
+
+
+def test_replicas_share_the_load_and_none_of_it_is_lost(stack: Stack, photo: bytes) -> None:
+    """Three replicas: all get requests and every change to the models; one is killed, one is stopped, under load."""
+    model = stack.model()
+
+    def workers() -> list[int]:
+        servers = [stack.address(one) for one in stack.containers("torchserve")]
+        return [
+            requests.get(f"http://{one}:8081/models/{model}", timeout=10).json()[0]["minWorkers"] for one in servers
+        ]
+
+    try:
+        stack.up(replicas=3)
+        assert stack.manage("PUT", f"/models/{model}", min_worker=2, max_worker=2, synchronous="true").ok
+        wait_for("all replicas to follow", lambda: workers() == [2, 2, 2])
+        assert stack.manage("PUT", f"/models/{model}", min_worker=1, max_worker=1, synchronous="true").ok
+        wait_for("all replicas to follow", lambda: workers() == [1, 1, 1])
+
+        addresses = {f"{stack.address(one)}:8080" for one in stack.containers("torchserve")}
+        with Load(f"{stack.url}/predictions/{model}", photo, clients=12) as load:
+            load.wait_for(200)
+            spread = Counter(line["upstream"] for line in stack.log() if line["request_id"] in load.outcomes)
+            docker("kill", "--signal", "KILL", stack.containers("torchserve")[0])
+            wait_for("the gateway to notice", lambda: stack.replicas() == 2)
+            load.wait_for(load.counts()["200"] + 200)
+            docker("stop", "-t", "45", stack.containers("torchserve")[0])
+            wait_for("the gateway to notice", lambda: stack.replicas() == 1)
+            load.wait_for(load.counts()["200"] + 100)
+        assert set(load.counts()) == {"200"}, load.counts()
+        assert addresses <= set(spread), spread
+        fair = sum(spread.values()) / 3
+        assert all(spread[one] > fair / 2 for one in addresses), spread
+        record("replicas: one killed, one stopped", load)
+    finally:
+        stack.up(replicas=1)
+
+
+def test_the_only_server_dies_with_a_request_in_it(stack: Stack, photo: bytes) -> None:
+    model, server = stack.model(), stack.containers("torchserve")[0]
+    with Load(f"{stack.url}/predictions/{model}", photo) as load:
+        load.wait_for(20)
+        docker("kill", "--signal", "KILL", server)
+        wait_for("refusals", lambda: load.counts()["503"] > 0)
+    assert set(load.counts()) <= {"200", "502", "503", "504"}, load.counts()  # problems, and never a cut connection
+    record("the only server killed", load)
+    refused = requests.post(f"{stack.url}/predictions/{model}", data=photo, timeout=10)
+    stack.up()
+    assert_problem(refused, 503, "busy")
+
+
+def test_down_under_load_cuts_no_request_and_keeps_within_the_grace_period(stack: Stack, photo: bytes) -> None:
+    model, gateway = stack.model(), stack.containers("gateway")[0]
+    # Straight to the gateway's container: the engine's own proxy accepts connections for one that has gone.
+    url = f"http://{stack.address(gateway, 'outside')}:8080/predictions/{model}"
+    with Load(url, photo, keep_alive=False) as load:
+        load.wait_for(50)
+        start = time.monotonic()
+        stack.compose("stop")
+        took = time.monotonic() - start
+    log = stack_log(stack)
+    answered = {one["request_id"] for one in log if one["request_id"] in load.outcomes}
+    # Whatever the gateway took in, it answered; what it did not take in was refused before it was sent.
+    assert {one["status"] for one in log if one["request_id"] in answered} == {200}
+    assert all(load.outcomes[one] == "200" for one in answered)
+    assert set(load.counts()) <= {"200", "ConnectionError"}, load.counts()
+    record("down", load, seconds=round(took, 1))
+    assert took < 60, took  # far from the grace periods: nothing had to be killed
+    for service in ("gateway", "torchserve"):
+        states = docker(
+            "ps", "--all", "--format", "{{.Status}}", "--filter", f"name={stack.project}.{service}"
+        ).splitlines()
+        assert all(state.startswith("Exited (0)") for state in states), states
+    stack.up()
+
+
+def record(what: str, load: Load, **more: float) -> None:
+    """Keep what a load came to in build/containers.json."""
+    path = BUILD / "containers.json"
+    figures = json.loads(path.read_text()) if path.exists() else {}
+    figures[what] = {"outcomes": dict(load.counts()), "longest_answer_seconds": round(load.longest, 2), **more}
+    path.write_text(json.dumps(figures, indent=1) + "\n")
+
+
+def stack_log(stack: Stack) -> list[dict[str, object]]:
+    name = docker("ps", "--all", "--quiet", "--filter", f"name={stack.project}.gateway")
+    lines = docker("logs", name).splitlines()
+    return [json.loads(line) for line in lines if line.startswith("{")]

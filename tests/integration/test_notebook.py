@@ -1,0 +1,56 @@
+"""The walk-through notebook, run as a newcomer runs it."""
+
+import os
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from scripts.paths import PROJECT
+from tests.integration.conftest import free_ports
+
+NOTEBOOK = PROJECT / "scripts" / "image_classification.ipynb"
+
+
+def run(folder: Path, environment: dict[str, str]) -> str:
+    """Run the notebook in a folder and return everything it printed, with `<picture>` for each picture."""
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        NotebookClient(
+            notebook, timeout=1500, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
+        ).execute()
+    outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+    return "".join(
+        output.get("text", "") or ("<picture>" if "image/png" in output.get("data", {}) else "") for output in outputs
+    )
+
+
+@pytest.mark.parametrize("folder", [PROJECT, PROJECT / "config" / "nginx"], ids=["top", "deep inside"])
+def test_it_runs_on_the_local_server(folder: Path) -> None:
+    port = str(free_ports().inference)
+    printed = run(folder, {"SERVICE": "local", "PORT": port, "MODEL": "", "NAME": ""})
+    assert "this walk-through uses the local server of make serve, because: SERVICE=local asks for it" in printed
+    assert "$ curl -H 'Accept: text/plain' -T" in printed
+    assert '"class_id"' in printed
+    assert "<picture>" in printed
+    assert "415 the body is no JPEG" in printed
+    assert "['READY', 'READY']" in printed
+    assert "'answered'" in printed
+    assert printed.endswith("TorchServe is stopped\n")
+
+
+def test_it_is_committed_without_outputs() -> None:
+    for cell in nbformat.read(NOTEBOOK, as_version=4).cells:
+        if cell.cell_type == "code":
+            assert not cell.outputs
+            assert cell.execution_count is None
+    assert os.path.expanduser("~") not in NOTEBOOK.read_text(encoding="utf-8")  # noqa: PTH111 - the text, not a path
+
+
+def test_every_code_cell_is_explained() -> None:
+    kinds = [cell.cell_type for cell in nbformat.read(NOTEBOOK, as_version=4).cells]
+    assert kinds[0] == "markdown"
+    assert kinds.count("markdown") >= kinds.count("code") - 2

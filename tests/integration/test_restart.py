@@ -1,0 +1,109 @@
+"""A real TorchServe that is stopped, killed and started again."""
+
+import os
+import shutil
+import signal
+import threading
+from pathlib import Path
+
+import pytest
+import requests
+
+from scripts import status
+from scripts.predict import TINY_PHOTO
+from scripts.torchserve import TorchServe
+from tests.integration.conftest import free_ports
+
+
+@pytest.fixture
+def store(tiny_archive: Path, tmp_path: Path) -> Path:
+    """A model store with the tiny network."""
+    folder = tmp_path / "store"
+    folder.mkdir()
+    shutil.copy(tiny_archive, folder)
+    return folder
+
+
+def server(store: Path, tmp_path: Path) -> TorchServe:
+    models = {path.stem: path.name for path in store.glob("tiny*.mar")}
+    return TorchServe(models, store, free_ports(), tmp_path / "run", state=tmp_path / "state")
+
+
+def workers(running: TorchServe) -> dict[tuple[str, str], int]:
+    names = [model["modelName"] for model in running.management.models()]
+    versions = [one for name in names for one in running.management.describe(name, "all")]
+    return {(one["modelName"], one["modelVersion"]): len(one["workers"]) for one in versions}
+
+
+def test_models_and_workers_come_back(store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with server(store, tmp_path) as first:
+        (name,) = first.models
+        shutil.copy(store / f"{name}.mar", store / "other.mar")
+        first.management.register("other.mar", name="other")
+        first.management.scale("other", "", 2)
+        before = workers(first)
+        assert before == {(name, "1.0"): 1, ("other", "1.0"): 2}
+
+    killed = server(store, tmp_path)
+    with killed:
+        assert workers(killed) == before
+        os.killpg(killed.process.pid, signal.SIGKILL)
+        killed.process.wait()
+
+    with server(store, tmp_path) as third:
+        assert workers(third) == before
+        url = third.ports.url(third.ports.inference)
+        assert requests.post(f"{url}/predictions/other", data=TINY_PHOTO, timeout=30).ok
+
+    (store / "other.mar").unlink()
+    capsys.readouterr()
+    with server(store, tmp_path) as fourth:
+        assert workers(fourth) == {(name, "1.0"): 1}
+    assert "other 1.0 is not restored: its archive other.mar is no longer in the model store" in capsys.readouterr().out
+
+
+def test_a_stop_finishes_what_is_in_flight(store: Path, tmp_path: Path) -> None:
+    statuses: list[int] = []
+    with server(store, tmp_path) as running:
+        (name,) = running.models
+        url = f"{running.ports.url(running.ports.inference)}/predictions/{name}"
+
+        def ask() -> None:
+            statuses.append(requests.post(url, data=TINY_PHOTO, timeout=60).status_code)
+
+        worker = running.management.describe(name)[0]["workers"][0]["pid"]
+        os.kill(worker, signal.SIGSTOP)  # so that all of them are in flight when the stop is asked for
+        threads = [threading.Thread(target=ask) for _ in range(20)]
+        for thread in threads:
+            thread.start()
+        while running.management.describe(name)[0]["jobQueueStatus"]["pendingRequests"] < 10:
+            pass
+        threading.Timer(1.0, os.kill, (worker, signal.SIGCONT)).start()
+        running.stop()
+        for thread in threads:
+            thread.join()
+    assert statuses == [200] * 20
+
+
+def test_the_status_page_tells_of_queue_workers_and_restarts(store: Path, tmp_path: Path) -> None:
+    with server(store, tmp_path) as running:
+        (name,) = running.models
+        shown = status.Status(running.management, running.ports.url(running.ports.inference))
+        assert shown.problem() == "the server is starting or stopping"
+        shown.accepting.set()
+        shown = status.Status(running.management, running.ports.url(running.ports.inference))
+        shown.accepting.set()
+        assert shown.problem() == ""
+        labels = f'{{model_name="{name}",model_version="1.0"}}'
+        lines = shown.metrics().splitlines()
+        assert f"serving_workers_ready{labels} 1" in lines
+        assert f"serving_worker_restarts_total{labels} 0" in lines
+        worker = running.management.describe(name)[0]["workers"][0]["pid"]
+        os.kill(worker, signal.SIGKILL)
+        while f"serving_worker_restarts_total{labels} 1" not in shown.metrics().splitlines():
+            shown.look()
+        running.management.wait_ready(name)
+        running.management.unregister(name)
+        shown = status.Status(running.management, running.ports.url(running.ports.inference))
+        shown.accepting.set()
+        assert shown.problem() == "no model is registered, or the management API does not answer"

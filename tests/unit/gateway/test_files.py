@@ -1,0 +1,83 @@
+"""The gateway's files without a container: the counter of its log, and its problem bodies."""
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from handler import errors
+from scripts.paths import CONFIG
+
+NGINX = CONFIG / "nginx"
+
+
+def line(route: str, status: int, seconds: float, **more: str) -> str:
+    start = f'{{"route":"{route}","status":{status},"seconds":{seconds:.3f},'
+    return start + json.dumps({"time": "now", "request_id": "x", **more})[1:]
+
+
+def count(lines: list[str], tmp_path: Path) -> tuple[str, dict[str, str]]:
+    """Return what the counter passes on, and its metrics."""
+    if shutil.which("mawk") is None:
+        pytest.skip("mawk is not installed (Debian: apt-get install mawk)")
+    metrics = tmp_path / "metrics"
+    command = ["mawk", "-W", "interactive", "-v", f"file={metrics}", "-f", str(NGINX / "count.awk")]
+    result = subprocess.run(command, input="\n".join(lines) + "\n", capture_output=True, text=True, check=True)
+    samples = [one.rpartition(" ") for one in metrics.read_text().splitlines() if not one.startswith("#")]
+    return result.stdout, {name: value for name, _, value in samples}
+
+
+def test_the_counter_counts_and_passes_lines_on(tmp_path: Path) -> None:
+    lines = [line("predictions", 200, 0.03), line("predictions", 200, 0.3), line("predictions", 413, 0.001)]
+    passed, metrics = count([*lines, "tick 4 3 2"], tmp_path)
+    assert passed.splitlines() == lines
+    assert metrics['gateway_requests_total{route="predictions",status="200"}'] == "2"
+    assert metrics['gateway_requests_total{route="predictions",status="413"}'] == "1"
+    assert metrics['gateway_request_seconds_bucket{route="predictions",le="0.01"}'] == "1"
+    assert metrics['gateway_request_seconds_bucket{route="predictions",le="0.05"}'] == "2"
+    assert metrics['gateway_request_seconds_bucket{route="predictions",le="+Inf"}'] == "3"
+    assert metrics['gateway_request_seconds_sum{route="predictions"}'] == "0.331"
+    assert (metrics['gateway_connections{state="active"}'], metrics["gateway_replicas"]) == ("4", "2")
+
+
+def test_a_client_cannot_forge_a_count(tmp_path: Path) -> None:
+    hostile = line(
+        "other", 404, 0.0, user_agent='","route":"predictions","status":500,"seconds":9,"', uri="/tick 9 9 9"
+    )
+    _, metrics = count([hostile, "tick 0 0 1"], tmp_path)
+    assert [name for name in metrics if "requests_total" in name] == [
+        'gateway_requests_total{route="other",status="404"}'
+    ]
+
+
+def test_other_output_is_passed_on_uncounted(tmp_path: Path) -> None:
+    passed, metrics = count(["something else", "{}", "tick 0 0 0"], tmp_path)
+    assert passed.splitlines() == ["something else", "{}"]
+    assert not [name for name in metrics if "requests_total" in name]
+
+
+def test_problem_bodies_have_the_handlers_shape() -> None:
+    text = (NGINX / "problems.conf").read_text()
+    bodies = [json.loads(body) for body in re.findall(r"return \d+ '(.*)\\n';", text)]
+    statuses = [int(status) for status in re.findall(r"return (\d+) '", text)]
+    assert {413, 429, 502, 503, 504} <= set(statuses)
+    example = json.loads(errors.RequestError(errors.EMPTY_BODY, "x").document())
+    slugs = {problem.slug for problem in errors.TABLE}
+    for body, status in zip(bodies, statuses, strict=True):
+        assert list(body) == list(example)
+        assert body["status"] == status
+        assert body["type"].removeprefix("/problems/") not in slugs  # two meanings of one name would confuse
+
+
+def test_every_problem_has_a_page_and_stands_in_the_table() -> None:
+    pages = (NGINX / "problem-pages.conf").read_text()
+    text = (NGINX / "problems.conf").read_text()
+    assert set(re.findall(r"location (@\d+)", text)) == set(re.findall(r"(@\d+);", pages))
+    table = (CONFIG / "CONTAINERS.md").read_text()
+    for status, slug in re.findall(r"return (\d+) '\{\"type\":\"/problems/([a-z-]+)\"", text):
+        if status not in ("400", "414", "431", "500"):  # HTTP's own, which no ordinary client meets
+            assert status in table
+            assert f"`{slug}`" in table

@@ -1,0 +1,59 @@
+"""Grafana's files agree with each other, with the rules and with what is exported."""
+
+import json
+
+from scripts.paths import CONFIG, PROJECT
+from tests.unit.monitoring import metrics
+
+PROVISIONING = CONFIG / "grafana" / "provisioning"
+
+
+def test_every_query_uses_metrics_that_exist() -> None:
+    queries = metrics.dashboard_queries(json.loads(metrics.DASHBOARD.read_text()))
+    assert len(queries) >= 15
+    missing = {
+        name: query for query in queries for name in metrics.used(query) - metrics.declared() - metrics.recorded()
+    }
+    assert not missing
+
+
+def test_every_rule_uses_metrics_that_exist() -> None:
+    missing = {
+        name: rule["expr"]
+        for rule in metrics.rules()
+        for name in metrics.used(rule["expr"]) - metrics.declared() - metrics.recorded()
+    }
+    assert not missing
+
+
+def test_a_query_for_a_metric_that_is_not_there_would_be_found() -> None:
+    query = 'sum by (route) (rate(gateway_requests_totl{status=~"5.."}[5m])) / on () group:made:up'
+    assert metrics.used(query) == {"gateway_requests_totl", "group:made:up"}
+
+
+def test_the_dashboard_answers_an_operators_questions() -> None:
+    titles = {panel["title"] for panel in json.loads(metrics.DASHBOARD.read_text())["panels"]}
+    wanted = {"Traffic by status", "Errors by cause", "By stage", "Batch size", "Queue", "Confidence of the best class"}
+    assert wanted | {"Workers ready of wanted", "CPU", "Memory", "Disk"} <= titles
+
+
+def test_panels_do_not_overlap() -> None:
+    cells: set[tuple[int, int]] = set()
+    for panel in json.loads(metrics.DASHBOARD.read_text())["panels"]:
+        at = panel["gridPos"]
+        assert at["x"] + at["w"] <= 24
+        own = {(x, y) for x in range(at["x"], at["x"] + at["w"]) for y in range(at["y"], at["y"] + at["h"])}
+        assert not own & cells, panel["title"]
+        cells |= own
+
+
+def test_provisioning_names_what_compose_mounts_and_starts() -> None:
+    compose = metrics.read(PROJECT / "docker-compose.yml")["services"]
+    (source,) = metrics.read(PROVISIONING / "datasources" / "prometheus.yml")["datasources"]
+    host, port = source["url"].removeprefix("http://").split(":")
+    assert host in compose
+    assert any(str(published).endswith(f":{port}") for published in compose[host]["ports"])
+    (provider,) = metrics.read(PROVISIONING / "dashboards" / "dashboards.yml")["providers"]
+    assert any(f":{provider['options']['path']}:ro" in volume for volume in compose["grafana"]["volumes"])
+    for panel in json.loads(metrics.DASHBOARD.read_text())["panels"]:
+        assert panel["type"] == "row" or panel["datasource"]["uid"] == source["uid"]

@@ -1,0 +1,64 @@
+"""`make up` where something is missing, and the notebook's choice there."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from scripts import walkthrough
+from scripts.demo import default_photo
+from scripts.paths import PROJECT
+
+NEEDED = ("bash", "dirname", "env", "grep", "tail", "seq", "make", "curl")
+
+
+@pytest.fixture
+def bare_path(tmp_path: Path) -> Path:
+    """A folder of programs without docker."""
+    for program in NEEDED:
+        found = shutil.which(program)
+        assert found, program
+        (tmp_path / program).symlink_to(found)
+    return tmp_path
+
+
+def make_up(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    command = ["make", "--no-print-directory", "PYTHON=python3", "up"]
+    return subprocess.run(
+        command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+def test_without_compose_it_says_what_to_install(bare_path: Path) -> None:
+    result = make_up({**os.environ, "PATH": str(bare_path)})
+    assert result.returncode != 0
+    assert result.stderr.startswith(
+        "error: neither docker compose nor docker-compose is installed: "
+        "install one (Debian: apt-get install docker.io docker-compose)"
+    )
+
+
+def test_without_an_engine_it_says_what_to_start(bare_path: Path) -> None:
+    for program in ("docker", "docker-compose"):
+        (bare_path / program).write_text("#!/bin/sh\nexit 1\n")
+        (bare_path / program).chmod(0o755)
+    result = make_up({**os.environ, "PATH": str(bare_path)})
+    assert result.returncode != 0
+    assert result.stderr.startswith("error: no Docker engine answers: start it")
+
+
+def test_the_notebook_says_why_it_stays_local(bare_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(bare_path))
+    monkeypatch.delenv("SERVICE", raising=False)
+    assert "neither docker compose nor docker-compose is installed" in walkthrough.missing()
+    assert walkthrough.choose().kind == "the local server of make serve"
+
+
+def test_offline_a_photo_is_at_hand(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("PHOTO", raising=False)
+    monkeypatch.setattr(walkthrough, "BUILD", tmp_path)
+    monkeypatch.setattr(walkthrough, "COCO_PHOTO", "http://127.0.0.1:9/photo.jpg")
+    assert walkthrough.photo() == default_photo()
+    assert not list(tmp_path.iterdir())  # no half a photo stays behind

@@ -1,0 +1,54 @@
+"""The measurement of the gateway's cost, on two servers whose difference is known."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from scripts.failure import Failure
+from scripts.gateway_cost import Plan, measure
+
+
+@contextmanager
+def server(delay: float, status: int = 200) -> Iterator[str]:
+    class Answer(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            time.sleep(delay)  # the time that is to be found again
+            self.send_response(status)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"ok")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    running = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+    threading.Thread(target=running.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{running.server_port}/predictions/x"
+    finally:
+        running.shutdown()
+        running.server_close()
+
+
+def test_a_known_difference_is_found() -> None:
+    with server(0.05) as direct, server(0.15) as gateway:
+        measured = measure(direct, gateway, b"photo", Plan(clients=2, seconds=1.0, rounds=2))
+    assert 40 < float(str(measured["throughput_cost_percent"])) < 80  # two thirds, on a machine that is busy
+    assert measured["photo_bytes"] == 5
+
+
+def test_an_error_is_no_figure() -> None:
+    with server(0) as direct, server(0, 429) as gateway, pytest.raises(Failure, match="answered 429: ok"):
+        measure(direct, gateway, b"photo", Plan(clients=1, seconds=0.2, rounds=1))
+
+
+def test_nobody_there_is_no_figure() -> None:
+    with server(0) as direct, pytest.raises(Failure, match="does not answer"):
+        measure(direct, "http://127.0.0.1:9/x", b"photo", Plan(clients=1, seconds=0.2, rounds=1))
