@@ -48,9 +48,14 @@ class Settings:
         return cls(**section)
 
 
+def cpus() -> int:
+    """Return the CPUs that this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
 def threads_per_worker(settings: Settings, workers: int) -> int:
     """Return the CPU threads one worker should use when `workers` of them share this machine.
 
     TorchServe sets no thread count, and N workers that each take every core are slower than one.
     """
-    return settings.threads or max(1, len(os.sched_getaffinity(0)) // max(1, workers))
+    return settings.threads or max(1, cpus() // max(1, workers))

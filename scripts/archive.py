@@ -1,10 +1,11 @@
-"""Packs the model into `model_store/<name>.mar`, and prints what is in an archive."""
+"""Packs the model into `model_store/<name>.mar`, later versions beside it, and prints what is in an archive."""
 
 import argparse
 import hashlib
 import importlib.metadata
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -20,6 +21,8 @@ from scripts.paths import CONFIG, HANDLER, MODEL_STORE
 from scripts.source import Origin
 
 MODEL_CONFIG = CONFIG / "model-config.yaml"
+FIRST_VERSION = "1.0"
+VERSION = re.compile(r"\d+(\.\d+)*")  # what TorchServe accepts in an address
 ENTRY_POINT = "entry_point.py"
 ENTRY_POINT_CODE = '''"""What TorchServe imports: one module at the archive's root with exactly one class of its own."""
 
@@ -42,7 +45,7 @@ BUILT_WITH = (
 
 
 def ensure(
-    directory: str, name: str, version: str = "1.0", store: Path = MODEL_STORE, config: Path = MODEL_CONFIG
+    directory: str, name: str, version: str = FIRST_VERSION, store: Path = MODEL_STORE, config: Path = MODEL_CONFIG
 ) -> Path:
     """Return the archive of the chosen model, built only if there is none made from the same things.
 
@@ -56,9 +59,11 @@ def ensure(
     Raises:
         Failure: it cannot be built; the store is left as it was.
     """
+    if not VERSION.fullmatch(version):
+        raise Failure(f"{version!r} cannot be a version: give numbers with dots, such as 2.0, with VERSION=")
     origin = models.choose(directory, name)
     recipe = recipe_of(origin, version, config)
-    archive = store / f"{origin.name}.mar"
+    archive = store / file_name(origin.name, version)
     if archive.exists():
         try:
             if read_manifest(archive).recipe == recipe:
@@ -73,6 +78,11 @@ def ensure(
         built.replace(archive)  # atomic: nobody ever sees half an archive
     print(f"packed {archive.name}, {archive.stat().st_size / 1e6:.0f} MB")
     return archive
+
+
+def file_name(name: str, version: str) -> str:
+    """Return an archive's file name: a later version never overwrites the one that may be serving."""
+    return f"{name}.mar" if version == FIRST_VERSION else f"{name}-{version}.mar"
 
 
 def build(origin: Origin, version: str, recipe: str, config: Path, staging: Path) -> Path:
@@ -200,12 +210,12 @@ def main() -> None:
     make = commands.add_parser("build", help="build the archive if there is none made from the same things")
     make.add_argument("--model", default="", help="a local Hugging Face model directory")
     make.add_argument("--name", default="", help="the name to serve it under")
-    make.add_argument("--version", default="1.0", help="the version to serve it as (default 1.0)")
+    make.add_argument("--version", default=FIRST_VERSION, help="the version to serve it as (default %(default)s)")
     show = commands.add_parser("show", help="print what is in an archive")
     show.add_argument("archive", type=Path)
     arguments = parser.parse_args()
     if arguments.command == "build":
-        ensure(arguments.model, arguments.name, arguments.version or "1.0")
+        ensure(arguments.model, arguments.name, arguments.version or FIRST_VERSION)
     else:
         print(describe(arguments.archive))
 

@@ -32,6 +32,21 @@ def picture(width: int = 64, height: int = 48) -> Image.Image:
     return corners.resize((width, height), Image.Resampling.BILINEAR)
 
 
+def stored_as(upright: Image.Image, orientation: int) -> Image.Image:
+    """Return a photo as a camera stores it that then writes this EXIF orientation beside it."""
+    turn = {
+        1: None,
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_90,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_270,
+    }[orientation]
+    return upright if turn is None else upright.transpose(turn)
+
+
 @pytest.fixture(scope="session")
 def cats() -> bytes:
     """The two cats of COCO 39769."""

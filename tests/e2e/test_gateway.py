@@ -55,6 +55,11 @@ def test_options_in_the_query_reach_the_handler(predictions: str, photo: bytes) 
     assert_problem(requests.post(f"{predictions}?top_k=0", data=photo, timeout=60), 400, "invalid-parameter")
 
 
+def test_a_photo_that_curl_calls_a_form_is_named(predictions: str, photo: bytes, label: str) -> None:
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}  # what --data-binary sends
+    assert requests.post(predictions, data=photo, headers=headers, timeout=60).json()[0]["label"] == label
+
+
 def test_options_in_headers_still_work(predictions: str, photo: bytes) -> None:
     headers = {"X-Top-K": "2", "Accept": "text/plain"}
     answer = requests.post(predictions, data=photo, headers=headers, timeout=60)

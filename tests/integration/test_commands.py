@@ -175,7 +175,7 @@ def test_predict_says_what_is_wrong(arguments: list[str], sentence: str) -> None
 
 
 def test_predict_prints_what_curl_would(inference: str) -> None:
-    command = [sys.executable, "-m", "scripts.predict", "--url", inference, stand_in.NAME, default_photo()]
+    command = [sys.executable, "-m", "scripts.predict", "--url", inference, stand_in.NAME, str(default_photo())]
     text = subprocess.run([*command, "--text", "--top-k", "2"], capture_output=True, text=True, check=True, cwd=PROJECT)
     assert text.stdout == "espresso\ncup\n"
     json_text = subprocess.run(command, capture_output=True, text=True, check=True, cwd=PROJECT).stdout

@@ -15,7 +15,7 @@ from handler import errors
 from handler.errors import TABLE
 from scripts.demo import default_photo
 from scripts.torchserve import TorchServe
-from tests.conftest import encoded, picture
+from tests.conftest import encoded, picture, stored_as
 from tests.unit.handler.test_decode import bomb
 
 PHOTO = encoded(Image.open(default_photo()), "JPEG", quality=95)
@@ -94,6 +94,15 @@ def test_the_photo_in_other_modes(classify: str, mode: str) -> None:
         "progressive": lambda: encoded(photo, "JPEG", progressive=True),
     }[mode]()
     assert best(requests.post(classify, data=data))["label"] == "espresso"
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_turned_photo_with_the_tag_that_says_so(classify: str, orientation: int) -> None:
+    upright = Image.open(default_photo()).convert("RGB")
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    turned = encoded(stored_as(upright, orientation), "PNG", exif=exif)
+    assert requests.post(classify, data=turned).json() == requests.post(classify, data=encoded(upright, "PNG")).json()
 
 
 def broken(data: bytes) -> bytes:

@@ -31,7 +31,7 @@ def second(tiny_directory: Path, stand_in_archive: Path) -> Path:
     """A second version of the tiny network, in an archive of its own."""
     store = STORE / "second"
     packed = archive.ensure(str(tiny_directory), "patient", version="2.0", store=store)
-    return Path(shutil.copy(packed, STORE / "patient-2.mar"))
+    return Path(shutil.copy(packed, STORE))
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def test_what_is_refused_is_said_in_the_servers_words(server: TorchServe, argume
 
 
 def test_models_come_from_the_store_and_nowhere_else(server: TorchServe, tmp_path: Path) -> None:
-    outside = shutil.copy(STORE / "patient.mar", tmp_path / "outside.mar")
+    outside = Path(shutil.copy(STORE / "patient.mar", tmp_path / "outside.mar"))
     (STORE / "folder").mkdir(exist_ok=True)
     shutil.copy(STORE / "patient.mar", STORE / "folder" / "inside.mar")
     urls = [

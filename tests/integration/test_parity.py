@@ -47,7 +47,7 @@ def test_the_known_logits_of_the_two_cats(resnet: Path, cats: bytes, tmp_path: P
     manifest = Manifest.from_json((tmp_path / "model.json").read_text())
     photo = normalize(to_input(decode(cats, LIMIT), manifest.input)[None], manifest.input)
     for engine in ("onnx", "torch"):
-        settings = Settings(engine=engine)  # type: ignore[arg-type]
+        settings = Settings(engine=engine)
         logits = open_engine(manifest, tmp_path, settings, 2, torch.device("cpu")).run(photo)[0]
         assert logits[:3].tolist() == pytest.approx([-14.3454, -11.1594, -16.1291], abs=2e-2)
         assert manifest.labels[int(logits.argmax())] == "tabby, tabby cat"

@@ -12,6 +12,7 @@ from ts.context import Context, RequestProcessor
 from ts.metrics.metric_cache_yaml_impl import MetricsCacheYamlImpl
 
 from handler.classifier import ImageClassifier
+from handler.decode import decode
 from tests.conftest import PROJECT, encoded, picture
 from tests.unit.handler.test_decode import bomb
 
@@ -110,16 +111,14 @@ def test_a_failing_engine_is_a_500_that_leaks_nothing(
 def test_a_bug_in_a_step_is_a_500_for_its_request_alone(
     classifier: ImageClassifier, context: Context, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from handler import classifier as module
-
-    real = module.decode
+    real = decode
 
     def buggy(data: bytes, max_pixels: int) -> Tensor:
         if data != PHOTO:
             raise ZeroDivisionError("a secret of the server")
         return real(data, max_pixels)
 
-    monkeypatch.setattr(module, "decode", buggy)
+    monkeypatch.setattr("handler.classifier.decode", buggy)
     answers = handled(classifier, context, ({"body": PHOTO}, {}), ({"body": PHOTO + b" "}, {}))
     assert [status for status, _, _ in answers] == [200, 500]
     assert b"secret" not in answers[1][2]

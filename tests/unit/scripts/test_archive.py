@@ -35,9 +35,21 @@ def test_the_second_time_there_is_nothing_to_do(
     assert "up to date" in capsys.readouterr().out
 
 
+def test_a_later_version_lies_beside_the_first() -> None:
+    assert archive.file_name("resnet-50", "1.0") == "resnet-50.mar"
+    assert archive.file_name("resnet-50", "2.0") == "resnet-50-2.0.mar"
+
+
+@pytest.mark.parametrize("version", ["", "two", "1/2", "../1", "1 0", "-1"])
+def test_a_version_that_cannot_be_served(tiny_directory: Path, tmp_path: Path, version: str) -> None:
+    with pytest.raises(Failure, match="cannot be a version"):
+        archive.ensure(str(tiny_directory), "", version=version, store=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_change_of_anything_is_another_recipe(tiny_directory: Path, tmp_path: Path) -> None:
-    config = shutil.copy(archive.MODEL_CONFIG, tmp_path / "model-config.yaml")
-    directory = shutil.copytree(tiny_directory, tmp_path / "tiny-resnet")
+    config = Path(shutil.copy(archive.MODEL_CONFIG, tmp_path / "model-config.yaml"))
+    directory = Path(shutil.copytree(tiny_directory, tmp_path / "tiny-resnet"))
 
     def recipe(name: str = "", version: str = "1.0") -> str:
         return archive.recipe_of(huggingface.origin_of_directory(directory, name), version, config)
@@ -60,7 +72,7 @@ def test_a_damaged_archive_is_built_again(
 ) -> None:
     data = bytearray(tiny_archive.read_bytes())
     data[len(data) // 3] ^= 1
-    broken = {"half": data[: len(data) // 2], "flip": data, "empty": b"", "text": b"no zip"}[damage]
+    broken = {"half": bytes(data[: len(data) // 2]), "flip": bytes(data), "empty": b"", "text": b"no zip"}[damage]
     packed = tmp_path / tiny_archive.name
     packed.write_bytes(broken)
     with pytest.raises(Failure, match="damaged"):
@@ -146,7 +158,7 @@ def test_shards_have_one_hash(tiny_directory: Path, tmp_path: Path) -> None:
 
 
 def test_show_prints_what_is_in_an_archive(tiny_archive: Path) -> None:
-    command = [sys.executable, "-m", "scripts.archive", "show", tiny_archive]
+    command = [sys.executable, "-m", "scripts.archive", "show", str(tiny_archive)]
     shown = subprocess.run(command, capture_output=True, text=True, check=True, cwd=PROJECT).stdout
     manifest = archive.read_manifest(tiny_archive)
     for part in ("tiny-resnet 1.0", "directory tiny-resnet", "unknown", manifest.weights_sha256, "engine onnx",
@@ -155,7 +167,7 @@ def test_show_prints_what_is_in_an_archive(tiny_archive: Path) -> None:
 
 
 def test_show_says_what_is_wrong_in_one_line(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "scripts.archive", "show", tmp_path / "none.mar"]
+    command = [sys.executable, "-m", "scripts.archive", "show", str(tmp_path / "none.mar")]
     result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=PROJECT)
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr == f"error: there is no {tmp_path}/none.mar: build it with make archive\n"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from huggingface_hub import constants
 
-from scripts import hub, model
+from scripts import model
 from scripts.failure import Failure
 from scripts.source import Origin
 from tests.conftest import PROJECT
@@ -55,7 +55,11 @@ def test_downloads_the_pinned_revision_once(tiny_directory: Path, choose: Choose
         asked = len(downloads(fake))
         assert choose(fake.url) == first
     assert (first.name, first.source, first.licence, first.stand_in) == ("resnet-50", SOURCE, "apache-2.0", False)
-    assert {Path(path).name for path in downloads(fake)} == {hub.CONFIG, hub.PREPROCESSOR, hub.WEIGHTS}
+    assert {Path(path).name for path in downloads(fake)} == {
+        "config.json",
+        "preprocessor_config.json",
+        "model.safetensors",
+    }
     assert len(downloads(fake)) == asked  # a pinned revision never changes: the cache is asked alone
 
 

@@ -1,0 +1,6 @@
+"""Everything that can be wrong with detection data, one rule each; nothing is repaired."""
+
+from eda.check.findings import check
+from eda.check.rules import RULES, Rule
+
+__all__ = ["RULES", "Rule", "check"]

@@ -1,0 +1,149 @@
+"""Rules that one row of a table answers alone, held as pandera checks."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import pandera.pandas as pa
+
+from eda.check.rules import AREA_TOLERANCE, EDGE_TOLERANCE, TINY_SIDE
+from eda.cppe5 import UNKNOWN_CLASS
+
+FORMATS_BY_SUFFIX = {
+    "jpg": "JPEG",
+    "jpeg": "JPEG",
+    "png": "PNG",
+    "webp": "WEBP",
+    "gif": "GIF",
+    "bmp": "BMP",
+    "tif": "TIFF",
+    "tiff": "TIFF",
+}
+
+
+class RowRule(NamedTuple):
+    """A rule, the rows that keep it (a boolean column), and the sentence for a row that breaks it."""
+
+    rule: str
+    holds: Callable[[Any], Any]
+    say: Callable[[Any], str]
+
+
+def broken(frame: pd.DataFrame, rules: tuple[RowRule, ...]) -> list[tuple[str, int, str]]:
+    """Return (rule, row label, sentence) for every row of `frame` that breaks one of `rules`.
+
+    pandera evaluates all checks at once (lazy) and lists the failing rows; `frame` must have unique row
+    labels.
+    """
+    schema = pa.DataFrameSchema(checks=[pa.Check(rule.holds, name=rule.rule, ignore_na=False) for rule in rules])
+    try:
+        schema.validate(frame, lazy=True)
+    except pa.errors.SchemaErrors as error:
+        cases = error.failure_cases[["check", "index"]].drop_duplicates()
+        sentences = {rule.rule: rule.say for rule in rules}
+        return [(name, int(row), sentences[name](frame.loc[int(row)])) for name, row in cases.itertuples(index=False)]
+    return []
+
+
+def _suffix(frame: pd.DataFrame) -> pd.Series:
+    return frame["file_name"].str.extract(r"\.([^.]+)$", expand=False).str.lower()
+
+
+IMAGE_RULES = (
+    RowRule(
+        "image-id-repeated",
+        lambda f: ~f.duplicated(["split", "image_id"], keep="first"),
+        lambda r: f"image id {r.image_id} was used before in {r.split}",
+    ),
+    RowRule(
+        "image-size-differs",
+        lambda f: (
+            f["state"].ne("ok")
+            | (f["width"].eq(f["photo_width"]) & f["height"].eq(f["photo_height"])).fillna(False).astype(bool)
+        ),
+        lambda r: f"fields say {r.width}x{r.height}, the photo is {r.photo_width}x{r.photo_height}",
+    ),
+    RowRule("image-without-boxes", lambda f: f["n_boxes"].gt(0), lambda _: "no box refers to it"),
+    RowRule("photo-missing", lambda f: f["state"].ne("missing"), lambda r: f"photo: {r.problem}"),
+    RowRule("photo-unreadable", lambda f: f["state"].ne("unreadable"), lambda r: f"photo: {r.problem}"),
+    RowRule(
+        "photo-format-differs",
+        lambda f: f["state"].ne("ok") | _suffix(f).isna() | _suffix(f).map(FORMATS_BY_SUFFIX).eq(f["format"]),
+        lambda r: f"the content is {r.format}",
+    ),
+    RowRule(
+        "photo-not-rgb",
+        lambda f: f["state"].ne("ok") | f["mode"].eq("RGB"),
+        lambda r: f"its mode is {r['mode']}",
+    ),
+    RowRule(
+        "photo-rotated",
+        lambda f: f["orientation"].eq(1),
+        lambda r: f"EXIF orientation {r.orientation}",
+    ),
+)
+
+BOX_RULES = (
+    RowRule(
+        "box-not-numbers",
+        lambda f: f[["x", "y", "w", "h"]].notna().all(axis=1),
+        lambda _: "bbox is not four finite numbers",
+    ),
+    RowRule(
+        "box-not-positive",
+        lambda f: f["w"].isna() | (f["w"].gt(0) & f["h"].gt(0)),
+        lambda r: f"width {r.w:g}, height {r.h:g}",
+    ),
+    RowRule(
+        "box-tiny",
+        lambda f: f["w"].isna() | f[["w", "h"]].min(axis=1).le(0) | f[["w", "h"]].min(axis=1).ge(TINY_SIDE),
+        lambda r: f"{r.w:g}x{r.h:g} pixels",
+    ),
+    RowRule(
+        "box-past-photo",
+        lambda f: (
+            f["w"].isna() | f["frame_width"].isna() | overshoot(f, "frame_width", "frame_height").le(EDGE_TOLERANCE)
+        ),
+        lambda r: f"{beyond(r, r.frame_width, r.frame_height):g} pixels past {r.frame_width:g}x{r.frame_height:g}",
+    ),
+    RowRule(
+        "box-past-fields",
+        lambda f: (
+            f["w"].isna()
+            | f["frame_width"].isna()
+            | (f["width"].eq(f["frame_width"]) & f["height"].eq(f["frame_height"]))
+            | overshoot(f, "width", "height").le(EDGE_TOLERANCE)
+        ),
+        lambda r: f"{beyond(r, r.width, r.height):g} pixels past the fields {r.width:g}x{r.height:g}",
+    ),
+    RowRule(
+        "box-area-differs",
+        lambda f: f["w"].isna() | (f["area"] - f["w"] * f["h"]).abs().le(AREA_TOLERANCE),
+        lambda r: f"area {r.area:g}, width times height {r.w * r.h:g}",
+    ),
+    RowRule(
+        "box-id-repeated",
+        lambda f: ~f.duplicated(["split", "box_id"], keep="first"),
+        lambda r: f"box id {r.box_id} was used before in {r.split}",
+    ),
+    RowRule("box-without-image", lambda f: f["listed"], lambda r: f"no image {r.image_id} in {r.split}"),
+    RowRule("box-class-unknown", lambda f: f["class_id"].ne(UNKNOWN_CLASS), lambda r: f"category “{r.category}”"),
+    RowRule("box-set-aside", lambda f: ~f["set_aside"], lambda _: "iscrowd or ignore is set"),
+)
+
+
+def overshoot(frame: pd.DataFrame, width: str, height: str) -> pd.Series:
+    """Return how many pixels each box reaches past a frame of the named size columns (0 or less: inside)."""
+    sides = [
+        -frame["x"],
+        -frame["y"],
+        frame["x"] + frame["w"] - frame[width],
+        frame["y"] + frame["h"] - frame[height],
+    ]
+    return pd.concat(sides, axis=1).max(axis=1)
+
+
+def beyond(row: Any, width: float, height: float) -> float:
+    """Return `overshoot` of one box."""
+    return float(np.max([-row.x, -row.y, row.x + row.w - width, row.y + row.h - height]))

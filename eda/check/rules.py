@@ -1,0 +1,106 @@
+"""The rules: what each looks for, how bad it is, and what to do about it."""
+
+from typing import Literal, NamedTuple
+
+Severity = Literal["error", "warning", "info"]
+SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
+"""error: training or scoring goes wrong; warning: probably a mistake; info: good to know."""
+
+TINY_SIDE = 8.0
+"""Pixels. A box with a shorter side is below one cell of the finest usual feature map (stride 8 in FPN and
+YOLO)."""
+
+NEAR_DUPLICATE_IOU = 0.9
+"""Two boxes of one class that overlap more than this are taken for one object drawn twice."""
+
+NEAR_DUPLICATE_BITS = 8
+"""Of the 64 bits of a perceptual hash. Unrelated photos differ in 32 ± 4 bits, so 8 is six deviations
+away."""
+
+AREA_TOLERANCE = 1.0
+"""Square pixels: the Hub keeps areas as whole numbers."""
+
+EDGE_TOLERANCE = 0.01
+"""Pixels: the Hub keeps boxes as float32."""
+
+
+class Rule(NamedTuple):
+    """One thing that can be wrong."""
+
+    severity: Severity
+    title: str
+    advice: str
+
+
+RULES: dict[str, Rule] = {
+    "image-id-repeated": Rule(
+        "error", "Two images share an id", "Boxes cannot be told apart; renumber the images in the source."
+    ),
+    "image-size-differs": Rule(
+        "error",
+        "width/height differ from the photo",
+        "Take the size from the photo; the fields mislead resizing.",
+    ),
+    "image-without-boxes": Rule(
+        "info",
+        "An image without boxes",
+        "Keep it as a negative or leave it out, but decide; it changes the loss.",
+    ),
+    "photo-missing": Rule("error", "No photo for an annotation", "Fetch the photo or drop the image."),
+    "photo-unreadable": Rule("error", "A photo that cannot be decoded", "Fetch it again or drop the image."),
+    "photo-unlisted": Rule("info", "A photo that no annotation file lists", "Harmless, but it is not used."),
+    "photo-format-differs": Rule(
+        "warning",
+        "File name and content disagree",
+        "Open by content, not by extension; strict decoders refuse it.",
+    ),
+    "photo-not-rgb": Rule("info", "A photo that is not RGB", "Convert to RGB before it reaches a model."),
+    "photo-rotated": Rule(
+        "warning",
+        "EXIF asks for a rotation",
+        "Find out which frame the boxes are in before any viewer rotates it.",
+    ),
+    "photo-duplicate": Rule("error", "The same file twice in a split", "Drop one; it is counted double."),
+    "photo-near-duplicate": Rule(
+        "warning", "Nearly the same photo twice in a split", "Look at the pair; it counts almost double."
+    ),
+    "leak-duplicate": Rule(
+        "error", "The same file in two splits", "Drop it from train; the test score is not honest otherwise."
+    ),
+    "leak-near-duplicate": Rule(
+        "error",
+        "Nearly the same photo in two splits",
+        "Look at the pair; drop it from train if it is one scene.",
+    ),
+    "box-not-numbers": Rule("error", "A box that is not four finite numbers", "Draw it again or drop it."),
+    "box-not-positive": Rule("error", "Width or height is zero or negative", "Drop it; losses turn to NaN on it."),
+    "box-tiny": Rule(
+        "warning",
+        f"A side is under {TINY_SIDE:.0f} pixels",
+        "Look at it: a slip of the mouse, or hardly learnable.",
+    ),
+    "box-past-photo": Rule("error", "A box past the edge of the photo", "Clip it to the photo, or draw it again."),
+    "box-past-fields": Rule(
+        "error",
+        "A box past the width/height fields",
+        "The fields are wrong (the photo is larger); mend the fields.",
+    ),
+    "box-area-differs": Rule(
+        "warning", "area is not width times height", "Compute it anew; COCO's size classes use it."
+    ),
+    "box-duplicate": Rule("error", "The same box twice", "Drop one; it counts as a miss in scoring."),
+    "box-near-duplicate": Rule(
+        "warning",
+        f"Two boxes of a class with IoU above {NEAR_DUPLICATE_IOU}",
+        "Look at the pair; probably one object.",
+    ),
+    "box-class-conflict": Rule(
+        "warning",
+        f"Two classes on one place (IoU above {NEAR_DUPLICATE_IOU})",
+        "Look at it; one label is likely wrong.",
+    ),
+    "box-id-repeated": Rule("warning", "Two boxes share an id", "Renumber; COCO tools keep only the last one."),
+    "box-without-image": Rule("error", "A box of an image that is not listed", "List the image or drop the box."),
+    "box-class-unknown": Rule("error", "A category that is none of the five", "Map it to one of the five or drop it."),
+    "box-set-aside": Rule("info", "A box marked iscrowd or ignore", "COCO's scoring skips it; so should training."),
+}

@@ -1,0 +1,56 @@
+"""Where on the picture each class sits, what occurs together, what lies on what."""
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from eda.cppe5 import CLASS_NAMES
+from eda.overlap import overlaps
+
+GRID = 48
+"""Cells of a heat map along each side of the picture."""
+
+COVERED = 0.5
+"""Two boxes overlap when they share at least this much of the smaller one."""
+
+
+def heat_map(boxes: pd.DataFrame) -> npt.NDArray[np.float64]:
+    """Return the share of `boxes` that cover each cell, shape (GRID, GRID), rows from the top."""
+    centres = (np.arange(GRID) + 0.5) / GRID
+    left, top = boxes["x"] / boxes["frame_width"], boxes["y"] / boxes["frame_height"]
+    right = (boxes["x"] + boxes["w"]) / boxes["frame_width"]
+    bottom = (boxes["y"] + boxes["h"]) / boxes["frame_height"]
+    across = (centres >= left.to_numpy()[:, None]) & (centres < right.to_numpy()[:, None])
+    down = (centres >= top.to_numpy()[:, None]) & (centres < bottom.to_numpy()[:, None])
+    cover = np.einsum("nr,nc->rc", down.astype(float), across.astype(float))
+    return np.asarray(cover / max(1, len(boxes)), dtype=np.float64)
+
+
+def co_occurrence(boxes: pd.DataFrame) -> pd.DataFrame:
+    """Return the share of pictures with the row's class that also hold the column's.
+
+    The diagonal is the share that hold two or more of the class.
+    """
+    per_image = pd.crosstab(boxes["image_row"], boxes["class_name"]).reindex(columns=list(CLASS_NAMES), fill_value=0)
+    present = per_image.gt(0)
+    shares = {}
+    for name in CLASS_NAMES:
+        others = present[present[name]]
+        row = others.mean() if len(others) else pd.Series(np.nan, index=list(CLASS_NAMES))
+        row[name] = per_image.loc[others.index, name].ge(2).mean() if len(others) else np.nan
+        shares[name] = row
+    return pd.DataFrame(shares).T.rename_axis("pictures with")
+
+
+def overlap_table(boxes: pd.DataFrame) -> pd.DataFrame:
+    """Return the share of the row's boxes on which some box of the column's class lies (see COVERED)."""
+    touched = {name: np.zeros(len(boxes), dtype=bool) for name in CLASS_NAMES}
+    position = pd.Series(range(len(boxes)), index=boxes.index)
+    for _, group in boxes.groupby("image_row", sort=False):
+        shared = overlaps(group, "IOS") >= COVERED
+        np.fill_diagonal(shared, val=False)
+        for name in CLASS_NAMES:
+            of_class = (group["class_name"] == name).to_numpy()
+            touched[name][position[group.index].to_numpy()] = shared[:, of_class].any(axis=1)
+    table = pd.DataFrame(touched, index=boxes.index).groupby(boxes["class_name"], observed=False).mean()
+    return table.reindex(list(CLASS_NAMES)).rename_axis("boxes of")

@@ -1,0 +1,79 @@
+"""Train against test: which differences are more than noise."""
+
+from typing import Any
+
+import pandas as pd
+from scipy import stats
+
+from eda.cppe5 import CLASS_NAMES
+
+FALSE_DISCOVERIES = 0.05
+"""Share of false alarms tolerated among the differences called real (Benjamini and Hochberg 1995)."""
+
+QUANTITIES = {
+    "boxes per picture": "n_boxes",
+    "median relative box size": "median_size",
+    "share of small boxes": "small_share",
+    "megapixels": "megapixels",
+    "photo aspect (width / height)": "photo_aspect",
+    "brightness": "brightness",
+    "contrast": "contrast",
+    "sharpness": "sharpness",
+}
+
+
+def per_picture(images: pd.DataFrame, boxes: pd.DataFrame) -> pd.DataFrame:
+    """Return one row for each image with every column of QUANTITIES and one boolean column for each class."""
+    groups = boxes.groupby("image_row")
+    present = pd.crosstab(boxes["image_row"], boxes["class_name"]).gt(0)
+    present = present.reindex(index=images.index, columns=list(CLASS_NAMES), fill_value=False)
+    pixels = images["frame_width"] * images["frame_height"]
+    return images.assign(
+        median_size=groups["relative_size"].median(),
+        small_share=groups["size_class"].agg(lambda sizes: (sizes == "small").mean()),
+        megapixels=pixels / 1e6,
+        photo_aspect=images["frame_width"] / images["frame_height"],
+    ).join(present)
+
+
+def compare_splits(pictures: pd.DataFrame, first: str = "train", second: str = "test") -> pd.DataFrame:
+    """Return what differs between two splits, the surest first; empty unless both are there.
+
+    `pictures` is what `per_picture` returned: pictures are compared, not boxes, because boxes of one
+    picture are not independent. Quantities: Mann-Whitney U test, effect = Cliff's delta (-1..1; above 0:
+    larger in `second`). Classes (share of pictures that show one): Fisher's exact test, effect = difference
+    of the shares. p is adjusted for the number of comparisons (false discovery rate); real: adjusted p
+    below FALSE_DISCOVERIES.
+    """
+    a, b = pictures[pictures["split"] == first], pictures[pictures["split"] == second]
+    if a.empty or b.empty:
+        return pd.DataFrame()
+    rows = [quantity_row(title, a[column].dropna(), b[column].dropna()) for title, column in QUANTITIES.items()]
+    rows += [class_row(name, a[name], b[name]) for name in CLASS_NAMES]
+    table = pd.DataFrame([row for row in rows if row])
+    table = table.sort_values("p", ignore_index=True)
+    table["p"] = stats.false_discovery_control(table["p"])
+    table["real"] = table["p"] < FALSE_DISCOVERIES
+    return table.rename(columns={"first": first, "second": second})
+
+
+def quantity_row(title: str, a: pd.Series, b: pd.Series) -> dict[str, Any]:
+    """Return means, effect and p of one quantity; nothing where a split has no value of it."""
+    if a.empty or b.empty:
+        return {}
+    test = stats.mannwhitneyu(b, a)
+    delta = 2 * test.statistic / (len(a) * len(b)) - 1
+    return {"what": title, "first": a.mean(), "second": b.mean(), "effect": delta, "p": test.pvalue}
+
+
+def class_row(name: str, a: pd.Series, b: pd.Series) -> dict[str, Any]:
+    """Return the shares of pictures that show a class, their difference and p."""
+    counts = [[int(b.sum()), int((~b).sum())], [int(a.sum()), int((~a).sum())]]
+    shares = float(a.mean()), float(b.mean())
+    return {
+        "what": f"pictures with {name}",
+        "first": shares[0],
+        "second": shares[1],
+        "effect": shares[1] - shares[0],
+        "p": stats.fisher_exact(counts).pvalue,
+    }

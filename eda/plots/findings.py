@@ -1,0 +1,28 @@
+"""How many findings each rule has."""
+
+from eda.check.findings import summary
+from eda.check.rules import SEVERITIES
+from eda.explore import Exploration
+from eda.plots.style import SEVERITY_COLOURS, Plot, finished, new_figure, only_grid, styled
+
+
+@styled()
+def plot_findings(found: Exploration) -> Plot | None:
+    """Draw findings by rule, worst first; None when there are none."""
+    table = summary(found.findings)
+    if table.empty:
+        return None
+    figure, ax = new_figure(8, 0.42 * len(table) + 1.1)
+    bars = ax.barh(table["title"], table["findings"], color=[SEVERITY_COLOURS[name] for name in table["severity"]])
+    labels = [f"{n:,} ({severity})" for n, severity in zip(table["findings"], table["severity"], strict=True)]
+    ax.bar_label(bars, labels, padding=4)
+    ax.invert_yaxis()
+    ax.set_xlabel("findings")
+    ax.set_xlim(0, table["findings"].max() * 1.25)
+    only_grid(ax, "x")
+    counts = found.findings["severity"].value_counts()
+    words = {"error": "errors", "warning": "warnings", "info": "notes"}
+    parts = [f"{words[severity]}: {counts.get(severity, 0):,}" for severity in SEVERITIES]
+    touched = len(found.findings[["split", "image_id"]].dropna().drop_duplicates())
+    sentence = f"{'; '.join(parts).capitalize()}; in {touched:,} of {len(found.dataset.images):,} images."
+    return finished(found, "Findings by rule", sentence, figure)

@@ -1,0 +1,168 @@
+"""Measures which workers, threads, batch size and delay serve this machine best, over HTTP on a real TorchServe.
+
+Every candidate is the same archive with another model-config.yaml, all registered on one server and asked in turns, so
+that a machine that slows down or speeds up meets all of them alike: ratios hold, seconds do not.
+"""
+
+import argparse
+import json
+import statistics
+import sys
+import tempfile
+import time
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import requests
+import yaml
+
+from handler.settings import cpus
+from scripts import archive
+from scripts.demo import default_photo
+from scripts.failure import run
+from scripts.paths import BUILD
+from scripts.torchserve import Ports, TorchServe
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One setting of a model.
+
+    Args:
+        workers: worker processes.
+        threads: CPU threads of each.
+        batch: most requests handed to a worker together.
+        delay: ms that a lone request waits for company.
+    """
+
+    workers: int
+    threads: int
+    batch: int
+    delay: int
+
+    @property
+    def name(self) -> str:
+        """The served name of this candidate."""
+        return f"w{self.workers}-t{self.threads}-b{self.batch}-d{self.delay}"
+
+    def model_config(self) -> dict[str, Any]:
+        """Return the project's model-config.yaml with this candidate's values in it."""
+        document: dict[str, Any] = yaml.safe_load(archive.MODEL_CONFIG.read_text(encoding="utf-8"))
+        document |= {"minWorkers": self.workers, "maxWorkers": self.workers}
+        document |= {"batchSize": self.batch, "maxBatchDelay": self.delay}
+        document["handler"] |= {"threads": self.threads}
+        return document
+
+
+def candidates(cores: int) -> list[Candidate]:
+    """Return what is worth comparing on a machine: the shipped setting first, then one thing changed at a time."""
+    half = max(1, cores // 2)
+    return [
+        Candidate(1, cores, 8, 1),
+        Candidate(1, cores, 1, 1),
+        Candidate(1, cores, 4, 1),
+        Candidate(1, cores, 16, 1),
+        Candidate(1, cores, 8, 20),
+        Candidate(2, half, 8, 1),
+        Candidate(2, cores, 8, 1),
+    ]
+
+
+def variant(source: Path, candidate: Candidate, store: Path) -> Path:
+    """Copy an archive under a candidate's name, with its model-config.yaml."""
+    target = store / f"{candidate.name}.mar"
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
+        for item in old.infolist():
+            data = old.read(item)
+            if item.filename == archive.MODEL_CONFIG.name:
+                data = yaml.safe_dump(candidate.model_config()).encode()
+            new.writestr(item, data)
+    return target
+
+
+def ask_in_turn(url: str, photo: bytes, concurrency: int, seconds: float) -> tuple[float, list[float]]:
+    """Keep `concurrency` clients asking, each as soon as it is answered, and return requests/s and their seconds."""
+    end = time.perf_counter() + seconds
+
+    def client(_: int) -> list[float]:
+        taken = []
+        with requests.Session() as session:
+            while (start := time.perf_counter()) < end:
+                session.post(url, data=photo, timeout=120).raise_for_status()
+                taken.append(time.perf_counter() - start)
+        return taken
+
+    start = time.perf_counter()
+    with ThreadPoolExecutor(concurrency) as pool:
+        latencies = [latency for taken in pool.map(client, range(concurrency)) for latency in taken]
+    return len(latencies) / (time.perf_counter() - start), latencies
+
+
+def measure(server: TorchServe, chosen: list[Candidate], rounds: int, seconds: float) -> list[dict[str, Any]]:
+    """Measure every candidate at concurrency 1 and 16, in turns.
+
+    Returns:
+        A row a candidate: its values, and images_per_second and p50_ms at either concurrency (median of the rounds).
+    """
+    photo = default_photo().read_bytes()
+    rates: dict[tuple[Candidate, int], list[float]] = {}
+    latencies: dict[tuple[Candidate, int], list[float]] = {}
+    for turn in range(rounds):
+        for concurrency in (1, 16):
+            for candidate in chosen if turn % 2 == 0 else reversed(chosen):
+                print(f"round {turn + 1} of {rounds}, {concurrency:2d} clients, {candidate.name}", file=sys.stderr)
+                url = f"{server.ports.url(server.ports.inference)}/predictions/{candidate.name}"
+                rate, taken = ask_in_turn(url, photo, concurrency, seconds)
+                rates.setdefault((candidate, concurrency), []).append(rate)
+                latencies.setdefault((candidate, concurrency), []).extend(taken)
+    return [
+        asdict(candidate)
+        | {
+            f"{figure}_at_{concurrency}": value
+            for concurrency in (1, 16)
+            for figure, value in (
+                ("images_per_second", statistics.median(rates[candidate, concurrency])),
+                ("p50_ms", 1000 * statistics.median(latencies[candidate, concurrency])),
+            )
+        }
+        for candidate in chosen
+    ]
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Return the rows as text, each figure also as a ratio to the first row's."""
+    lines = ["workers threads batch delay |  1 client: images/s     p50 ms | 16 clients: images/s     p50 ms"]
+    for row in rows:
+        cells = [
+            f"{row[key]:8.1f} ({row[key] / rows[0][key]:.2f})"
+            for key in ("images_per_second_at_1", "p50_ms_at_1", "images_per_second_at_16", "p50_ms_at_16")
+        ]
+        setting = f"{row['workers']:7d} {row['threads']:7d} {row['batch']:5d} {row['delay']:5d}"
+        lines.append(f"{setting} | {cells[0]} {cells[1]} | {cells[2]} {cells[3]}")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(prog="python -m scripts.tune", description=__doc__)
+    parser.add_argument("--model", default="", help="a local Hugging Face model directory")
+    parser.add_argument("--rounds", type=int, default=3, help="(default %(default)s)")
+    parser.add_argument("--seconds", type=float, default=5.0, help="of each turn (default %(default).0f)")
+    parser.add_argument("--port", type=int, default=8080)
+    given = parser.parse_args()
+    packed = archive.ensure(given.model, "")
+    chosen = candidates(cpus())
+    BUILD.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="tune-", dir=BUILD) as folder:
+        models = {candidate.name: variant(packed, candidate, Path(folder)).name for candidate in chosen}
+        with TorchServe(models, Path(folder), Ports(given.port), Path(folder) / "serve") as server:
+            rows = measure(server, chosen, given.rounds, given.seconds)
+    (BUILD / "tune.json").write_text(json.dumps({"model": packed.stem, "settings": rows}, indent=1) + "\n")
+    print(f"\n{packed.stem}, ratios to the first row in brackets\n{table(rows)}")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,168 @@
+"""Every plot: drawn, labelled, in the classes' own colours, with a computed sentence."""
+
+import io
+import itertools
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from matplotlib.colors import to_hex, to_rgb
+from PIL import Image
+
+from eda.cppe5 import BASELINES, CLASS_NAMES
+from eda.explore import Exploration, explore
+from eda.plots.baselines import plot_baselines
+from eda.plots.classes import plot_boxes_per_image, plot_classes
+from eda.plots.findings import plot_findings
+from eda.plots.pictures import plot_hardest, plot_most_crowded
+from eda.plots.sizes import plot_aspects, plot_coco_sizes, plot_relative_sizes
+from eda.plots.splits import plot_differences
+from eda.plots.style import CLASS_COLOURS, Plot
+from eda.sections import sections
+from tests.unit.eda.folder import CocoFolder
+
+
+def every_plot(found: Exploration) -> list[Plot]:
+    plots = [draw(found) for part in sections(found, None, photos=False) for draw in part.plots]
+    return [plot for plot in plots if plot is not None]
+
+
+@pytest.fixture(scope="module")
+def real_plots(real: Exploration) -> list[Plot]:
+    return every_plot(real)
+
+
+@pytest.fixture(scope="module")
+def sample_plots(sample: Exploration) -> list[Plot]:
+    return every_plot(sample)
+
+
+def test_every_plot_has_a_title_of_its_own_and_a_sentence_with_a_number(sample_plots: list[Plot]) -> None:
+    titles = [plot.title for plot in sample_plots]
+    assert len(set(titles)) == len(titles) == 17
+    for plot in sample_plots:
+        assert plot.sentence.endswith(".")
+        assert any(character.isdigit() for character in plot.sentence), plot.title
+        assert "nan" not in plot.sentence, plot.sentence
+
+
+def test_every_axis_that_measures_something_is_labelled(sample_plots: list[Plot]) -> None:
+    for plot in sample_plots:
+        labels = [ax.get_xlabel() for ax in plot.figure.axes if ax.get_label() != "<colorbar>"]
+        pictures = plot.title in ("Likely the hardest pictures", "The most crowded pictures")
+        assert pictures or any(labels), plot.title
+
+
+def test_only_synthetic_data_is_marked_so_in_picture_and_words(
+    sample_plots: list[Plot], real_plots: list[Plot]
+) -> None:
+    for plot in sample_plots:
+        assert plot.figure.get_suptitle() == "SYNTHETIC DATA"
+        assert plot.sentence.startswith("SYNTHETIC DATA")
+    for plot in real_plots:
+        assert plot.figure.get_suptitle() == ""
+        assert "SYNTHETIC" not in plot.sentence
+
+
+@pytest.mark.parametrize("draw", [plot_classes, plot_relative_sizes, plot_aspects])
+def test_a_class_has_the_same_colour_everywhere(sample: Exploration, draw: Callable[[Exploration], Plot]) -> None:
+    drawn = set()
+    for ax in draw(sample).figure.axes:
+        faces: list[Any] = [patch.get_facecolor() for patch in ax.patches]
+        faces += [colour for group in ax.collections for colour in group.get_facecolor()]
+        drawn |= {to_hex(face).upper() for face in faces}
+    assert set(CLASS_COLOURS.values()) <= drawn
+
+
+def seen_by(colour: str, blindness: str) -> npt.NDArray[np.float64]:
+    """Return a colour's linear RGB as a dichromat sees it (Machado et al. 2009, severity 1)."""
+    matrices = {
+        "protan": [
+            [0.152286, 1.052583, -0.204868],
+            [0.114503, 0.786281, 0.099216],
+            [-0.003882, -0.048116, 1.051998],
+        ],
+        "deutan": [
+            [0.367322, 0.860646, -0.227968],
+            [0.280085, 0.672501, 0.047413],
+            [-0.011820, 0.042940, 0.968881],
+        ],
+        "tritan": [
+            [1.255528, -0.076749, -0.178779],
+            [-0.078411, 0.930809, 0.147602],
+            [0.004733, 0.691367, 0.303900],
+        ],
+    }
+    rgb = np.array(to_rgb(colour))
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    return np.asarray(np.clip(np.array(matrices[blindness]) @ linear, 0, 1))
+
+
+def lab(linear: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return CIELAB (D65) of a linear sRGB colour."""
+    xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]) @ linear
+    f = np.cbrt(np.maximum(xyz / [0.9505, 1, 1.089], 0.008856))
+    return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
+
+
+@pytest.mark.parametrize("blindness", ["protan", "deutan", "tritan"])
+def test_the_colour_blind_can_tell_the_classes_apart(blindness: str) -> None:
+    seen = {name: lab(seen_by(colour, blindness)) for name, colour in CLASS_COLOURS.items()}
+    distances = {
+        pair: float(np.linalg.norm(seen[pair[0]] - seen[pair[1]])) for pair in itertools.combinations(CLASS_NAMES, 2)
+    }
+    # 10 is about four times the smallest difference that can be seen side by side (2.3 in CIE76)
+    assert min(distances.values()) > 10, distances
+
+
+def test_sentences_say_what_was_counted(real: Exploration) -> None:
+    assert "20 boxes are small, 98 medium and 89 large" in plot_coco_sizes(real).sentence
+    assert "7.14 boxes a picture in test" in plot_boxes_per_image(real).sentence
+    assert "Gloves is the most frequent class, with 61 of 207 boxes" in plot_classes(real).sentence
+    assert "rarest, Face_Shield (17)" in plot_classes(real).sentence
+    assert "Of 207 boxes in the test split 20 (10%) are small" in plot_baselines(real).sentence
+    findings = plot_findings(real)
+    assert findings is not None
+    assert "errors: 0; warnings: 29; notes: 1" in findings.sentence.lower()
+
+
+def test_the_best_baseline_is_named(real: Exploration) -> None:
+    assert max(BASELINES, key=lambda line: line.ap).name == "TridentNet"
+    assert "TridentNet, scores 52.9 AP" in plot_baselines(real).sentence
+
+
+def test_a_real_difference_between_splits_is_named(sample: Exploration) -> None:
+    table = sample.differences.assign(real=sample.differences["what"].eq("brightness"))
+    assert "1 of 13 comparisons differ" in plot_differences(replace(sample, differences=table)).sentence
+    assert plot_differences(replace(sample, differences=table)).sentence.endswith(": brightness.")
+
+
+def colours_in(plot: Plot) -> int:
+    picture = Image.open(io.BytesIO(plot.encoded())).convert("RGB")
+    return len(picture.getcolors(maxcolors=2**24) or [])
+
+
+def test_without_photos_no_pixel_of_one_is_drawn(real: Exploration) -> None:
+    for draw in (plot_hardest, plot_most_crowded):
+        bare, full = draw(real, photos=False), draw(real, photos=True)
+        assert bare is not None
+        assert full is not None
+        assert full.photographic
+        assert not bare.photographic
+        assert colours_in(bare) < 2000
+        assert colours_in(full) > 20_000
+
+
+def test_sound_data_has_no_plot_of_findings(coco: CocoFolder) -> None:
+    assert plot_findings(explore(coco.dataset())) is None
+
+
+def test_pictures_need_boxes_and_photos(coco: CocoFolder) -> None:
+    for path in (coco.path / "images").iterdir():
+        path.unlink()
+    found = explore(coco.dataset())
+    assert plot_hardest(found) is None
+    assert plot_most_crowded(found) is None
