@@ -57,9 +57,10 @@ class Management:
             wait: seconds to wait for them.
             name: the name to serve it under, "" for the archive's own.
         """
-        asked = {"url": archive, "model_name": name or None, "initial_workers": workers or None}
-        document = self._call("POST", "/models", **asked, synchronous="true")
+        document = self._call("POST", "/models", url=archive, model_name=name or None, synchronous="true")
         name, version = _registered(document["status"])
+        if workers:  # TorchServe ignores initial_workers where the archive has a model-config.yaml
+            return f"{document['status']}\n{self.scale(name, version, workers, wait)}"
         self.wait_ready(name, version, wait)
         return str(document["status"])
 

@@ -156,7 +156,8 @@ def test_no_java_is_one_sentence(environment: dict[str, str], tmp_path: Path) ->
 def test_help_lists_every_target() -> None:
     text = (PROJECT / "Makefile").read_text()
     targets = {name for line in text.splitlines() if line.startswith(".PHONY:") for name in line.split()[1:]}
-    shown = subprocess.run(["make", "help"], capture_output=True, text=True, check=True, cwd=PROJECT).stdout
+    command = ["make", "--no-print-directory", "help"]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True, cwd=PROJECT).stdout
     assert {line.split()[0] for line in shown.splitlines()} == targets
     assert all(len(line.split(maxsplit=1)) == 2 for line in shown.splitlines())
 

@@ -51,16 +51,17 @@ def test_a_model_from_registration_to_its_end(server: TorchServe, inference: str
     listed = json.loads(manage(server, "list").stdout)
     assert {"modelName": "patient", "modelUrl": "patient.mar"} in listed
 
-    registered = manage(server, "register", second.name)
+    registered = manage(server, "register", second.name, "--workers", "2")
     assert (registered.returncode, registered.stderr) == (0, "")
     assert 'Model "patient" Version: 2.0 registered with 1 initial workers' in registered.stdout
     assert requests.post(f"{inference}/predictions/patient/2.0", data=PHOTO).status_code == 200
     assert server.management.describe("patient")[0]["modelVersion"] == "1.0"
 
-    scaled = manage(server, "scale", "patient", "2.0", "--workers", "2")
-    assert scaled.returncode == 0
     workers = server.management.describe("patient", "2.0")[0]["workers"]
     assert [worker["status"] for worker in workers] == ["READY", "READY"]
+    scaled = manage(server, "scale", "patient", "2.0", "--workers", "1")
+    assert scaled.returncode == 0
+    assert len(server.management.describe("patient", "2.0")[0]["workers"]) == 1
 
     assert manage(server, "set-default", "patient", "2.0").returncode == 0
     assert server.management.describe("patient")[0]["modelVersion"] == "2.0"
