@@ -12,6 +12,10 @@ STAMP := $(VENV)/.complete
 MODEL ?=
 NAME ?=
 PHOTO ?=
+# WSL sets NAME to the computer's name, which nobody means as a model's.
+ifeq ($(NAME),$(shell hostname))
+  NAME :=
+endif
 PORT ?= 8080
 VERSION ?= 1.0
 DATA ?=

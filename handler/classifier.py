@@ -11,9 +11,10 @@ from torch import Tensor
 
 from handler import answer, transform
 from handler import request as requests
+from handler.deadline import TooSlow, deadline
 from handler.decode import decode
 from handler.engines import device_of, open_engine
-from handler.errors import INTERNAL_ERROR, PROBLEM_MEDIA_TYPE, RequestError
+from handler.errors import INTERNAL_ERROR, NO_EXPLANATIONS, PROBLEM_MEDIA_TYPE, TOO_MUCH_WORK, RequestError
 from handler.manifest import FILE_NAME, Manifest
 from handler.metrics import Metrics
 from handler.request import Request
@@ -87,11 +88,22 @@ class ImageClassifier:
     def _accept(self, row: Mapping[str, Any], context: Any, index: int) -> Job:
         """Understand, decode and transform one request."""
         headers = context.get_all_request_header(index)
-        if headers.get("describe") == "True":  # GET /models/<name>?customized=true
+        if headers.get("describe") == "True" and not row:  # GET /models/<name>?customized=true
             return Job(describe=True)
+        if headers.get("explain") == "True":  # /explanations/<name> and /v1/models/<name>:explain
+            return Job(error=RequestError(NO_EXPLANATIONS, "send the photo to /predictions/<model name>"))
         try:
             request = requests.parse(row, headers, len(self.manifest.labels), self.settings.max_images)
-            return Job(request=request, inputs=tuple(self._inputs(request)))
+            with deadline(self.settings.max_seconds):
+                return Job(request=request, inputs=tuple(self._inputs(request)))
+        except TooSlow:
+            return Job(
+                error=RequestError(
+                    TOO_MUCH_WORK,
+                    f"decoding took more than {self.settings.max_seconds} s: send smaller or fewer images, "
+                    "or save the image anew if it is a small one",
+                )
+            )
         except RequestError as error:
             return Job(error=error)
         except Exception:  # noqa: BLE001 - whatever it is, its batch mates must not suffer; it is logged whole

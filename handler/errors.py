@@ -7,9 +7,11 @@
 400    invalid-base64               an instance whose `b64` is not base64
 400    invalid-parameter            `top_k` or `threshold` out of range
 400    no-image                     a form or a JSON body without an image in it
+404    no-explanations              a request for an explanation, which this model does not give
 406    not-acceptable               an `Accept` that nothing here satisfies
 413    too-many-pixels              more pixels in a request than the limit, read from the headers
 413    too-many-images              more images in a request than the limit
+413    too-much-work                images that take too long to decode
 415    unsupported-format           not an image, or a format that is not supported
 422    damaged-image                an image that is cut off or broken
 500    internal-error               our fault; the log has the request id and the stage
@@ -45,9 +47,11 @@ INVALID_JSON = Problem("invalid-json", 400, "The JSON body cannot be used")
 INVALID_BASE64 = Problem("invalid-base64", 400, "An image is not valid base64")
 INVALID_PARAMETER = Problem("invalid-parameter", 400, "A parameter is out of range")
 NO_IMAGE = Problem("no-image", 400, "The request holds no image")
+NO_EXPLANATIONS = Problem("no-explanations", 404, "This model gives no explanations")
 NOT_ACCEPTABLE = Problem("not-acceptable", 406, "No answer in the accepted media types")
 TOO_MANY_PIXELS = Problem("too-many-pixels", 413, "The image has too many pixels")
 TOO_MANY_IMAGES = Problem("too-many-images", 413, "The request holds too many images")
+TOO_MUCH_WORK = Problem("too-much-work", 413, "The images take too long to decode")
 UNSUPPORTED_FORMAT = Problem("unsupported-format", 415, "The body is not an image of a supported format")
 DAMAGED_IMAGE = Problem("damaged-image", 422, "The image is damaged")
 INTERNAL_ERROR = Problem("internal-error", 500, "The server failed to answer")
@@ -59,9 +63,11 @@ TABLE: tuple[Problem, ...] = (
     INVALID_BASE64,
     INVALID_PARAMETER,
     NO_IMAGE,
+    NO_EXPLANATIONS,
     NOT_ACCEPTABLE,
     TOO_MANY_PIXELS,
     TOO_MANY_IMAGES,
+    TOO_MUCH_WORK,
     UNSUPPORTED_FORMAT,
     DAMAGED_IMAGE,
     INTERNAL_ERROR,

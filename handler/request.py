@@ -7,6 +7,7 @@ import base64
 import binascii
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -148,6 +149,8 @@ def _instances(document: dict[str, Any], max_images: int) -> Iterator[bytes]:
         encoded = instance.get("b64") if isinstance(instance, dict) else None
         if not isinstance(encoded, str):
             raise RequestError(INVALID_JSON, f'instance {index} has no text in "b64": {JSON_SHAPE}')
+        if not encoded:
+            raise RequestError(EMPTY_BODY, f"instance {index} has no bytes: {JSON_SHAPE}")
         try:
             # The base64 command breaks its lines; nothing else that is not base64 is let through.
             yield base64.b64decode("".join(encoded.split()), validate=True)
@@ -159,10 +162,15 @@ def _instances(document: dict[str, Any], max_images: int) -> Iterator[bytes]:
 
 
 def _parameters(document: dict[str, Any]) -> dict[str, Any]:
-    parameters = document.get("parameters") or {}
+    parameters = document.get("parameters")
+    if parameters is None:
+        return {}
     if not isinstance(parameters, dict):
         raise RequestError(INVALID_JSON, '"parameters" is no object: send {"parameters": {"top_k": 3}}')
-    return {name: parameters[name] for name in ("top_k", "threshold") if parameters.get(name) is not None}
+    for name in parameters:
+        if name not in ("top_k", "threshold"):
+            raise RequestError(INVALID_PARAMETER, f"there is no parameter {_shown(name)}: send top_k or threshold")
+    return {name: value for name, value in parameters.items() if value is not None}
 
 
 def _form_image(row: Mapping[str, Any], content_type: str) -> bytes:
@@ -175,6 +183,10 @@ def _form_image(row: Mapping[str, Any], content_type: str) -> bytes:
             "the body was sent as a form, as curl's --data-binary does by itself, and its bytes are lost: "
             "send the photo with curl -T photo.jpg, or add -H 'Content-Type: image/jpeg' "
             "(JSON: -H 'Content-Type: application/json')",
+        )
+    if not row and content_type.startswith("multipart/"):
+        raise RequestError(
+            NO_IMAGE, "the form is empty, cut off or its boundary is wrong: send it as curl -F data=@photo.jpg"
         )
     if not row:
         raise RequestError(EMPTY_BODY, "the request has no body: send a photo, such as curl -T photo.jpg")
@@ -194,10 +206,7 @@ def _text(value: Any) -> str:
 def _top_k(value: Any, classes: int) -> int:
     if value is None:
         return min(DEFAULT_TOP_K, classes)
-    try:
-        top_k = int(value) if isinstance(value, str) else value
-    except ValueError:
-        top_k = None
+    top_k = int(value) if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value.strip()) else value
     if type(top_k) is not int or not 1 <= top_k <= classes:
         raise RequestError(INVALID_PARAMETER, f"top_k is {_shown(value)}: send a whole number from 1 to {classes}")
     return top_k
@@ -207,7 +216,8 @@ def _threshold(value: Any) -> float:
     if value is None:
         return 0.0
     try:
-        threshold = math.nan if isinstance(value, bool) else float(value)
+        # float() would read "1_0" and true too.
+        threshold = math.nan if isinstance(value, bool) or "_" in str(value) else float(value)
     except (TypeError, ValueError, OverflowError):
         threshold = math.nan
     if not 0 <= threshold <= 1:  # also false for NaN

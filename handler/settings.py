@@ -17,19 +17,21 @@ class Settings:
             on a GPU, and falls back to torch.
         threads: CPU threads of one worker; 0 shares the CPUs this process may use among the model's workers.
         max_pixels: most pixels of all images of one request together; 64 megapixels is a phone's largest photo.
-        max_images: most images in one JSON request.
+        max_images: most images in one JSON request; a full batch of such requests must end within responseTimeout.
+        max_seconds: most seconds that the images of a request may take to decode and resize, for the same reason.
     """
 
     engine: EngineName = "auto"
     threads: int = 0
     max_pixels: int = 64_000_000
-    max_images: int = 64
+    max_images: int = 16
+    max_seconds: int = 4
 
     def __post_init__(self) -> None:
         """Refuse values that would only fail later, in the middle of a request."""
         if self.engine not in ("auto", "onnx", "torch"):
             raise ValueError(f"handler.engine is {self.engine!r}: set auto, onnx or torch")
-        for name, least in (("threads", 0), ("max_pixels", 1), ("max_images", 1)):
+        for name, least in (("threads", 0), ("max_pixels", 1), ("max_images", 1), ("max_seconds", 1)):
             value = getattr(self, name)
             if type(value) is not int or value < least:
                 raise ValueError(f"handler.{name} is {value!r}: set a whole number of at least {least}")

@@ -17,10 +17,12 @@ from handler.manifest import FILE_NAME, ONNX_PROGRAM, TORCH_PROGRAM, Manifest, s
 from scripts import huggingface, stand_in
 from scripts import model as models
 from scripts.failure import Failure, run
-from scripts.paths import CONFIG, HANDLER, MODEL_STORE
+from scripts.paths import CONFIG, HANDLER, MODEL_STORE, remove_abandoned
 from scripts.source import Origin
+from scripts.stopping import stopping_on_signals
 
 MODEL_CONFIG = CONFIG / "model-config.yaml"
+BUILDING = ".building-"  # the folder of a build that goes on, with the process's number behind it
 FIRST_VERSION = "1.0"
 VERSION = re.compile(r"\d+(\.\d+)*")  # what TorchServe accepts in an address
 ENTRY_POINT = "entry_point.py"
@@ -73,7 +75,8 @@ def ensure(
         except Failure as failure:
             print(f"{failure}: building it again")
     store.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".building-", dir=store) as staging:
+    remove_abandoned(store, BUILDING)
+    with stopping_on_signals(), tempfile.TemporaryDirectory(prefix=f"{BUILDING}{os.getpid()}-", dir=store) as staging:
         built = build(origin, version, recipe, config, Path(staging))
         built.replace(archive)  # atomic: nobody ever sees half an archive
     print(f"packed {archive.name}, {archive.stat().st_size / 1e6:.0f} MB")
@@ -151,7 +154,7 @@ def read_manifest(archive: Path) -> Manifest:
             return Manifest.from_json(file.read(FILE_NAME).decode("utf-8"))
     except FileNotFoundError as error:
         raise Failure(f"there is no {archive}: build it with make archive") from error
-    except (KeyError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise Failure(f"{archive} is damaged or no archive of this project") from error
 
 

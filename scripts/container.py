@@ -14,8 +14,9 @@ from pathlib import Path
 from scripts import state, status
 from scripts.failure import Failure, run
 from scripts.manage import Management
-from scripts.stopping import stopping_on_sigterm
-from scripts.torchserve import Ports, TorchServe
+from scripts.ports import Ports
+from scripts.stopping import stopping_on_signals
+from scripts.torchserve import TorchServe
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - inside the container's own network; compose decides what is published
 CALL_TIMEOUT = 3.0  # s for one look at the management API
@@ -57,7 +58,7 @@ def main() -> None:
     management = Management(ports.url(ports.management), timeout=CALL_TIMEOUT)
     shown = status.Status(management, ports.url(ports.inference))
     status.serve(shown, EVERYWHERE, status.DEFAULT_PORT)
-    with stopping_on_sigterm():
+    with stopping_on_signals():
         try:
             with server:
                 for archive in new.values():

@@ -84,10 +84,15 @@ def load(directory: Path) -> SourceModel:
     logging.disable_progress_bar()
     try:
         model, loading = AutoModelForImageClassification.from_pretrained(
-            directory, use_safetensors=True, local_files_only=True, output_loading_info=True
+            directory,
+            use_safetensors=True,
+            local_files_only=True,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # they are told below, in one sentence
         )
+        processor = AutoImageProcessor.from_pretrained(directory)
     except Exception as error:
-        raise Failure(f"{directory} cannot be loaded, are its weights whole? {_first_line(error)}") from error
+        raise Failure(f"{directory} cannot be loaded, are its files whole? {_first_line(error)}") from error
     for what in ("missing_keys", "mismatched_keys"):
         if loading[what]:
             first = sorted(map(str, loading[what]))[0]
@@ -96,7 +101,7 @@ def load(directory: Path) -> SourceModel:
                 f"such as {first}): the two files come from different models"
             )
     labels = tuple(str(model.config.id2label[index]) for index in range(len(model.config.id2label)))
-    return SourceModel(Logits(model).eval(), labels, input_spec(AutoImageProcessor.from_pretrained(directory)))
+    return SourceModel(Logits(model).eval(), labels, input_spec(processor))
 
 
 def input_spec(processor: Any) -> InputSpec:

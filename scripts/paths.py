@@ -1,5 +1,6 @@
 """Where things lie in a checkout."""
 
+import shutil
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -7,3 +8,11 @@ BUILD = PROJECT / "build"
 CONFIG = PROJECT / "config"
 HANDLER = PROJECT / "handler"
 MODEL_STORE = PROJECT / "model_store"
+
+
+def remove_abandoned(folder: Path, prefix: str) -> None:
+    """Remove the folders `<prefix><process id>-...` in a folder whose process was killed before it could."""
+    for path in folder.glob(f"{prefix}*-*"):
+        owner = path.name.removeprefix(prefix).split("-")[0]
+        if owner.isdigit() and not Path("/proc", owner).exists():
+            shutil.rmtree(path, ignore_errors=True)

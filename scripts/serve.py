@@ -6,8 +6,9 @@ import sys
 from scripts import archive
 from scripts.failure import Failure, run
 from scripts.paths import BUILD
-from scripts.stopping import stopping_on_sigterm
-from scripts.torchserve import Ports, TorchServe
+from scripts.ports import Ports
+from scripts.stopping import stopping_on_signals
+from scripts.torchserve import TorchServe
 
 
 def addresses(server: TorchServe, name: str) -> str:
@@ -35,8 +36,10 @@ def main() -> None:
     packed = archive.ensure(given.model, given.name)
     # One folder a served name: what was registered beside one model comes back with that model.
     kept = BUILD / "serve" / "state" / packed.stem
-    server = TorchServe({packed.stem: packed.name}, ports=ports, state=kept)
-    with stopping_on_sigterm():
+    server = TorchServe(
+        {packed.stem: packed.name}, ports=ports, run_directory=BUILD / "serve" / str(given.port), state=kept
+    )
+    with stopping_on_signals():
         try:
             print(f"starting TorchServe with {packed.name}", flush=True)
             with server:

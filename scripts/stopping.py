@@ -1,4 +1,4 @@
-"""SIGTERM ends a command in order, as Ctrl-C does."""
+"""SIGTERM, and the hang-up of a closed terminal, end a command in order, as Ctrl-C does."""
 
 import signal
 from collections.abc import Iterator
@@ -6,14 +6,15 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def stopping_on_sigterm() -> Iterator[None]:
-    """Make SIGTERM end this process in order, as Ctrl-C does, and not between two instructions."""
+def stopping_on_signals() -> Iterator[None]:
+    """Make SIGTERM and SIGHUP end this process in order, and not between two instructions."""
 
     def interrupt(_signal: int, _frame: object) -> None:
         raise KeyboardInterrupt
 
-    previous = signal.signal(signal.SIGTERM, interrupt)
+    previous = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, previous)
+        for number, handler in previous.items():
+            signal.signal(number, handler)

@@ -5,6 +5,7 @@ and does not pass SIGTERM on.
 """
 
 import contextlib
+import ctypes
 import importlib.util
 import os
 import shutil
@@ -22,59 +23,21 @@ from scripts import java, state
 from scripts.drain import drain
 from scripts.failure import Failure
 from scripts.manage import Management
-from scripts.paths import BUILD, CONFIG, MODEL_STORE
+from scripts.paths import BUILD, CONFIG, MODEL_STORE, remove_abandoned
+from scripts.ports import Ports
 from scripts.predict import check_prediction
 
 DRAIN_TIMEOUT = 20.0  # s that requests in flight may take once a stop is asked for
 STOP_TIMEOUT = 15.0  # s until a drained server that was asked to stop is killed; it takes about 5
 START_TIMEOUT = 180.0  # s until the first real prediction
+SCRATCH = "torchserve-"  # the folder of unpacked archives, with the process's number behind it
+PR_SET_PDEATHSIG = 1  # of prctl(2)
 HEAP = "-Xmx1g"  # the requests of a full queue fit: bodies are the heap's largest tenants
 
 
-@dataclass(frozen=True)
-class Ports:
-    """The five ports of a server; all follow from the first, as TorchServe's defaults do from 8080.
-
-    Args:
-        inference: the first.
-    """
-
-    inference: int = 8080
-
-    @property
-    def management(self) -> int:
-        """Port of the management API."""
-        return self.inference + 1
-
-    @property
-    def metrics(self) -> int:
-        """Port of the Prometheus endpoint."""
-        return self.inference + 2
-
-    @property
-    def grpc(self) -> tuple[int, int]:
-        """Ports of the gRPC listeners, which TorchServe cannot do without: 7070 and 7071 beside 8080."""
-        return self.inference - 1010, self.inference - 1009
-
-    def url(self, port: int) -> str:
-        """Return the address of one of them."""
-        return f"http://127.0.0.1:{port}"
-
-    def require_free(self) -> None:
-        """Refuse to start where somebody listens.
-
-        Raises:
-            Failure: the first port that is taken.
-        """
-        for port in (self.inference, self.management, self.metrics, *self.grpc):
-            with socket.socket() as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                try:
-                    probe.bind(("127.0.0.1", port))
-                except OSError as error:
-                    raise Failure(
-                        f"port {port} is taken: stop what listens there, or serve elsewhere with PORT=9080"
-                    ) from error
+def _end_with_parent() -> None:
+    """Have the kernel send SIGTERM to this process when its parent is gone, however it went."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 @dataclass
@@ -115,7 +78,8 @@ class TorchServe:
         shutil.rmtree(self.run_directory / "logs", ignore_errors=True)
         self.run_directory.mkdir(parents=True, exist_ok=True)
         # Worker sockets lie here, whose paths may be 108 characters at most; unpacked archives too.
-        self._scratch = Path(tempfile.mkdtemp(prefix="torchserve-"))
+        remove_abandoned(Path(tempfile.gettempdir()), SCRATCH)
+        self._scratch = Path(tempfile.mkdtemp(prefix=f"{SCRATCH}{os.getpid()}-"))
         self.log.parent.mkdir(parents=True)
         self._write_config()
         with self.log.with_name("console.log").open("wb") as console:
@@ -127,6 +91,7 @@ class TorchServe:
                 stdout=None if self.to_console else console,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C reaches us alone, and we stop it in order
+                preexec_fn=_end_with_parent,  # noqa: PLW1509 - nothing else runs in this process yet
             )
 
     def wait_ready(self, timeout: float = START_TIMEOUT) -> None:

@@ -24,7 +24,8 @@ from scripts import archive
 from scripts.demo import default_photo
 from scripts.failure import run
 from scripts.paths import BUILD
-from scripts.torchserve import Ports, TorchServe
+from scripts.ports import Ports
+from scripts.torchserve import TorchServe
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from scripts.demo import default_photo
 from scripts.failure import Failure
 from scripts.manage import Management
 from scripts.paths import BUILD, PROJECT
-from scripts.torchserve import Ports, TorchServe
+from scripts.ports import Ports
+from scripts.torchserve import TorchServe
 
 COCO_PHOTO = "http://images.cocodataset.org/val2017/000000039769.jpg"  # two cats on a sofa
 DOWNLOAD_TIMEOUT = 15.0  # s

@@ -9,7 +9,8 @@ import yaml
 
 from scripts import archive, stand_in
 from scripts.failure import Failure
-from scripts.torchserve import Ports, TorchServe
+from scripts.ports import Ports
+from scripts.torchserve import TorchServe
 from tests.conftest import PROJECT, RESNET
 
 STORE = PROJECT / "build" / "test-store"  # kept between runs: an archive is built only when something changed

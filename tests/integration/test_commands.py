@@ -4,6 +4,7 @@ They use the project's own model store, and the stand-in, which every machine ca
 """
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -12,6 +13,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 import requests
 
@@ -54,7 +56,30 @@ def test_demo_names_a_photo_and_leaves_nothing_running(environment: dict[str, st
     assert f"$ curl -H 'Accept: text/plain' -T {default_photo()} {url}\nespresso\n" in result.stdout
     assert f'$ curl -T {default_photo()} {url}\n[{{"class_id":967,"label":"espresso",' in result.stdout
     assert "STAND-IN" in result.stdout
-    free_ports()
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def test_demo_without_curl(environment: dict[str, str], tmp_path: Path) -> None:
+    for program in ("make", "bash", "sh", "awk", "env", "java", "hostname", "touch"):
+        (tmp_path / program).symlink_to(str(shutil.which(program)))
+    result = make(environment | {"PATH": str(tmp_path)}, "demo", f"PORT={free_ports().inference}")
+    assert "curl is not installed" in result.stdout, result.stderr
+    assert "\nespresso\n" in result.stdout
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGKILL])
+def test_a_server_whose_terminal_is_gone_is_gone_too(
+    serving: tuple[subprocess.Popen[bytes], int, Path], number: signal.Signals
+) -> None:
+    process, port, output = serving
+    wait_for("is served", output)
+    children = psutil.Process(process.pid).children(recursive=True)
+    assert any("model_service_worker" in " ".join(child.cmdline()) for child in children)
+    os.killpg(process.pid, number)
+    process.wait(60)
+    _, alive = psutil.wait_procs(children, timeout=60)
+    assert alive == []
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", port)) != 0
 
@@ -123,6 +148,29 @@ def test_serve_says_where_it_is_and_stops_cleanly(
 )
 def test_what_cannot_work_is_one_sentence(environment: dict[str, str], arguments: list[str], sentence: str) -> None:
     assert failure(make(environment, *arguments, f"PORT={free_ports().inference}")).startswith(sentence)
+
+
+@pytest.mark.parametrize("port", ["80000", "900"])
+def test_a_port_that_cannot_be(environment: dict[str, str], port: str) -> None:
+    assert failure(make(environment, "serve", f"PORT={port}")).startswith(f"error: port {port} cannot be used")
+
+
+def test_a_build_that_is_stopped_leaves_nothing_behind(environment: dict[str, str], tiny_directory: Path) -> None:
+    store = PROJECT / "model_store"
+    before = {path.name for path in store.iterdir()}
+    command = [sys.executable, "-m", "scripts.archive", "build", "--model", str(tiny_directory), "--name", "stopped"]
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        process = subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=subprocess.DEVNULL)
+        deadline = time.monotonic() + PATIENCE
+        while not any(path.name.startswith(f".building-{process.pid}") for path in store.iterdir()):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        process.send_signal(number)
+        process.wait(PATIENCE)
+    assert {path.name for path in store.iterdir()} != before  # a kill leaves its folder to the next build
+    subprocess.run(command, cwd=PROJECT, env=environment, stdout=subprocess.DEVNULL, check=True)
+    assert {path.name for path in store.iterdir()} == before | {"stopped.mar"}
+    (store / "stopped.mar").unlink()
 
 
 def test_a_full_disk_is_one_sentence_and_leaves_the_store_as_it_was(

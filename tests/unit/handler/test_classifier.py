@@ -128,12 +128,17 @@ def test_a_bug_in_a_step_is_a_500_for_its_request_alone(
 def test_a_request_with_more_images_than_the_engine_takes_at_once(
     classifier: ImageClassifier, context: Context
 ) -> None:
-    instances = [{"b64": base64.b64encode(PHOTO).decode()}] * 40
+    """Three requests of 16 images each are 48 in one batch of TorchServe's; the engine takes 16."""
+    instances = [{"b64": base64.b64encode(PHOTO).decode()}] * 16
     row = {"body": json.dumps({"instances": instances}).encode()}
-    ((status, _, body),) = handled(classifier, context, (row, {"Content-Type": "application/json"}))
-    predictions = json.loads(body)["predictions"]
-    assert (status, len(predictions)) == (200, 40)
-    assert all(classes == predictions[0] for classes in predictions)
+    answers = handled(classifier, context, *[(row, {"Content-Type": "application/json"})] * 3)
+    alone = json.loads(handled(classifier, context, ({"body": PHOTO}, {}))[0][2])
+    for status, _, body in answers:
+        predictions = json.loads(body)["predictions"]
+        assert (status, len(predictions)) == (200, 16)
+        for classes in predictions:
+            assert [row["class_id"] for row in classes] == [row["class_id"] for row in alone]
+            assert [row["score"] for row in classes] == pytest.approx([row["score"] for row in alone], abs=1e-5)
 
 
 def test_metrics_of_a_batch(classifier: ImageClassifier, context: Context, caplog: pytest.LogCaptureFixture) -> None:
@@ -154,7 +159,7 @@ def test_metrics_of_a_batch(classifier: ImageClassifier, context: Context, caplo
 
 def test_the_model_describes_itself(classifier: ImageClassifier, context: Context) -> None:
     described, predicted = handled(
-        classifier, context, ({"body": b""}, {"describe": "True"}), ({"body": PHOTO}, {})
+        classifier, context, ({}, {"describe": "True"}), ({"body": PHOTO}, {"describe": "True"})
     )  # fmt: skip
     assert json.loads(described[2])["name"] == "tiny-resnet"
     assert "class_id" in json.loads(predicted[2])[0]

@@ -27,7 +27,6 @@ WHOLE = {
     "JPEG TIFF": encoded(PHOTO, "TIFF", compression="jpeg"),
     "AVIF": encoded(PHOTO, "AVIF"),
     "JPEG 2000": encoded(PHOTO, "JPEG2000"),
-    "PPM": encoded(PHOTO, "PPM"),
 }
 
 

@@ -71,6 +71,11 @@ def test_default_top_k_is_never_more_than_there_are_classes() -> None:
         ({}, {"Content-Type": "application/x-www-form-urlencoded"}, errors.PHOTO_SENT_AS_FORM),
         ({"\xff\xd8junk": b""}, {"Content-Type": "application/x-www-form-urlencoded"}, errors.PHOTO_SENT_AS_FORM),
         ({"photo": PHOTO}, {"Content-Type": "multipart/form-data"}, errors.NO_IMAGE),
+        ({}, {"Content-Type": "multipart/form-data; boundary=wrong"}, errors.NO_IMAGE),
+        ({"body": b'{"instances": [{"b64": "YQ=="}], "parameters": []}'}, {"Content-Type": "application/json"},
+         errors.INVALID_JSON),
+        ({"body": b'{"instances": [{"b64": "YQ=="}], "parameters": {"topk": 1}}'}, {"Content-Type": "application/json"},
+         errors.INVALID_PARAMETER),
         ({"body": b"{not json"}, {"Content-Type": "application/json"}, errors.INVALID_JSON),
         ({"body": b"[" * 100_000}, {"Content-Type": "application/json"}, errors.INVALID_JSON),
         ({"body": b"9" * 10_000}, {"Content-Type": "application/json"}, errors.INVALID_JSON),
@@ -98,7 +103,7 @@ def test_what_cannot_be_used_is_told_apart(row: dict[str, Any], headers: dict[st
     assert caught.value.problem is problem
 
 
-@pytest.mark.parametrize("value", ["0", "11", "-1", "1.5", "x", "", "9" * 5000, "NaN"])
+@pytest.mark.parametrize("value", ["0", "11", "-1", "+3", "1_0", "1.5", "x", "", "9" * 5000, "NaN"])
 def test_top_k_out_of_range(value: str) -> None:
     with pytest.raises(RequestError, match="whole number from 1 to 10") as caught:
         parsed({"body": PHOTO}, {"X-Top-K": value})
@@ -112,7 +117,7 @@ def test_top_k_out_of_range_in_json(value: Any) -> None:
     assert caught.value.problem is errors.INVALID_PARAMETER
 
 
-@pytest.mark.parametrize("value", ["-0.1", "1.1", "nan", "inf", "x", ""])
+@pytest.mark.parametrize("value", ["-0.1", "1.1", "nan", "inf", "x", "0_1", ""])
 def test_threshold_out_of_range(value: str) -> None:
     with pytest.raises(RequestError, match="a number from 0 to 1") as caught:
         parsed({"body": PHOTO}, {"X-Threshold": value})

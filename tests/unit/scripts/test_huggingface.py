@@ -85,14 +85,26 @@ def test_another_kind_of_model(directory: Path) -> None:
 
 def test_weights_of_another_shape(directory: Path) -> None:
     edit(directory / "config.json", lambda config: config.update(hidden_sizes=[8, 24]))
-    with pytest.raises(Failure, match=r"do not fit its config|cannot be loaded"):
+    with pytest.raises(Failure, match="do not fit its config"):
         huggingface.load(directory)
 
 
 def test_weights_that_are_cut_off(directory: Path) -> None:
     weights = directory / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-100])
-    with pytest.raises(Failure, match="are its weights whole"):
+    with pytest.raises(Failure, match="are its files whole"):
+        huggingface.load(directory)
+
+
+def test_labels_of_another_model(directory: Path) -> None:
+    edit(directory / "config.json", lambda config: config.update(id2label={"0": "a"}, num_labels=1))
+    with pytest.raises(Failure, match=r"do not fit its config.* mismatched keys"):
+        huggingface.load(directory)
+
+
+def test_a_processor_of_an_unknown_kind(directory: Path) -> None:
+    edit(directory / "preprocessor_config.json", lambda config: config.update(image_processor_type="Nobody"))
+    with pytest.raises(Failure, match="are its files whole"):
         huggingface.load(directory)
 
 

@@ -1,0 +1,60 @@
+"""Work that takes too long is interrupted wherever it is, and leaves no alarm behind."""
+
+import signal
+import threading
+import time
+
+import pytest
+
+from handler.deadline import TooSlow, deadline
+from handler.decode import decode
+from tests.conftest import encoded, picture
+
+
+def test_a_loop_is_interrupted_even_if_it_swallows_the_first_alarm() -> None:
+    start, swallowed = time.monotonic(), 0
+
+    def stubborn() -> None:
+        nonlocal swallowed
+        while True:
+            try:
+                sum(range(1000))
+            except TooSlow:
+                swallowed += 1
+                if swallowed == 2:
+                    raise
+
+    with pytest.raises(TooSlow), deadline(0.05):
+        stubborn()
+    assert time.monotonic() - start < 5
+
+
+def test_a_hostile_header_is_interrupted() -> None:
+    """Pillow takes a time that grows with the square of the number of these segments: minutes for this file."""
+    data = encoded(picture(8, 8), "JPEG")[:2] + (b"\xff\xe1\x00\x12Exif\0\0" + bytes(10)) * 1_000_000
+    start = time.monotonic()
+    with pytest.raises(TooSlow), deadline(0.3):
+        decode(data, 1_000_000)
+    assert time.monotonic() - start < 10
+
+
+def test_no_alarm_is_left_behind() -> None:
+    before = signal.getsignal(signal.SIGALRM)
+    with deadline(60):
+        pass
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+    assert signal.getsignal(signal.SIGALRM) is before
+
+
+def test_another_thread_has_no_limit() -> None:
+    done: list[bool] = []
+
+    def work() -> None:
+        with deadline(0.01):
+            time.sleep(0.05)
+        done.append(True)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert done == [True]
