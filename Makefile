@@ -13,7 +13,7 @@ MODEL ?=
 NAME ?=
 PHOTO ?=
 # WSL sets NAME to the computer's name, which nobody means as a model's.
-ifeq ($(NAME),$(shell hostname))
+ifeq ($(NAME),$(file </proc/sys/kernel/hostname))
   NAME :=
 endif
 PORT ?= 8080

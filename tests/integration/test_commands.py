@@ -61,7 +61,7 @@ def test_demo_names_a_photo_and_leaves_nothing_running(environment: dict[str, st
 
 
 def test_demo_without_curl(environment: dict[str, str], tmp_path: Path) -> None:
-    for program in ("make", "bash", "sh", "awk", "env", "java", "hostname", "touch"):
+    for program in ("make", "bash", "sh", "awk", "env", "java", "touch"):
         (tmp_path / program).symlink_to(str(shutil.which(program)))
     result = make(environment | {"PATH": str(tmp_path)}, "demo", f"PORT={free_ports().inference}")
     assert "curl is not installed" in result.stdout, result.stderr
@@ -231,3 +231,11 @@ def test_predict_prints_what_curl_would(inference: str) -> None:
     assert json_text.startswith('[{"class_id":967,"label":"espresso"')
     refused = subprocess.run([*command, "--top-k", "0"], capture_output=True, text=True, check=False, cwd=PROJECT)
     assert "status 400" in failure(refused)
+
+
+def test_the_computers_name_is_no_models_name(environment: dict[str, str]) -> None:
+    """WSL sets NAME to it."""
+    named = environment | {"NAME": Path("/proc/sys/kernel/hostname").read_text().strip()}
+    result = make(named, "archive")
+    assert result.returncode == 0, result.stderr
+    assert stand_in.NAME in result.stdout
