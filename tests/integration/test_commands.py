@@ -91,6 +91,12 @@ def test_demo_with_a_photo_whose_name_holds_a_space(environment: dict[str, str],
     assert "\nespresso\n" in result.stdout, result.stderr
 
 
+def as_in_a_terminal() -> None:
+    """Heed the signals of a terminal, also where the tests run in the background, which ignores them."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @pytest.fixture
 def serving(environment: dict[str, str], tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], int, Path]]:
     """Run `make serve` and return its process, its port and the file with what it prints."""
@@ -98,7 +104,13 @@ def serving(environment: dict[str, str], tmp_path: Path) -> Iterator[tuple[subpr
     with output.open("wb") as file:
         command = ["make", "--no-print-directory", "serve", f"PORT={port}"]
         process = subprocess.Popen(
-            command, cwd=PROJECT, env=environment, stdout=file, stderr=subprocess.STDOUT, start_new_session=True
+            command,
+            cwd=PROJECT,
+            env=environment,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=as_in_a_terminal,  # noqa: PLW1509 - the tests run in the main thread
         )
         try:
             yield process, port, output
