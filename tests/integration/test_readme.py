@@ -80,5 +80,5 @@ def test_the_readmes_commands_exist(command: str) -> None:
 
 def test_the_readmes_make_targets_exist() -> None:
     makefile = (PROJECT / "Makefile").read_text()
-    for target in re.findall(r"(?:^\$|`)(?: \w+=\S+)* ?make ([a-z-]+)", README, re.MULTILINE):
+    for target in re.findall(r"(?:^\$|`)(?: \w+=\S+)* ?make ([a-z0-9-]+)", README, re.MULTILINE):
         assert f"\n{target}:" in makefile, target
