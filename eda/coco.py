@@ -127,23 +127,37 @@ def boxes_table(split: str, document: dict[str, Any]) -> pd.DataFrame:
     rows = []
     for entry in document["annotations"]:
         category = names.get(entry["category_id"], str(entry["category_id"]))
-        x, y, w, h = four_numbers(entry["bbox"])
-        rows.append(
-            {
-                "split": split,
-                "image_id": entry["image_id"],
-                "box_id": entry["id"],
-                "category": category,
-                "class_id": class_number(category),
-                "x": x,
-                "y": y,
-                "w": w,
-                "h": h,
-                "area": number(entry["area"]),
-                "set_aside": bool(entry.get("iscrowd")) or bool(entry.get("ignore")),
-            }
-        )
+        set_aside = bool(entry.get("iscrowd")) or bool(entry.get("ignore"))
+        ids = (split, entry["image_id"], entry["id"])
+        rows.append(box_row(ids, category, entry["bbox"], entry["area"], set_aside=set_aside))
     return boxes_frame(rows)
+
+
+def box_row(ids: tuple[str, Any, Any], category: str, bbox: object, area: object, *, set_aside: bool) -> dict[str, Any]:
+    """Return one row of the schema BOXES, whatever the box was read from.
+
+    Args:
+        ids: the split, the image's id and the box's own.
+        category: the class's name in the source.
+        bbox: x, y, width and height in pixels, as COCO gives them.
+        area: in square pixels, as the source gives it.
+        set_aside: whether the source marks it as iscrowd or ignore.
+    """
+    split, image_id, box_id = ids
+    x, y, w, h = four_numbers(bbox)
+    return {
+        "split": split,
+        "image_id": image_id,
+        "box_id": box_id,
+        "category": category,
+        "class_id": class_number(category),
+        "x": x,
+        "y": y,
+        "w": w,
+        "h": h,
+        "area": number(area),
+        "set_aside": set_aside,
+    }
 
 
 def boxes_frame(rows: list[dict[str, Any]]) -> pd.DataFrame:

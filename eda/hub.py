@@ -12,9 +12,9 @@ from huggingface_hub import HfApi, hf_hub_download
 from huggingface_hub.errors import LocalEntryNotFoundError
 from pyarrow import ArrowInvalid  # type: ignore[import-untyped]
 
-from eda.coco import boxes_frame, four_numbers, number
+from eda.coco import box_row, boxes_frame
 from eda.cppe5 import HUB_FILES, HUB_REPO, HUB_REVISION
-from eda.dataset import Dataset, class_number
+from eda.dataset import Dataset
 from eda.errors import DataError, HubError, first_line
 
 COLUMNS = {"image_id", "image", "width", "height", "objects"}
@@ -131,20 +131,7 @@ def box_rows(split: str, record: Mapping[str, Any], names: list[str]) -> list[di
     for position, box_id in enumerate(objects["id"]):
         label = objects["category"][position]
         category = names[label] if 0 <= label < len(names) else str(label)
-        x, y, w, h = four_numbers(objects["bbox"][position])
-        rows.append(
-            {
-                "split": split,
-                "image_id": record["image_id"],
-                "box_id": box_id,
-                "category": category,
-                "class_id": class_number(category),
-                "x": x,
-                "y": y,
-                "w": w,
-                "h": h,
-                "area": number(objects["area"][position]),
-                "set_aside": False,
-            }
-        )
+        ids = (split, record["image_id"], box_id)
+        bbox, area = objects["bbox"][position], objects["area"][position]
+        rows.append(box_row(ids, category, bbox, area, set_aside=False))
     return rows

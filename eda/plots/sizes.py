@@ -1,5 +1,7 @@
 """Plots of how large boxes are and what shape they have."""
 
+from typing import Any
+
 import seaborn as sns
 from matplotlib.ticker import PercentFormatter
 
@@ -20,6 +22,19 @@ from eda.plots.style import (
 SIZE_SHADES = {"small": "#D9DEE2", "medium": "#8A98A3", "large": "#3C4852"}
 TALL, WIDE = 1 / 1.5, 1.5
 """Width over height; a box between them is called about square."""
+
+
+# How seaborn draws one row a class, each in its own colour.
+A_ROW_A_CLASS: dict[str, Any] = {
+    "y": "class_name",
+    "hue": "class_name",
+    "order": CLASS_NAMES,
+    "hue_order": CLASS_NAMES,
+    "palette": CLASS_COLOURS,
+    "legend": False,
+    "dodge": False,
+    "saturation": 1,
+}
 
 
 @styled()
@@ -56,14 +71,7 @@ def plot_relative_sizes(found: Exploration) -> Plot:
     sns.boxenplot(
         found.boxes,
         x="relative_size",
-        y="class_name",
-        hue="class_name",
-        order=CLASS_NAMES,
-        hue_order=CLASS_NAMES,
-        palette=CLASS_COLOURS,
-        legend=False,
-        dodge=False,
-        saturation=1,
+        **A_ROW_A_CLASS,
         ax=ax,
     )
     ax.set_xscale("log")
@@ -90,14 +98,7 @@ def plot_aspects(found: Exploration) -> Plot:
     sns.violinplot(
         found.boxes,
         x="aspect",
-        y="class_name",
-        hue="class_name",
-        order=CLASS_NAMES,
-        hue_order=CLASS_NAMES,
-        palette=CLASS_COLOURS,
-        legend=False,
-        dodge=False,
-        saturation=1,
+        **A_ROW_A_CLASS,
         inner="quart",
         cut=0,
         log_scale=True,
