@@ -53,30 +53,37 @@ fi
 echo "listen 8080${ssl:-}; ${tls:-}" >"$work/listen-inference.conf"
 echo "listen 8081${ssl:-}; ${tls:-}" >"$work/listen-management.conf"
 
-# Prints nginx's active and waiting connections, and the addresses of the model servers that take requests, in one line.
-# One curl asks them all: this runs every other second, on the CPUs that the model needs.
+# Prints nginx's active and waiting connections, how many model servers there are beside those that take requests, and
+# the addresses of those that do, in one line. One curl asks them all: this runs every other second, on the CPUs that
+# the model needs.
 look_around() {
+  all=$(getent ahostsv4 "$backend" | awk '{ print $1 }' | sort -u)
   set -- --output - http://127.0.0.1:8082/connections
-  for address in $(getent ahostsv4 "$backend" | awk '{ print $1 }' | sort -u); do
+  for address in $all; do
     set -- "$@" --output /dev/null "http://$address:8083/accepting"
   done
-  curl --silent --max-time 1 --write-out '\n%{http_code} %{remote_ip}\n' "$@" | awk '
+  curl --silent --max-time 1 --write-out '\n%{http_code} %{remote_ip}\n' "$@" | awk -v all="$(echo "$all" | wc -w)" '
     /^Active/ { active = $3 }
     /^Reading/ { waiting = $6 }
     $1 == 200 && $2 != "127.0.0.1" { replicas[++count] = $2 }
     END {
-      line = active + 0 " " waiting + 0
+      line = active + 0 " " waiting + 0 " " all - count
       for (i = 1; i <= count; i++) line = line " " replicas[i]
       print line
     }' || true
 }
 
-# Every replica is told of a change to the models: the first one answers, the others get a copy of the request.
-write_upstreams() {
+# Every replica is told of a change to the models: the first one answers, the others get a copy of the request. While
+# one of them is starting or stopping it would miss the change, so there is none then.
+write_upstreams() { # how many there are beside those that take requests, and the addresses of those that do
+  away=$1
+  shift
   : >"$work/mirror.conf"
   : >"$work/mirrors.conf"
-  if [ -z "$1" ]; then
-    echo 'map "" $serving { default 0; }' >"$work/upstreams.conf"
+  if [ "$away" = 0 ]; then settled='default 1;'; else settled='default 0; GET 1;'; fi
+  echo "map \$request_method \$settled { $settled }" >"$work/upstreams.conf"
+  if [ $# = 0 ]; then
+    echo 'map "" $serving { default 0; }' >>"$work/upstreams.conf"
     for name in torchserve status management; do
       echo "upstream $name { server unix:$work/nobody.sock; }" >>"$work/upstreams.conf"
     done
@@ -85,14 +92,14 @@ write_upstreams() {
   {
     echo 'map "" $serving { default 1; }'
     echo "upstream torchserve { least_conn;"
-    for address in $1; do echo "  server $address:8080 max_fails=1 fail_timeout=2s;"; done
+    for address; do echo "  server $address:8080 max_fails=1 fail_timeout=2s;"; done
     echo "  keepalive 64; }"
     echo "upstream status {"
-    for address in $1; do echo "  server $address:8083 max_fails=0;"; done
+    for address; do echo "  server $address:8083 max_fails=0;"; done
     echo "}"
-  } >"$work/upstreams.conf"
+  } >>"$work/upstreams.conf"
   first=yes
-  for address in $1; do
+  for address; do
     if [ -n "$first" ]; then
       echo "upstream management { server $address:8081; }" >>"$work/upstreams.conf"
       first=
@@ -115,7 +122,8 @@ mawk -W interactive -v file="$work/metrics" -f "$config/count.awk" <"$work/log" 
 counter=$!
 exec 3>"$work/log" # held open, so that the counter never sees the end while nginx reopens its log
 replicas=$(look_around | cut -d " " -f 3-)
-write_upstreams "$replicas"
+# shellcheck disable=SC2086 # one word each, here and below
+write_upstreams $replicas
 nginx -t -q -c "$work/nginx.conf"
 nginx -c "$work/nginx.conf" -g 'daemon off;' &
 nginx=$!
@@ -126,18 +134,22 @@ while kill -0 "$nginx" 2>/dev/null; do
   kill -0 "$counter" 2>/dev/null || fail "the counter of the log ended"
   seen=$(look_around) || seen=
   # A signal may have ended the look; the loop's end is near then.
-  # shellcheck disable=SC2086 # one word each
-  set -- ${seen:-0 0}
+  # shellcheck disable=SC2086
+  set -- ${seen:-0 0 0}
   connections="$1 $2"
   shift 2
   now="$*"
   if [ -z "$stopping" ] && [ "$now" != "$replicas" ]; then
-    echo "gateway: model servers: ${now:-none}"
     replicas=$now
-    write_upstreams "$replicas"
+    # shellcheck disable=SC2086
+    write_upstreams $replicas
+    away=$1
+    shift
+    echo "gateway: model servers: ${*:-none}, starting or stopping: $away"
+    set -- "$away" "$@"
     nginx -s reload -c "$work/nginx.conf"
   fi
-  echo "tick $connections $#" >&3
+  echo "tick $connections $(($# - 1))" >&3
   sleep "$every" &
   wait $! || true
 done

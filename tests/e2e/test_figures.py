@@ -12,11 +12,11 @@ def test_what_the_gateway_costs(stack: Stack, photo: bytes) -> None:
     # Container to container, so that the engine's own proxy for published ports is in neither.
     direct = f"http://{stack.address(stack.containers('torchserve')[0])}:8080/predictions/{model}"
     gateway = f"http://{stack.address(stack.containers('gateway')[0], 'outside')}:8080/predictions/{model}"
-    measured = measure(direct, gateway, photo, Plan(clients=8, seconds=3.0, rounds=6))
+    measured = measure(direct, gateway, photo, Plan(clients=8, seconds=2.0, rounds=4))
     measured["model"] = model
     # The same in CPU time, which other work on the machine does not blur.
     before = [stack.cpu_seconds(one) for one in containers]
-    plan = Plan(clients=8, seconds=10.0)
+    plan = Plan(clients=8, seconds=5.0)
     turn = take_turn(gateway, photo, plan.clients, plan.seconds)
     gateway_used, server_used = (stack.cpu_seconds(one) - start for one, start in zip(containers, before, strict=True))
     measured["cpu_ms_a_request"] = {
@@ -25,8 +25,8 @@ def test_what_the_gateway_costs(stack: Stack, photo: bytes) -> None:
     }
     measured["gateway_share_of_cpu_percent"] = round(gateway_used / (gateway_used + server_used) * 100, 2)
     (BUILD / "gateway.json").write_text(json.dumps(measured, indent=1) + "\n")
-    # The figure itself is reported; a busy machine's noise must not fail a test, a broken gateway must.
-    assert float(str(measured["throughput_cost_percent"])) < 15
+    # The figures are reported; a busy machine's noise must not fail a test, a gateway that works too much must.
+    assert measured["gateway_share_of_cpu_percent"] < 10
 
 
 def test_how_large_the_image_is(stack: Stack) -> None:

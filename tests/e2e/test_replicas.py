@@ -6,15 +6,17 @@ from collections import Counter
 
 import requests
 
-from scripts.paths import BUILD
-from tests.e2e.load import Load
 from tests.e2e.stack import Stack, docker, wait_for
 from tests.e2e.test_gateway import assert_problem
+from tests.load import Load
 
 
 def test_replicas_share_the_load_and_none_of_it_is_lost(stack: Stack, photo: bytes) -> None:
     """Three replicas: all get requests and every change to the models; one is killed, one is stopped, under load."""
     model = stack.model()
+
+    def scale(count: int) -> requests.Response:
+        return stack.manage("PUT", f"/models/{model}", min_worker=count, max_worker=count, synchronous="true")
 
     def workers() -> list[int]:
         servers = [stack.address(one) for one in stack.containers("torchserve")]
@@ -22,12 +24,17 @@ def test_replicas_share_the_load_and_none_of_it_is_lost(stack: Stack, photo: byt
             requests.get(f"http://{one}:8081/models/{model}", timeout=10).json()[0]["minWorkers"] for one in servers
         ]
 
+    def follow(count: int) -> None:
+        wait_for("the change", lambda: scale(count).ok)
+        wait_for("all replicas to follow", lambda: workers() == [count] * 3)
+
     try:
+        stack.compose("up", "--detach", "--scale", "torchserve=3")
+        early = wait_for("a refusal while they start", lambda: refused(scale(1)))
+        assert_problem(early, 409, "replicas-changing")
         stack.up(replicas=3)
-        assert stack.manage("PUT", f"/models/{model}", min_worker=2, max_worker=2, synchronous="true").ok
-        wait_for("all replicas to follow", lambda: workers() == [2, 2, 2])
-        assert stack.manage("PUT", f"/models/{model}", min_worker=1, max_worker=1, synchronous="true").ok
-        wait_for("all replicas to follow", lambda: workers() == [1, 1, 1])
+        for count in (2, 1):
+            follow(count)
 
         addresses = {f"{stack.address(one)}:8080" for one in stack.containers("torchserve")}
         with Load(f"{stack.url}/predictions/{model}", photo, clients=12) as load:
@@ -43,9 +50,13 @@ def test_replicas_share_the_load_and_none_of_it_is_lost(stack: Stack, photo: byt
         assert addresses <= set(spread), spread
         fair = sum(spread.values()) / 3
         assert all(spread[one] > fair / 2 for one in addresses), spread
-        record("replicas: one killed, one stopped", load)
+        load.record("two of three replicas lost: one killed, one stopped")
     finally:
         stack.up(replicas=1)
+
+
+def refused(answer: requests.Response) -> requests.Response | None:
+    return None if answer.ok else answer
 
 
 def test_the_only_server_dies_with_a_request_in_it(stack: Stack, photo: bytes) -> None:
@@ -55,7 +66,7 @@ def test_the_only_server_dies_with_a_request_in_it(stack: Stack, photo: bytes) -
         docker("kill", "--signal", "KILL", server)
         wait_for("refusals", lambda: load.counts()["503"] > 0)
     assert set(load.counts()) <= {"200", "502", "503", "504"}, load.counts()  # problems, and never a cut connection
-    record("the only server killed", load)
+    load.record("the only model server killed (-9)")
     refused = requests.post(f"{stack.url}/predictions/{model}", data=photo, timeout=10)
     stack.up()
     assert_problem(refused, 503, "busy")
@@ -76,7 +87,7 @@ def test_down_under_load_cuts_no_request_and_keeps_within_the_grace_period(stack
     assert {one["status"] for one in log if one["request_id"] in answered} == {200}
     assert all(load.outcomes[one] == "200" for one in answered)
     assert set(load.counts()) <= {"200", "ConnectionError"}, load.counts()
-    record("down", load, seconds=round(took, 1))
+    load.record("make down under load", seconds=round(took, 1))
     assert took < 60, took  # far from the grace periods: nothing had to be killed
     for service in ("gateway", "torchserve"):
         states = docker(
@@ -84,14 +95,6 @@ def test_down_under_load_cuts_no_request_and_keeps_within_the_grace_period(stack
         ).splitlines()
         assert all(state.startswith("Exited (0)") for state in states), states
     stack.up()
-
-
-def record(what: str, load: Load, **more: float) -> None:
-    """Keep what a load came to in build/containers.json."""
-    path = BUILD / "containers.json"
-    figures = json.loads(path.read_text()) if path.exists() else {}
-    figures[what] = {"outcomes": dict(load.counts()), "longest_answer_seconds": round(load.longest, 2), **more}
-    path.write_text(json.dumps(figures, indent=1) + "\n")
 
 
 def stack_log(stack: Stack) -> list[dict[str, object]]:

@@ -1,5 +1,7 @@
 """Steady load from a few clients, and what each request came to."""
 
+import itertools
+import json
 import threading
 import time
 import uuid
@@ -7,6 +9,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 import requests
+
+from scripts.paths import BUILD
+
+FIGURES = BUILD / "faults.json"  # what the README's table of faults is made of
 
 
 @dataclass
@@ -26,6 +32,7 @@ class Load:
     keep_alive: bool = True
     outcomes: dict[str, str] = field(default_factory=dict)
     longest: float = 0.0
+    _answered: list[float] = field(default_factory=list)
 
     def __enter__(self) -> "Load":
         self._stop = threading.Event()
@@ -51,8 +58,33 @@ class Load:
             time.sleep(0.05)
 
     def counts(self) -> Counter[str]:
-        """Return how often each outcome came about."""
+        """Return how often each outcome came about: a status, or the name of the client's error."""
         return Counter(list(self.outcomes.values()))
+
+    def longest_gap(self) -> float:
+        """Return the longest time, in seconds, between two answers 200, whichever clients they went to."""
+        times = sorted(self._answered)
+        return max((later - earlier for earlier, later in itertools.pairwise(times)), default=0.0)
+
+    def record(self, what: str, **more: object) -> None:
+        """Keep what this load came to in build/faults.json.
+
+        Args:
+            what: what was done to the service, as the README's table says it.
+            more: further figures, such as recovery_seconds.
+        """
+        counts = self.counts()
+        figures = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
+        figures[what] = {
+            "sent": counts.total(),
+            "answered": counts["200"],
+            "outcomes": dict(counts),
+            "longest_gap_seconds": round(self.longest_gap(), 2),
+            "longest_answer_seconds": round(self.longest, 2),
+            **more,
+        }
+        FIGURES.parent.mkdir(exist_ok=True)
+        FIGURES.write_text(json.dumps(figures, indent=1) + "\n")
 
     def _client(self) -> None:
         with requests.Session() as session:
@@ -63,6 +95,8 @@ class Load:
                 try:
                     answer = session.post(self.url, data=self.photo, headers=headers, timeout=100)
                     self.outcomes[request_id] = str(answer.status_code)
+                    if answer.ok:
+                        self._answered.append(time.monotonic())
                 except requests.RequestException as error:
                     self.outcomes[request_id] = type(error).__name__
                     time.sleep(0.05)  # nobody there: do not spin
