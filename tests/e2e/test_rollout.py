@@ -126,7 +126,7 @@ def test_what_is_no_canary_is_left_out(stack: Stack) -> None:
             management.request("PUT", f"/gateway/canary/{name}", data=body)
         wait_for("it", lambda: stack.manage("GET", "/gateway/canaries.json").json() == {"good": "2.0 10"})
         for path in ("a/b", ".hidden", "%2e%2e%2fx"):
-            with pytest.raises(Refused, match="status 40[04]"):
+            with pytest.raises(Refused, match=r"status 40[04]"):
                 management.request("PUT", f"/gateway/canary/{path}", data=b"2.0 10")
     finally:
         for name in ("evil", "good"):
