@@ -24,7 +24,7 @@ mkdir -p "$own/canary"
 
 # The settings go into the configuration.
 rate=${REQUESTS_PER_SECOND:-100}
-for name in choose.conf infer.conf problem-pages.conf problems.conf nginx.conf; do
+for name in infer.conf problem-pages.conf problems.conf nginx.conf; do
   sed -e "s|@CONFIG@|$work|g" -e "s|@REQUESTS_PER_SECOND@|$rate|g" -e "s|@BURST@|$rate|g" \
     -e "s|@CONNECTIONS@|${CONNECTIONS:-200}|g" -e "s|@ANSWER_SECONDS@|${ANSWER_SECONDS:-75}|g" \
     "$config/$name" >"$work/$name"
@@ -191,7 +191,6 @@ while kill -0 "$nginx" 2>/dev/null; do
   shift 2
   now="$*"
   reload=
-  gone= # a replica that takes no more requests does not wait
   wanted=$(wanted_canaries)
   if [ -z "$stopping" ] && [ "$wanted" != "$canaries" ]; then
     canaries=$wanted
@@ -200,9 +199,6 @@ while kill -0 "$nginx" 2>/dev/null; do
     reload=yes
   fi
   if [ -z "$stopping" ] && [ "$now" != "$replicas" ]; then
-    for address in ${replicas#* }; do
-      case " $now " in *" $address "*) ;; *) gone=yes ;; esac
-    done
     replicas=$now
     # shellcheck disable=SC2086
     write_upstreams $replicas
@@ -212,12 +208,7 @@ while kill -0 "$nginx" 2>/dev/null; do
     set -- "$away" "$@"
     reload=yes
   fi
-  rm -f "$work/closing"
   if [ -n "$reload" ]; then
-    if [ -z "$gone" ]; then
-      : >"$work/closing" # until the next look; see nginx.conf
-      sleep 1
-    fi
     old_workers="$old_workers $(nginx_workers)"
     nginx -s reload -c "$work/nginx.conf"
   fi
