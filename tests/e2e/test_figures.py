@@ -26,7 +26,7 @@ def test_what_the_gateway_costs(stack: Stack, photo: bytes) -> None:
     measured["gateway_share_of_cpu_percent"] = round(gateway_used / (gateway_used + server_used) * 100, 2)
     (BUILD / "gateway.json").write_text(json.dumps(measured, indent=1) + "\n")
     # The figures are reported; a busy machine's noise must not fail a test, a gateway that works too much must.
-    assert measured["gateway_share_of_cpu_percent"] < 10
+    assert gateway_used < 0.1 * server_used
 
 
 def test_how_large_the_image_is(stack: Stack) -> None:
