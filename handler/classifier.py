@@ -14,11 +14,12 @@ from handler import request as requests
 from handler.deadline import TooSlow, deadline
 from handler.decode import decode
 from handler.engines import device_of, open_engine
-from handler.errors import INTERNAL_ERROR, NO_EXPLANATIONS, PROBLEM_MEDIA_TYPE, TOO_MUCH_WORK, RequestError
+from handler.errors import INTERNAL_ERROR, NO_EXPLANATIONS, PROBLEM_MEDIA_TYPE, STOPPING, TOO_MUCH_WORK, RequestError
 from handler.manifest import FILE_NAME, Manifest
 from handler.metrics import Metrics
 from handler.request import Request
 from handler.settings import Settings, threads_per_worker
+from handler.stopping import is_stopping
 
 logger = logging.getLogger(__name__)
 
@@ -81,7 +82,11 @@ class ImageClassifier:
             data: one row a request.
             context: TorchServe's context, which takes the status and the content type of each answer.
         """
-        jobs = [self._accept(row, context, index) for index, row in enumerate(data)]
+        if is_stopping():
+            error = RequestError(STOPPING, "wait for the seconds in Retry-After and send the request again")
+            jobs = [Job(error=error) for _ in data]
+        else:
+            jobs = [self._accept(row, context, index) for index, row in enumerate(data)]
         self._infer([job for job in jobs if job.inputs], context)
         return [self._answer(job, context, index) for index, job in enumerate(jobs)]
 
@@ -167,6 +172,8 @@ class ImageClassifier:
             self.metrics.rejected(error.problem.slug)
         context.set_response_status(error.problem.status, error.problem.title, index)
         context.set_response_content_type(index, PROBLEM_MEDIA_TYPE)
+        if error.problem.retry_after:
+            context.set_response_header(index, "Retry-After", str(error.problem.retry_after))
         return error.document()
 
 

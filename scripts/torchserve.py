@@ -19,8 +19,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from handler.stopping import STOPPING_FILE
 from scripts import java, state
-from scripts.drain import drain
+from scripts.drain import Drain
 from scripts.failure import Failure
 from scripts.manage import Management
 from scripts.paths import BUILD, CONFIG, MODEL_STORE, remove_abandoned
@@ -80,6 +81,7 @@ class TorchServe:
         # Worker sockets lie here, whose paths may be 108 characters at most; unpacked archives too.
         remove_abandoned(Path(tempfile.gettempdir()), SCRATCH)
         self._scratch = Path(tempfile.mkdtemp(prefix=f"{SCRATCH}{os.getpid()}-"))
+        self._stopping = self._scratch / "stopping"
         self.log.parent.mkdir(parents=True)
         self._write_config()
         with self.log.with_name("console.log").open("wb") as console:
@@ -119,9 +121,9 @@ class TorchServe:
             self._check(name, version, deadline)
 
     def stop(self) -> None:
-        """Finish what is in flight, stop the server and all its workers, and remove what it unpacked."""
+        """Finish what is in flight, refuse what comes, stop the server and its workers, remove what it unpacked."""
         if self.process.poll() is None:
-            drain(self.management, DRAIN_TIMEOUT)
+            Drain(self.process.pid, self.ports, self._stopping, self.management).run(DRAIN_TIMEOUT)
             self.process.send_signal(signal.SIGTERM)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(STOP_TIMEOUT)
@@ -218,6 +220,7 @@ class TorchServe:
             **os.environ,
             "MODEL_STORE": str(self.store.resolve()),
             "METRICS_CONFIG": str(CONFIG / "metrics.yaml"),
+            STOPPING_FILE: str(self._stopping),
             "LOG_LOCATION": str((self.state or self.run_directory).resolve()),  # snapshots go to config/ below it
             "TS_INFERENCE_ADDRESS": url(ports.inference),
             "TS_MANAGEMENT_ADDRESS": url(ports.management),

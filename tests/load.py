@@ -9,6 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 import requests
+from urllib3.exceptions import NewConnectionError
 
 from scripts.paths import BUILD
 
@@ -50,10 +51,10 @@ class Load:
         for thread in self._threads:
             thread.join()
 
-    def wait_for(self, answered: int, timeout: float = 120.0) -> None:
-        """Wait until so many requests were answered 200."""
+    def wait_for(self, count: int, outcome: str = "200", timeout: float = 120.0) -> None:
+        """Wait until so many requests have come to this outcome."""
         deadline = time.monotonic() + timeout
-        while self.counts()["200"] < answered:
+        while self.counts()[outcome] < count:
             assert time.monotonic() < deadline, self.counts()
             time.sleep(0.05)
 
@@ -98,6 +99,12 @@ class Load:
                     if answer.ok:
                         self._answered.append(time.monotonic())
                 except requests.RequestException as error:
-                    self.outcomes[request_id] = type(error).__name__
+                    self.outcomes[request_id] = _name(error)
                     time.sleep(0.05)  # nobody there: do not spin
                 self.longest = max(self.longest, time.monotonic() - start)
+
+
+def _name(error: requests.RequestException) -> str:
+    """Tell a connection that nobody took, so that no request was on its way, from one that was cut."""
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    return "refused" if isinstance(reason, NewConnectionError) else type(error).__name__

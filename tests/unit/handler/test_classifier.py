@@ -13,6 +13,7 @@ from ts.metrics.metric_cache_yaml_impl import MetricsCacheYamlImpl
 
 from handler.classifier import ImageClassifier
 from handler.decode import decode
+from handler.stopping import STOPPING_FILE
 from tests.conftest import PROJECT, encoded, picture
 from tests.unit.handler.test_decode import bomb
 
@@ -185,3 +186,15 @@ def test_an_archive_without_a_manifest_is_a_load_error(tmp_path: Path) -> None:
     (tmp_path / "model.json").write_text("{}")
     with pytest.raises(RuntimeError, match="not a manifest"):
         ImageClassifier().initialize(new_context(tmp_path))
+
+
+def test_a_server_that_is_stopping_says_so(
+    classifier: ImageClassifier, context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marker = tmp_path / "stopping"
+    monkeypatch.setenv(STOPPING_FILE, str(marker))
+    assert [status for status, _, _ in handled(classifier, context, ({"body": PHOTO}, {}))] == [200]
+    marker.touch()
+    for status, _, body in handled(classifier, context, ({"body": PHOTO}, {}), ({}, {})):
+        assert (status, json.loads(body)["type"]) == (503, "/problems/stopping")
+    assert context.get_response_headers(1)["Retry-After"] == "10"
