@@ -12,32 +12,50 @@ BEGIN {
 
 {
     print
-    # {"route":"predictions","status":200,"seconds":0.012,...
-    if (split($0, part, /[":,{}]+/) < 7 || part[2] != "route" || part[4] != "status") next
-    route = part[3]; status = part[5]; seconds = part[7]
-    requests[route, status]++
-    observed[route]++
-    total[route] += seconds
-    for (i = 1; i <= count; i++) if (seconds <= bounds[i] + 0) bucket[route, i]++
+    # {"route":"predictions","status":200,"seconds":0.012,"canary":"resnet-50/2.0",...
+    if (split($0, part, /[":,{}]+/) < 9 || part[2] != "route" || part[4] != "status") next
+    status = part[5]; seconds = part[7]
+    observe("route=\"" part[3] "\"", "")
+    if (part[9] != "-") {
+        split(part[9], version, "/")
+        observe("model=\"" version[1] "\",version=\"" version[2] "\"", "canary_")
+    }
 }
 
-function write_metrics(    key, pair, route, i) {
-    draft = file ".draft"
-    print "# HELP gateway_requests_total Requests by what they asked for and how they were answered." > draft
-    print "# TYPE gateway_requests_total counter" > draft
+# Counts a request for a metric of its own, by labels; `kind` is a part of the metric's name.
+function observe(labels, kind,    i) {
+    requests[kind, labels, status]++
+    observed[kind, labels]++
+    total[kind, labels] += seconds
+    for (i = 1; i <= count; i++) if (seconds <= bounds[i] + 0) bucket[kind, labels, i]++
+}
+
+function write_requests(kind, what,    key, part, name, i) {
+    name = "gateway_" kind "requests_total"
+    print "# HELP " name " Requests by " what " and how they were answered." > draft
+    print "# TYPE " name " counter" > draft
     for (key in requests) {
-        split(key, pair, SUBSEP)
-        printf "gateway_requests_total{route=\"%s\",status=\"%s\"} %d\n", pair[1], pair[2], requests[key] > draft
+        split(key, part, SUBSEP)
+        if (part[1] == kind) printf "%s{%s,status=\"%s\"} %d\n", name, part[2], part[3], requests[key] > draft
     }
-    print "# HELP gateway_request_seconds From a request's first byte to its answer's last." > draft
-    print "# TYPE gateway_request_seconds histogram" > draft
-    for (route in observed) {
+    name = "gateway_" kind "request_seconds"
+    print "# HELP " name " From a request's first byte to its answer's last." > draft
+    print "# TYPE " name " histogram" > draft
+    for (key in observed) {
+        split(key, part, SUBSEP)
+        if (part[1] != kind) continue
         for (i = 1; i <= count; i++)
-            printf "gateway_request_seconds_bucket{route=\"%s\",le=\"%s\"} %d\n", route, bounds[i], bucket[route, i] > draft
-        printf "gateway_request_seconds_bucket{route=\"%s\",le=\"+Inf\"} %d\n", route, observed[route] > draft
-        printf "gateway_request_seconds_sum{route=\"%s\"} %.3f\n", route, total[route] > draft
-        printf "gateway_request_seconds_count{route=\"%s\"} %d\n", route, observed[route] > draft
+            printf "%s_bucket{%s,le=\"%s\"} %d\n", name, part[2], bounds[i], bucket[key, i] > draft
+        printf "%s_bucket{%s,le=\"+Inf\"} %d\n", name, part[2], observed[key] > draft
+        printf "%s_sum{%s} %.3f\n", name, part[2], total[key] > draft
+        printf "%s_count{%s} %d\n", name, part[2], observed[key] > draft
     }
+}
+
+function write_metrics() {
+    draft = file ".draft"
+    write_requests("", "what they asked for")
+    write_requests("canary_", "the version that a canary sent them to,")
     print "# HELP gateway_connections Connections of clients." > draft
     print "# TYPE gateway_connections gauge" > draft
     printf "gateway_connections{state=\"active\"} %d\n", active > draft

@@ -19,7 +19,8 @@ fail() { echo "gateway: $1" >&2; exit 1; }
 
 command -v curl >/dev/null || fail "this image has no curl, which asks the model servers whether they are ready"
 rm -rf "$work"
-mkdir -p "$work"
+own=$work/own # the gateway's own state, which it shows below /gateway/ on the management port
+mkdir -p "$own/canary"
 
 # The settings go into the configuration.
 rate=${REQUESTS_PER_SECOND:-100}
@@ -73,6 +74,26 @@ look_around() {
     }' || true
 }
 
+# Where an address of the management port leads: below /gateway/ to one replica, or to the gateway's own state.
+write_addresses() { # how many there are beside those that take requests, and the addresses of those that do
+  away=$1
+  shift
+  echo 'map $request_uri $management_server {'
+  echo '  default management;'
+  for address; do
+    pattern=$(echo "$address" | sed 's|[.]|[.]|g')
+    echo "  ~^/gateway/replicas/$pattern/models $address:8081;"
+    echo "  ~^/gateway/replicas/$pattern/predictions/ $address:8080;"
+    echo "  ~^/gateway/replicas/$pattern/idle/ $address:8083;"
+  done
+  echo '  ~^/gateway/ own;'
+  echo '}'
+  echo "upstream own { server unix:$work/own.sock; }"
+  list=$(for address; do printf ',"%s"' "$address"; done)
+  echo "{\"replicas\":[${list#,}],\"away\":$away}" >"$own/replicas.draft"
+  mv "$own/replicas.draft" "$own/replicas.json"
+}
+
 # Every replica is told of a change to the models: the first one answers, the others get a copy of the request. While
 # one of them is starting or stopping it would miss the change, so there is none then.
 write_upstreams() { # how many there are beside those that take requests, and the addresses of those that do
@@ -82,6 +103,7 @@ write_upstreams() { # how many there are beside those that take requests, and th
   : >"$work/mirrors.conf"
   if [ "$away" = 0 ]; then settled='default 1;'; else settled='default 0; GET 1;'; fi
   echo "map \$request_method \$settled { $settled }" >"$work/upstreams.conf"
+  write_addresses "$away" "$@" >>"$work/upstreams.conf"
   if [ $# = 0 ]; then
     echo 'map "" $serving { default 0; }' >>"$work/upstreams.conf"
     for name in torchserve status management; do
@@ -109,12 +131,33 @@ write_upstreams() { # how many there are beside those that take requests, and th
 location = /mirror/$address {
   internal;
   if (\$request_method = GET) { return 204; }
+  if (\$management_server != management) { return 204; }
   proxy_set_header Authorization "";
   proxy_pass http://$address:8081\$request_uri;
 }
 END
     fi
   done
+}
+
+# Prints what was asked for with PUT /gateway/canary/<model>, as "model:version percent".
+wanted_canaries() { (cd "$own/canary" && grep -H "" -- * 2>/dev/null) || true; }
+
+# nginx's workers. One that a reload has replaced goes on with its old configuration until its last request is answered.
+nginx_workers() { cat /proc/[0-9]*/stat 2>/dev/null | awk -v master="$nginx" '$4 == master { print $1 }'; }
+
+write_canaries() {
+  echo "$canaries" | mawk -v list="$own/canaries.draft" -f "$config/canaries.awk" >"$work/canaries.conf"
+}
+
+# Says which canaries are in force, once no worker knows others.
+show_canaries() {
+  for worker in $old_workers; do
+    [ ! -e "/proc/$worker" ] || return 0
+  done
+  old_workers=
+  mv "$own/canaries.draft" "$own/canaries.json"
+  shown=$canaries
 }
 
 mkfifo "$work/log"
@@ -124,6 +167,10 @@ exec 3>"$work/log" # held open, so that the counter never sees the end while ngi
 replicas=$(look_around | cut -d " " -f 3-)
 # shellcheck disable=SC2086 # one word each, here and below
 write_upstreams $replicas
+canaries=
+old_workers=
+write_canaries
+show_canaries
 nginx -t -q -c "$work/nginx.conf"
 nginx -c "$work/nginx.conf" -g 'daemon off;' &
 nginx=$!
@@ -139,6 +186,14 @@ while kill -0 "$nginx" 2>/dev/null; do
   connections="$1 $2"
   shift 2
   now="$*"
+  reload=
+  wanted=$(wanted_canaries)
+  if [ -z "$stopping" ] && [ "$wanted" != "$canaries" ]; then
+    canaries=$wanted
+    write_canaries
+    echo "gateway: canaries: $(cat "$own/canaries.draft")"
+    reload=yes
+  fi
   if [ -z "$stopping" ] && [ "$now" != "$replicas" ]; then
     replicas=$now
     # shellcheck disable=SC2086
@@ -147,8 +202,13 @@ while kill -0 "$nginx" 2>/dev/null; do
     shift
     echo "gateway: model servers: ${*:-none}, starting or stopping: $away"
     set -- "$away" "$@"
+    reload=yes
+  fi
+  if [ -n "$reload" ]; then
+    old_workers="$old_workers $(nginx_workers)"
     nginx -s reload -c "$work/nginx.conf"
   fi
+  [ "$shown" = "$canaries" ] || show_canaries
   echo "tick $connections $(($# - 1))" >&3
   sleep "$every" &
   wait $! || true

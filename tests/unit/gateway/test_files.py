@@ -14,8 +14,8 @@ from scripts.paths import CONFIG
 NGINX = CONFIG / "nginx"
 
 
-def line(route: str, status: int, seconds: float, **more: str) -> str:
-    start = f'{{"route":"{route}","status":{status},"seconds":{seconds:.3f},'
+def line(route: str, status: int, seconds: float, canary: str = "-", **more: str) -> str:
+    start = f'{{"route":"{route}","status":{status},"seconds":{seconds:.3f},"canary":"{canary}",'
     return start + json.dumps({"time": "now", "request_id": "x", **more})[1:]
 
 
@@ -41,6 +41,57 @@ def test_the_counter_counts_and_passes_lines_on(tmp_path: Path) -> None:
     assert metrics['gateway_request_seconds_bucket{route="predictions",le="+Inf"}'] == "3"
     assert metrics['gateway_request_seconds_sum{route="predictions"}'] == "0.331"
     assert (metrics['gateway_connections{state="active"}'], metrics["gateway_replicas"]) == ("4", "2")
+
+
+def test_a_canarys_requests_are_counted_by_version_too(tmp_path: Path) -> None:
+    lines = [
+        line("predictions", 200, 0.03, "resnet-50/default"),
+        line("predictions", 200, 0.3, "resnet-50/2.0"),
+        line("predictions", 500, 0.3, "resnet-50/2.0"),
+        line("predictions", 200, 0.3),
+    ]
+    _, metrics = count([*lines, "tick 0 0 1"], tmp_path)
+    assert metrics['gateway_requests_total{route="predictions",status="200"}'] == "3"
+    new, old = ('model="resnet-50",version="2.0"', 'model="resnet-50",version="default"')
+    assert metrics[f'gateway_canary_requests_total{{{new},status="200"}}'] == "1"
+    assert metrics[f'gateway_canary_requests_total{{{new},status="500"}}'] == "1"
+    assert metrics[f'gateway_canary_requests_total{{{old},status="200"}}'] == "1"
+    assert metrics[f'gateway_canary_request_seconds_bucket{{{old},le="0.05"}}'] == "1"
+    assert metrics[f"gateway_canary_request_seconds_count{{{new}}}"] == "2"
+    assert len([name for name in metrics if "canary_requests_total" in name]) == 3
+
+
+def canaries(wanted: str, tmp_path: Path) -> tuple[str, dict[str, str], str]:
+    """Return the configuration that canaries become, those that are listed, and what is said about the others."""
+    if shutil.which("mawk") is None:
+        pytest.skip("mawk is not installed (Debian: apt-get install mawk)")
+    listed = tmp_path / "canaries.json"
+    command = ["mawk", "-v", f"list={listed}", "-f", str(NGINX / "canaries.awk")]
+    result = subprocess.run(command, input=wanted, capture_output=True, text=True, check=True)
+    return result.stdout, json.loads(listed.read_text()), result.stderr
+
+
+def test_canaries_become_configuration(tmp_path: Path) -> None:
+    configuration, listed, complaints = canaries("resnet-50:2.0 10\nb.c:1.1 99\n", tmp_path)
+    assert listed == {"resnet-50": "2.0 10", "b.c": "1.1 99"}
+    assert '"~^b[.]c$" $lot_2;' in configuration
+    assert "split_clients $request_id $lot_1 { 10% 2.0; * -; }" in configuration
+    assert complaints == ""
+    assert canaries("\n", tmp_path)[1] == {}
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    ["a:2.0 0", "a:2.0 100", "a:2.0", "a:2.0 10;", "a:$x 10", "a:2.0 10 } evil { 1", "a:- 10", "a:2.0 1e1", "a:2/0 1"],
+)
+def test_whatever_else_somebody_puts_becomes_none(wanted: str, tmp_path: Path) -> None:
+    configuration, listed, complaints = canaries(f"{wanted}\n", tmp_path)
+    assert (configuration, listed) == (canaries("\n", tmp_path)[0], {})
+    assert "must be a version and a share from 1 to 99" in complaints
+
+
+def test_a_second_line_in_a_canary_is_left_out(tmp_path: Path) -> None:
+    assert canaries("a:2.0 10\na:3.0 20\n", tmp_path)[1] == {"a": "2.0 10"}
 
 
 def test_a_client_cannot_forge_a_count(tmp_path: Path) -> None:
