@@ -3,6 +3,8 @@
 ARCHIVES   the archives that the image brings (default /srv/archives)
 STORE      the model store, on a volume (default /srv/models)
 STATE      what is registered, on a volume (default /srv/state)
+
+ALLOWED_SHA256 (see scripts/allowed.py) holds at the start and, through the gateway, for every registration.
 """
 
 import os
@@ -56,7 +58,7 @@ def main() -> None:
     scratch = Path("/tmp/serve")  # noqa: S108 - a tmpfs of this container alone
     server = TorchServe(new, store, ports, scratch, addresses(ports), kept, to_console=True)
     management = Management(ports.url(ports.management), timeout=CALL_TIMEOUT)
-    shown = status.Status(management, ports.url(ports.inference))
+    shown = status.Status(management, ports.url(ports.inference), store)
     status.serve(shown, EVERYWHERE, status.DEFAULT_PORT)
     with stopping_on_signals():
         try:

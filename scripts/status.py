@@ -4,6 +4,7 @@
 /accepting     200 while requests should be sent here: started, and not asked to stop; costs nothing
 /readyz        200 if each model's workers are READY and each model answers a real prediction
 /metrics       queue, workers and restarts for Prometheus
+/registration  200 if the gateway may pass on the request in X-Original-URI, 403 and X-Refusal if not
 =============  =====================================================================================
 
 Run as a command it asks `/readyz`, as the container's health check does.
@@ -15,14 +16,18 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import requests
 
+from scripts import registration
 from scripts.failure import Failure, run
 from scripts.manage import Management
+from scripts.paths import MODEL_STORE
 from scripts.predict import TINY_PHOTO
 
 DEFAULT_PORT = 8083
@@ -37,10 +42,12 @@ class Status:
     Args:
         management: its management API.
         inference_url: its inference address.
+        store: its model store.
     """
 
-    def __init__(self, management: Management, inference_url: str) -> None:
+    def __init__(self, management: Management, inference_url: str, store: Path = MODEL_STORE) -> None:
         self.accepting = threading.Event()
+        self.store = store
         self._management = management
         self._inference_url = inference_url
         self._versions: list[dict[str, Any]] = []
@@ -168,12 +175,24 @@ def serve(status: Status, address: str, port: int) -> ThreadingHTTPServer:
                     self._send(503 if problem else 200, "application/json", body + "\n")
                 case "/metrics":
                     self._send(200, "text/plain; version=0.0.4; charset=utf-8", status.metrics())
+                case "/registration":
+                    self._registration()
                 case _:
-                    self._send(404, "text/plain", "there are /accepting, /readyz and /metrics\n")
+                    self._send(404, "text/plain", "there are /accepting, /readyz, /metrics and /registration\n")
 
-        def _send(self, code: int, content_type: str, body: str) -> None:
+        def _registration(self) -> None:
+            refusal = ""
+            if self.headers.get("X-Original-Method") not in ("GET", "HEAD"):
+                refusal = registration.refusal(self.headers.get("X-Original-URI", "").partition("?")[2], status.store)
+            self._send(403 if refusal else 200, "text/plain", f"{refusal or 'yes'}\n", {"X-Refusal": refusal})
+
+        def _send(
+            self, code: int, content_type: str, body: str, headers: Mapping[str, str] = MappingProxyType({})
+        ) -> None:
             data = body.encode()
             self.send_response(code)
+            for name, value in headers.items():
+                self.send_header(name, value)
             self.send_header("Content-Type", content_type)
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from handler.stopping import STOPPING_FILE
-from scripts import java, state
+from scripts import allowed, java, state
 from scripts.drain import Drain
 from scripts.failure import Failure
 from scripts.manage import Management
@@ -72,8 +72,11 @@ class TorchServe:
         """Start the process; `wait_ready` says when it serves.
 
         Raises:
-            Failure: no Java, or a port that is taken.
+            Failure: no Java, a port that is taken, or an archive that may not be served.
         """
+        allowed.sums()  # said now, and not at the first registration
+        for archive in self.models.values():
+            allowed.require(self.store / archive)
         self.ports.require_free()
         executable = java.find()
         shutil.rmtree(self.run_directory / "logs", ignore_errors=True)

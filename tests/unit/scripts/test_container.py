@@ -82,6 +82,6 @@ def test_every_setting_is_documented(services: dict[str, Any]) -> None:
 
     text = (PROJECT / "docker-compose.yml").read_text()
     page = (CONFIG / "CONTAINERS.md").read_text()
-    settings = set(re.findall(r"\$\{([A-Z_]+)", text))
+    settings = set(re.findall(r"\$\{([A-Z0-9_]+)", text))
     assert len(settings) > 10
     assert {name for name in settings if f"`{name}`" not in page} == set()
