@@ -81,7 +81,7 @@ def test_what_is_limited_says_so_as_the_gateway_does(document: dict[str, Any]) -
     nginx = (CONFIG / "nginx" / "problems.conf").read_text(encoding="utf-8")
     for header in ("Retry-After", "Allow"):
         blocks = [block for block in nginx.split("location ")[1:] if f"add_header {header}" in block]
-        blocks = [block for block in blocks if not any(f"/{slug}\"" in block for slug in MANAGEMENT)]
+        blocks = [block for block in blocks if not any(f'/{slug}"' in block for slug in MANAGEMENT)]
         statuses = {int(re.findall(r"return (\d+)", block)[0]) for block in blocks}
         responses = [one for one in document["components"]["responses"].values() if header in one.get("headers", {})]
         assert statuses == {schema["status"]["const"] for one in responses for schema in narrowed(document, one)}
