@@ -14,20 +14,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import psutil
 import requests
 
 from scripts.failure import Failure
+from scripts.idle import CALL_TIMEOUT, wait_idle
 from scripts.listener import stop_listening
 from scripts.manage import Management
 from scripts.ports import Ports
 from scripts.predict import TINY_PHOTO
 
 PATIENCE = 10.0  # s that requests in flight may take
-POLL = 0.1  # s between two looks
 RETRY = 0.01  # s until a prediction that found its queue full is sent again
-CALL_TIMEOUT = 3.0  # s for one call: a server that hangs must not hold up its own stop
-QUIET = 3  # looks in a row that must find nothing: a request is on its way from the queue to a worker for a moment
 
 Version = dict[str, Any]  # TorchServe's description of a model's version
 
@@ -64,7 +61,7 @@ class Drain:
             for pid in _workers(stuck):
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
-            return self._wait_until_quiet(end)
+            return wait_idle(self.management, end - time.monotonic())
         except Failure:
             return False  # nobody answers: nothing can be waited for
 
@@ -90,35 +87,8 @@ class Drain:
             time.sleep(RETRY)
         return False
 
-    def _wait_until_quiet(self, end: float) -> bool:
-        """Wait until no request is queued and no worker computes.
-
-        TorchServe tells how many requests are queued, but not whether a worker is busy: that shows in the CPU time
-        that its process uses.
-        """
-        quiet = 0
-        used: dict[int, float] = {}
-        while quiet < QUIET:
-            if time.monotonic() > end:
-                return False
-            versions = self._versions()
-            queued = any(int(version["jobQueueStatus"]["pendingRequests"]) for version in versions)
-            now = {pid: _cpu_seconds(pid) for pid in _workers(versions)}
-            quiet = quiet + 1 if not queued and now == used else 0
-            used = now
-            time.sleep(POLL)
-        return True
-
 
 def _workers(versions: list[Version]) -> list[int]:
     """Return the process ids of all workers that have been started."""
     pids = [int(worker["pid"]) for version in versions for worker in version["workers"]]
     return [pid for pid in pids if pid > 0]
-
-
-def _cpu_seconds(pid: int) -> float:
-    try:
-        times = psutil.Process(pid).cpu_times()
-    except psutil.NoSuchProcess:
-        return 0.0
-    return float(times.user + times.system)

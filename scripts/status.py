@@ -1,17 +1,25 @@
 """What TorchServe does not tell by itself: whether it is ready, and its queue and workers as metrics.
 
-=============  =====================================================================================
 /accepting     200 while requests should be sent here: started, and not asked to stop; costs nothing
 /readyz        200 if each model's workers are READY and each model answers a real prediction
 /metrics       queue, workers and restarts for Prometheus
 /registration  200 if the gateway may pass on the request in X-Original-URI, 403 and X-Refusal if not
-=============  =====================================================================================
+=============  ========================================================================================
+=======
+=======================  ======================================================================================
+/accepting               200 while requests should be sent here: started, and not asked to stop; costs nothing
+/readyz                  200 if the workers of each model's default version are READY and it really predicts
+/idle/<model>/<version>  200 if nothing is in flight in a version, which a rollout waits for
+/metrics                 queue, workers and restarts for Prometheus
+/registration            200 if the gateway may pass on the request in X-Original-URI, 403 and X-Refusal if not
+=======================  ======================================================================================
 
 Run as a command it asks `/readyz`, as the container's health check does.
 """
 
 import json
 import os
+import re
 import sys
 import threading
 import time
@@ -21,11 +29,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import unquote
 
 import requests
 
 from scripts import registration
 from scripts.failure import Failure, run
+from scripts.idle import wait_idle
 from scripts.manage import Management
 from scripts.paths import MODEL_STORE
 from scripts.predict import TINY_PHOTO
@@ -34,6 +44,7 @@ DEFAULT_PORT = 8083
 POLL = 1.0  # s between two looks at TorchServe; a worker that restarts is away for at least as long
 PREDICTION_TIMEOUT = 5.0  # s for the one small prediction of /readyz
 READINESS_AGE = 2.0  # s an answer of /readyz may be old: asking must not load the server
+IDLE_TIMEOUT = 2.0  # s until a version that is not idle is called busy
 
 
 class Status:
@@ -51,6 +62,7 @@ class Status:
         self._management = management
         self._inference_url = inference_url
         self._versions: list[dict[str, Any]] = []
+        self._defaults: set[tuple[str, str]] = set()
         self._pids: dict[tuple[str, str, str], int] = {}
         self._restarts: Counter[tuple[str, str]] = Counter()
         self._readiness_lock = threading.Lock()
@@ -65,10 +77,11 @@ class Status:
     def look(self) -> None:
         """Take queues and workers from the management API; nothing while it does not answer."""
         try:
-            models = self._management.models()
-            versions = [one for model in models for one in self._management.describe(model["modelName"], "all")]
+            names = [model["modelName"] for model in self._management.models()]
+            versions = [one for name in names for one in self._management.describe(name, "all")]
+            defaults = {(name, self._management.describe(name)[0]["modelVersion"]) for name in names}
         except Failure:
-            versions = []
+            versions, defaults = [], set()
         for version in versions:
             key = (version["modelName"], version["modelVersion"])
             for worker in version["workers"]:
@@ -77,7 +90,7 @@ class Status:
                 before = self._pids.get((*key, worker["id"]))
                 self._restarts[key] += before is not None and before != worker["pid"]
                 self._pids[*key, worker["id"]] = worker["pid"]
-        self._versions = versions
+        self._versions, self._defaults = versions, defaults
 
     def problem(self) -> str:
         """Return why a prediction would not work, "" if it would; one real prediction a model, at most 2 s old."""
@@ -95,7 +108,9 @@ class Status:
         if not self._versions:
             return "no model is registered, or the management API does not answer"
         for version in self._versions:
-            name = f"{version['modelName']}/{version['modelVersion']}"
+            if (version["modelName"], version["modelVersion"]) not in self._defaults:
+                continue  # one that is being rolled out, or that is kept: its state is no reason to send nobody here
+            name = version["modelName"]
             states = [worker["status"] for worker in version["workers"]]
             if len(states) != version["minWorkers"] or any(state != "READY" for state in states):
                 return f"the workers of {name} are {states}, and {version['minWorkers']} should be READY"
@@ -109,6 +124,10 @@ class Status:
             if not answer.ok:
                 return f"{name} answers a prediction with status {answer.status_code}"
         return ""
+
+    def idle(self, name: str, version: str) -> bool:
+        """Say whether nothing is in flight in a version."""
+        return wait_idle(self._management, IDLE_TIMEOUT, name, version)
 
     def metrics(self) -> str:
         """Return the metrics in Prometheus' text format."""
@@ -173,12 +192,16 @@ def serve(status: Status, address: str, port: int) -> ThreadingHTTPServer:
                     problem = status.problem()
                     body = json.dumps({"ready": not problem, **({"detail": problem} if problem else {})})
                     self._send(503 if problem else 200, "application/json", body + "\n")
+                case path if re.fullmatch("/idle/[^/]+/[^/]+", path):
+                    idle = status.idle(*map(unquote, path.split("/")[2:]))
+                    self._send(200 if idle else 503, "application/json", json.dumps({"idle": idle}) + "\n")
                 case "/metrics":
                     self._send(200, "text/plain; version=0.0.4; charset=utf-8", status.metrics())
                 case "/registration":
                     self._registration()
                 case _:
-                    self._send(404, "text/plain", "there are /accepting, /readyz, /metrics and /registration\n")
+                    there = "/accepting, /readyz, /idle/<model>/<version>, /metrics and /registration"
+                    self._send(404, "text/plain", f"there are {there}\n")
 
         def _registration(self) -> None:
             refusal = ""

@@ -33,7 +33,7 @@ class Load:
     keep_alive: bool = True
     outcomes: dict[str, str] = field(default_factory=dict)
     longest: float = 0.0
-    _answered: list[float] = field(default_factory=list)
+    answers: list[tuple[float, float, bytes]] = field(default_factory=list)  # sent, answered, body of each 200
 
     def __enter__(self) -> "Load":
         self._stop = threading.Event()
@@ -64,7 +64,7 @@ class Load:
 
     def longest_gap(self) -> float:
         """Return the longest time, in seconds, between two answers 200, whichever clients they went to."""
-        times = sorted(self._answered)
+        times = sorted(answered for _, answered, _ in self.answers)
         return max((later - earlier for earlier, later in itertools.pairwise(times)), default=0.0)
 
     def record(self, what: str, **more: object) -> None:
@@ -97,7 +97,7 @@ class Load:
                     answer = session.post(self.url, data=self.photo, headers=headers, timeout=100)
                     self.outcomes[request_id] = str(answer.status_code)
                     if answer.ok:
-                        self._answered.append(time.monotonic())
+                        self.answers.append((start, time.monotonic(), answer.content))
                 except requests.RequestException as error:
                     self.outcomes[request_id] = _name(error)
                     time.sleep(0.05)  # nobody there: do not spin

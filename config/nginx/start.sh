@@ -126,7 +126,7 @@ write_upstreams() { # how many there are beside those that take requests, and th
   write_addresses "$away" "$@" >>"$work/upstreams.conf"
   if [ $# = 0 ]; then
     echo 'map "" $serving { default 0; }' >>"$work/upstreams.conf"
-    for name in torchserve status management; do
+    for name in torchserve canary status management; do
       echo "upstream $name { server unix:$work/nobody.sock; }" >>"$work/upstreams.conf"
     done
     return
@@ -135,6 +135,10 @@ write_upstreams() { # how many there are beside those that take requests, and th
     echo 'map "" $serving { default 1; }'
     echo "upstream torchserve { least_conn;"
     for address; do echo "  server $address:8080 max_fails=1 fail_timeout=2s;"; done
+    echo "  keepalive 64; }"
+    # The errors of a version that is only tried out say nothing against its replica.
+    echo "upstream canary { least_conn;"
+    for address; do echo "  server $address:8080 max_fails=0;"; done
     echo "  keepalive 64; }"
     echo "upstream status {"
     for address; do echo "  server $address:8083 max_fails=0;"; done

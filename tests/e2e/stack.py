@@ -5,11 +5,9 @@ import os
 import socket
 import subprocess
 import time
-import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, TypeVar
 
 import requests
@@ -174,17 +172,3 @@ def _listens(address: str, port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex((address, port)) == 0
-
-
-def second_version(archive: Path, target: Path) -> Path:
-    """Write a copy of an archive that calls itself version 2.0."""
-    with zipfile.ZipFile(archive) as source, zipfile.ZipFile(target, "w") as copy:
-        for item in source.infolist():
-            data = source.read(item)
-            if item.filename in ("MAR-INF/MANIFEST.json", "model.json"):
-                document = json.loads(data)
-                fields, key = (document["model"], "modelVersion") if "model" in document else (document, "version")
-                fields[key] = "2.0"
-                data = json.dumps(document).encode()
-            copy.writestr(item, data)
-    return target

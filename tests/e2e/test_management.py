@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.e2e.stack import Stack, docker, second_version, wait_for
+from tests.archives import as_version
+from tests.e2e.stack import Stack, docker, wait_for
 from tests.e2e.test_gateway import assert_problem
 
 
@@ -98,7 +99,7 @@ def two_versions(stack: Stack, tmp_path: Path) -> Iterator[str]:
     """Version 2.0 beside 1.0, registered later as an operator would, and taken away again."""
     model, server = stack.model(), stack.containers("torchserve")[0]
     docker("cp", f"{server}:/srv/models/{model}.mar", str(tmp_path / "first.mar"))
-    second = second_version(tmp_path / "first.mar", tmp_path / f"{model}-2.mar")
+    second = as_version("2.0", tmp_path / "first.mar", tmp_path / f"{model}-2.mar")
     with second.open("rb") as archive:
         command = ["docker", "exec", "--interactive", server, "sh", "-c", f"cat > /srv/models/{second.name}"]
         subprocess.run(command, stdin=archive, check=True)

@@ -13,7 +13,7 @@ import requests
 from scripts import drain, status
 from scripts.predict import TINY_PHOTO
 from scripts.torchserve import DRAIN_TIMEOUT, TorchServe
-from tests.e2e.stack import second_version
+from tests.archives import as_version
 from tests.integration.conftest import free_ports
 from tests.load import Load
 
@@ -68,7 +68,7 @@ def test_models_and_workers_come_back(store: Path, tmp_path: Path, capsys: pytes
 def test_a_new_version_comes_beside_the_restored_one(store: Path, tmp_path: Path) -> None:
     with server(store, tmp_path) as first:
         (name,) = first.models
-    second = second_version(store / f"{name}.mar", store / f"{name}-2.0.mar")
+    second = as_version("2.0", store / f"{name}.mar", store / f"{name}-2.0.mar")
     later = TorchServe({name: second.name}, store, free_ports(), tmp_path / "run", state=tmp_path / "state")
     with later:
         assert workers(later) == {(name, "1.0"): 1, (name, "2.0"): 1}

@@ -1,0 +1,159 @@
+"""Has the gateway send a share of a model's requests to a new version, and tells what came of them."""
+
+import re
+import time
+from dataclasses import dataclass, field
+
+from scripts.failure import Failure
+from scripts.manage import Management, Refused, Version
+
+POLL = 1.0  # s between two looks; the gateway looks every other second
+IN_FORCE = (
+    100.0  # s until the gateway's last worker that knows it otherwise has ended: one with a request in it may stay
+)
+SAMPLE = re.compile(r"gateway_canary_(\w+)\{(.*)\} (\S+)$", re.MULTILINE)
+LABEL = re.compile(r'(\w+)="([^"]*)"')
+
+
+@dataclass
+class Seen:
+    """What the gateway counted of one version.
+
+    Args:
+        statuses: status -> requests.
+        seconds: all their seconds together.
+        buckets: upper bound in seconds -> requests that took at most as long.
+    """
+
+    statuses: dict[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+    buckets: dict[float, int] = field(default_factory=dict)
+
+    @property
+    def requests(self) -> int:
+        """Return how many there were."""
+        return sum(self.statuses.values())
+
+    @property
+    def errors(self) -> int:
+        """Return how many failed on the server's side; a refused photo is not its fault."""
+        return sum(count for status, count in self.statuses.items() if status.startswith("5"))
+
+    @property
+    def error_ratio(self) -> float:
+        """Return the share of errors, 0 to 1."""
+        return self.errors / self.requests if self.requests else 0.0
+
+    def quantile(self, share: float) -> float:
+        """Return the seconds that a share of the requests took at most, read from the buckets as Prometheus does."""
+        wanted, below, least = share * self.requests, 0, 0.0
+        for bound, count in sorted(self.buckets.items()):
+            if count >= wanted and count > below:
+                if bound == float("inf"):
+                    break
+                return least + (bound - least) * (wanted - below) / (count - below)
+            below, least = count, (least if bound == float("inf") else bound)
+        return least
+
+    def since(self, earlier: "Seen") -> "Seen":
+        """Return what was counted after an earlier look."""
+        return Seen(
+            {status: count - earlier.statuses.get(status, 0) for status, count in self.statuses.items()},
+            self.seconds - earlier.seconds,
+            {bound: count - earlier.buckets.get(bound, 0) for bound, count in self.buckets.items()},
+        )
+
+    def __str__(self) -> str:
+        """Say it in a line."""
+        if not self.requests:
+            return "no requests"
+        refused = sum(count for status, count in self.statuses.items() if status.startswith("4"))
+        return (
+            f"{self.requests} requests, {self.errors} errors ({self.error_ratio:.1%}), {refused} refused, "
+            f"mean {self.seconds / self.requests:.3f} s, p50 {self.quantile(0.5):.2f} s, "
+            f"p95 {self.quantile(0.95):.2f} s"
+        )
+
+
+@dataclass(frozen=True)
+class Canary:
+    """A share of a model's requests that goes to a new version.
+
+    Args:
+        gateway: the gateway's management address.
+        new: the version.
+        percent: the share, 1 to 99.
+    """
+
+    gateway: Management
+    new: Version
+    percent: int
+
+    def start(self) -> None:
+        """Send the share from now on."""
+        self.gateway.request("PUT", f"/gateway/canary/{self.new.name}", data=self._share.encode())
+        self._wait(self._share)
+
+    def stop(self) -> None:
+        """Send it no longer, and wait until no request can be on its way."""
+        try:
+            self.gateway.request("DELETE", f"/gateway/canary/{self.new.name}")
+        except Refused as refused:
+            if refused.status != 404:  # a gateway that was started again has forgotten it
+                raise
+        self._wait(None)
+
+    def watch(self, seconds: float) -> tuple[Seen, Seen]:
+        """Return what came of the default version's requests and of the share, after a while.
+
+        Args:
+            seconds: how long.
+
+        Raises:
+            Failure: the new version fails more often than the default one, or got no request.
+        """
+        deadline = time.monotonic() + seconds
+        first = self._seen()
+        while True:
+            old, new = (now.since(before) for now, before in zip(self._seen(), first, strict=True))
+            if self._in_force() != self._share:
+                raise Failure("the gateway has lost the canary: it was started again, or somebody else changed it")
+            if new.error_ratio > old.error_ratio:
+                raise Failure(f"{self.new} fails more often than the version that serves: {new}; the other: {old}")
+            if time.monotonic() > deadline:
+                break
+            time.sleep(POLL)
+        if not new.requests:
+            raise Failure(f"no request went to {self.new} in {seconds:.0f} s, so nothing is known: watch it for longer")
+        return old, new
+
+    @property
+    def _share(self) -> str:
+        return f"{self.new.version} {self.percent}"
+
+    def _in_force(self) -> str | None:
+        shares: dict[str, str] = self.gateway.request("GET", "/gateway/canaries.json").json()
+        return shares.get(self.new.name)
+
+    def _wait(self, share: str | None) -> None:
+        deadline = time.monotonic() + IN_FORCE
+        while self._in_force() != share:
+            if time.monotonic() > deadline:
+                raise Failure(f"the gateway does not change the canary within {IN_FORCE:.0f} s: its log says why")
+            time.sleep(POLL)
+
+    def _seen(self) -> tuple[Seen, Seen]:
+        versions = {"default": Seen(), self.new.version: Seen()}
+        for metric, text, value in SAMPLE.findall(self.gateway.request("GET", "/gateway/metrics").text):
+            labels = dict(LABEL.findall(text))
+            if labels["model"] != self.new.name or labels["version"] not in versions:
+                continue
+            seen = versions[labels["version"]]
+            match metric:
+                case "requests_total":
+                    seen.statuses[labels["status"]] = int(value)
+                case "request_seconds_bucket":
+                    seen.buckets[float(labels["le"])] = int(value)
+                case "request_seconds_sum":
+                    seen.seconds = float(value)
+        return versions["default"], versions[self.new.version]

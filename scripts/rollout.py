@@ -1,0 +1,242 @@
+"""Brings a new version of a model into service beside the running one, without losing a request, or goes back.
+
+start   register the archive, wait for its workers, ask for a prediction, compare its answers with the running
+        version's, with --canary give it a share of the requests first; then make it the default, wait until the old
+        version has nothing in flight, and unregister it
+back    the same with the version that the last rollout replaced, without comparing
+
+Whatever goes wrong before the new version is the default leaves the old one serving, and the new one is unregistered.
+"""
+
+import argparse
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from scripts import history
+from scripts.canary import Canary
+from scripts.compare import compare, photos
+from scripts.failure import Failure, run
+from scripts.fleet import Fleet, Replica
+from scripts.manage import DEFAULT_URL, Management, Refused, Version
+from scripts.predict import DEFAULT_URL as INFERENCE_URL
+from scripts.stopping import stopping_on_signals
+
+DRAIN = 120.0  # s that the requests in an old version may take: more than TorchServe's responseTimeout and its queue
+
+
+@dataclass
+class Rollout:
+    """One version that takes over from another.
+
+    Args:
+        fleet: where.
+        archive: the new version's file name in the model store.
+        drain: most seconds to wait for requests in the version that goes.
+    """
+
+    fleet: Fleet
+    archive: str
+    drain: float = DRAIN
+    canary: Canary | None = field(default=None, init=False)
+
+    def load(self) -> None:
+        """Have the new version ready beside the old one, with as many workers, on every replica.
+
+        Raises:
+            Failure: it does not load or does not answer, or there is no version that it could take over from.
+        """
+        first = self.fleet.replicas()[0]
+        self.new, registered = self._register(first)
+        try:
+            self.old, self.old_archive, self.workers = self._running(first)
+        except Failure:
+            if registered:
+                first.management.unregister(*self.new)
+            raise
+        _say(f"{self.old} serves with {self.workers} workers; {self.new} loads as many beside it")
+        with self.or_put_back():
+            self.fleet.each(self._ready)
+            first.idle(self.new)  # where nobody can tell whether workers are busy, that is said now
+
+    def compare(self, sent: Mapping[str, bytes], most: int | None) -> None:
+        """Compare the answers of both versions.
+
+        Args:
+            sent: photos, name -> bytes.
+            most: how many may have another best class, None for any number.
+
+        Raises:
+            Failure: there are more, or the new version does not answer.
+        """
+        result = compare(self.fleet.inference, self.old, self.new, sent)
+        _say(f"compared with {self.old}: {result}")
+        if most is not None and len(result.differing) > most:
+            raise Failure(f"more than {most} photos have another best class: {', '.join(result.differing)}")
+
+    def try_out(self, percent: int, seconds: float) -> None:
+        """Give the new version a share of the requests and see what comes of them.
+
+        Raises:
+            Failure: it fails more often than the old one, or got no request.
+        """
+        self.canary = Canary(self.fleet.management, self.new, percent)
+        self.canary.start()
+        _say(f"{percent} % of the requests go to {self.new} for {seconds:.0f} s")
+        old, new = self.canary.watch(seconds)
+        _say(f"{self.old}: {old}\n{self.new}: {new}")
+
+    def switch(self) -> None:
+        """Make the new version the default on every replica."""
+        self.fleet.each(self._make_default)
+        history.remember(self.fleet.management.url, self.new.name, self.old_archive)
+        _say(f"{self.new} is the default")
+
+    @contextmanager
+    def or_put_back(self) -> Iterator[None]:
+        """Leave the old version serving alone, as if nothing had been, when something goes wrong."""
+        try:
+            yield
+        except BaseException as error:
+            _say(f"putting everything back: {self.old} serves, {self.new} is unregistered")
+            try:
+                tried = self.canary is not None
+                self._stop_canary()
+                self.fleet.each(lambda replica: self._put_back(replica, tried))
+            except Failure as failure:
+                raise Failure(f"{error or 'interrupted'}; and putting back failed: {failure}") from error
+            raise
+
+    def finish(self) -> None:
+        """Unregister the old version on every replica once nothing is in flight in it.
+
+        Raises:
+            Failure: requests keep coming to it, so it stays registered.
+        """
+        self._stop_canary()
+        self.fleet.each(self._retire)
+        _say(f"{self.old} is unregistered")
+
+    def _put_back(self, replica: Replica, tried: bool) -> None:
+        if not {self.old.version, self.new.version} <= replica.versions(self.new.name).keys():
+            return
+        if replica.default(self.new.name) == self.new.version:
+            replica.management.set_default(*self.old)
+            tried = True
+        if tried and not replica.wait_idle(self.new, self.drain):
+            _say(f"{self.new} still has requests after {self.drain:.0f} s: they are cut")
+        replica.management.unregister(*self.new)
+
+    def _register(self, replica: Replica) -> tuple[Version, bool]:
+        """Return the new version, and whether it was registered here and now."""
+        _say(f"registering {self.archive}")
+        try:
+            return replica.management.add(self.archive), True
+        except Refused as refused:
+            known = replica.management.registered_from(self.archive)
+            if refused.status != 409 or len(known) != 1:
+                raise
+        (version,) = known
+        _say(f"{version} is registered already: going on with it")
+        return version, False
+
+    def _running(self, replica: Replica) -> tuple[Version, str, int]:
+        """Return the version to take over from, its archive and its workers."""
+        name = self.new.name
+        others = {one["modelVersion"]: one for one in replica.management.describe(name, "all")}
+        del others[self.new.version]
+        default = replica.default(name)
+        if default == self.new.version and len(others) == 1:
+            (default,) = others  # a rollout that was interrupted goes on
+        if default not in others:
+            raise Failure(f"there is no other version that {self.new} could take over from")
+        return Version(name, default), others[default]["modelUrl"], max(1, int(others[default]["minWorkers"]))
+
+    def _ready(self, replica: Replica) -> None:
+        management = replica.management
+        if self.new.version not in replica.versions(self.new.name):
+            management.add(self.archive)
+        if replica.versions(self.new.name)[self.new.version] != self.workers:
+            management.set_workers(*self.new, self.workers)
+        management.wait_ready(*self.new, first_try=True)
+        replica.check_prediction(self.new)
+
+    def _make_default(self, replica: Replica) -> None:
+        self._ready(replica)  # a replica that has come since
+        replica.management.set_default(*self.new)
+
+    def _retire(self, replica: Replica) -> None:
+        if self.old.version not in replica.versions(self.old.name):
+            return
+        if not replica.wait_idle(self.old, self.drain):
+            raise Failure(
+                f"{self.new} serves, but {self.old} still has requests after {self.drain:.0f} s and stays registered: "
+                "somebody names it in the address"
+            )
+        replica.management.unregister(*self.old)
+
+    def _stop_canary(self) -> None:
+        if self.canary:
+            self.canary.stop()
+            self.canary = None
+
+
+def _say(sentence: str) -> None:
+    print(sentence, flush=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.rollout", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    start = commands.add_parser("start", help="roll out an archive that lies in the model store")
+    back = commands.add_parser("back", help="go back to the version that the last rollout replaced")
+    start.add_argument("archive", help="its file name, such as resnet-50-2.0.mar")
+    start.add_argument("--photos", type=Path, help="a folder of photos to compare on (default: four at hand)")
+    start.add_argument("--max-differ", type=int, help="refuse if more photos have another best class (default: any)")
+    start.add_argument("--canary", type=int, metavar="PERCENT", help="of the requests go to the new version first")
+    start.add_argument("--watch", type=float, default=60.0, help="seconds of the canary (default %(default).0f)")
+    back.add_argument("name", help="the model")
+    for command in (start, back):
+        command.add_argument(
+            "--url", default=os.environ.get("MANAGEMENT_URL", DEFAULT_URL), help="(default %(default)s)"
+        )
+        command.add_argument("--inference", default=INFERENCE_URL, help="(default %(default)s)")
+        command.add_argument(
+            "--drain", type=float, default=DRAIN, help="seconds for requests in flight (%(default).0f)"
+        )
+    return parser
+
+
+def _start(given: argparse.Namespace, rollout: Rollout) -> None:
+    if given.canary is not None:
+        if not 1 <= given.canary <= 99:
+            raise Failure("--canary is a share in percent, from 1 to 99")
+        if not rollout.fleet.behind_gateway():
+            raise Failure(f"--canary needs the gateway (make up), and {given.url} has none")
+    sent = photos(given.photos) if given.command == "start" else {}
+    rollout.load()
+    with rollout.or_put_back():
+        if sent:
+            rollout.compare(sent, given.max_differ)
+        if given.canary is not None:
+            rollout.try_out(given.canary, given.watch)
+        rollout.switch()
+    rollout.finish()
+
+
+def main() -> None:
+    """Run the command line; a bearer token comes from MANAGEMENT_TOKEN, never from the command line."""
+    given = _parser().parse_args()
+    management = Management(given.url.rstrip("/"), os.environ.get("MANAGEMENT_TOKEN", ""))
+    if given.command == "back":
+        given.archive, given.canary = history.replaced(management.url, given.name), None
+    with stopping_on_signals():
+        _start(given, Rollout(Fleet(management, given.inference.rstrip("/")), given.archive, given.drain))
+
+
+if __name__ == "__main__":
+    run(main)
