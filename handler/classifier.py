@@ -1,6 +1,7 @@
 """The class that TorchServe calls: it wires the steps and keeps every request on its own."""
 
 import logging
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,16 @@ from handler import request as requests
 from handler.deadline import TooSlow, deadline
 from handler.decode import decode
 from handler.engines import device_of, open_engine
-from handler.errors import INTERNAL_ERROR, NO_EXPLANATIONS, PROBLEM_MEDIA_TYPE, STOPPING, TOO_MUCH_WORK, RequestError
+from handler.errors import (
+    INTERNAL_ERROR,
+    NO_EXPLANATIONS,
+    OUT_OF_MEMORY,
+    PROBLEM_MEDIA_TYPE,
+    STOPPING,
+    TOO_MUCH_WORK,
+    RequestError,
+    is_out_of_memory,
+)
 from handler.manifest import FILE_NAME, Manifest
 from handler.metrics import Metrics
 from handler.request import Request
@@ -112,7 +122,7 @@ class ImageClassifier:
         except RequestError as error:
             return Job(error=error)
         except Exception:  # noqa: BLE001 - whatever it is, its batch mates must not suffer; it is logged whole
-            return Job(error=_internal_error("accept", context.get_request_id(index)))
+            return Job(error=_failure("accept", context.get_request_id(index)))
 
     def _inputs(self, request: Request) -> Iterator[Tensor]:
         pixels_left = self.settings.max_pixels
@@ -134,7 +144,7 @@ class ImageClassifier:
         try:
             scores = self._run_engine(inputs)
         except Exception:  # noqa: BLE001 - see _accept
-            error = _internal_error("inference", ", ".join((context.request_ids or {}).values()))
+            error = _failure("inference", ", ".join((context.request_ids or {}).values()))
             for job in jobs:
                 job.error = error
             return
@@ -157,7 +167,7 @@ class ImageClassifier:
             context.set_response_content_type(index, requests.JSON)
             return self.manifest.to_json().encode()
         if job.request is None or job.scores is None:
-            return self._refuse(job.error or _internal_error("answer", context.get_request_id(index)), context, index)
+            return self._refuse(job.error or _failure("answer", context.get_request_id(index)), context, index)
         self.metrics.request("answered")
         for confidence in job.scores.amax(dim=1).tolist():
             self.metrics.confidence(confidence)
@@ -165,7 +175,7 @@ class ImageClassifier:
         return answer.encode(job.scores, job.request, self.manifest)
 
     def _refuse(self, error: RequestError, context: Any, index: int) -> bytes:
-        if error.problem is INTERNAL_ERROR:
+        if error.problem in (INTERNAL_ERROR, OUT_OF_MEMORY):
             self.metrics.request("failed")
         else:
             self.metrics.request("rejected")
@@ -177,9 +187,13 @@ class ImageClassifier:
         return error.document()
 
 
-def _internal_error(stage: str, request_id: str) -> RequestError:
+def _failure(stage: str, request_id: str) -> RequestError:
     """Log what went wrong, with its traceback, and return what the client may know."""
     logger.error("request %s failed in stage %s", request_id, stage, exc_info=True)
+    if is_out_of_memory(sys.exception()):
+        return RequestError(
+            OUT_OF_MEMORY, "wait for the seconds in Retry-After and send it again, or send smaller or fewer images"
+        )
     return RequestError(
         INTERNAL_ERROR,
         "the request failed on the server: give its operator this answer's x-request-id header",

@@ -16,7 +16,7 @@ from torch import Tensor
 from torchvision.io import ImageReadMode, decode_jpeg, decode_webp
 from torchvision.transforms.v2.functional import pil_to_tensor
 
-from handler.errors import DAMAGED_IMAGE, TOO_MANY_PIXELS, UNSUPPORTED_FORMAT, RequestError
+from handler.errors import DAMAGED_IMAGE, TOO_MANY_PIXELS, UNSUPPORTED_FORMAT, RequestError, is_out_of_memory
 
 logger = logging.getLogger(__name__)
 
@@ -116,6 +116,8 @@ def decode(data: bytes, max_pixels: int) -> Tensor:
         pixels = DECODERS[str(image.format)](image, data)
         return _upright(pixels, _orientation(image))
     except BROKEN as error:
+        if is_out_of_memory(error):
+            raise
         logger.info("a damaged %s image: %r", image.format, error)
         raise RequestError(
             DAMAGED_IMAGE, f"the {image.format} image is cut off or broken: send the whole file again"

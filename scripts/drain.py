@@ -50,7 +50,7 @@ class Drain:
 
         Args:
             timeout: most seconds to take. A worker that has not answered after PATIENCE is killed: TorchServe tells
-                its clients (507) and starts another one, which refuses the rest of the queue.
+                its clients (507 or 500) and starts another one, which refuses the rest of the queue.
         """
         start = time.monotonic()
         end = start + timeout

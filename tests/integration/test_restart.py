@@ -134,9 +134,10 @@ def test_a_stop_while_a_worker_is_stuck_cuts_nobody(
             while running.management.describe(name)[0]["jobQueueStatus"]["pendingRequests"] < 10:
                 pass
             running.stop()
-    # The batch that the worker held is answered 507, the queue behind it by the next worker.
-    assert set(load.counts()) == {"507", "503", "refused"}, load.counts()
-    assert load.counts()["507"] <= 8
+    # The batch that the worker held is answered 507 or 500, the queue behind it by the next worker.
+    assert set(load.counts()) <= {"500", "507", "503", "refused"}, load.counts()
+    assert 1 <= load.counts()["500"] + load.counts()["507"] <= 8
+    assert load.counts()["503"]
 
 
 def test_the_status_page_tells_of_queue_workers_and_restarts(store: Path, tmp_path: Path) -> None:

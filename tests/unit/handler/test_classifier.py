@@ -12,7 +12,7 @@ from ts.context import Context, RequestProcessor
 from ts.metrics.metric_cache_yaml_impl import MetricsCacheYamlImpl
 
 from handler.classifier import ImageClassifier
-from handler.decode import decode
+from handler.decode import DECODERS, decode
 from handler.stopping import STOPPING_FILE
 from tests.conftest import PROJECT, encoded, picture
 from tests.unit.handler.test_decode import bomb
@@ -198,3 +198,23 @@ def test_a_server_that_is_stopping_says_so(
     for status, _, body in handled(classifier, context, ({"body": PHOTO}, {}), ({}, {})):
         assert (status, json.loads(body)["type"]) == (503, "/problems/stopping")
     assert context.get_response_headers(1)["Retry-After"] == "10"
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes.")]
+)
+@pytest.mark.parametrize("stage", ["decode", "inference"])
+def test_missing_memory_is_no_damaged_image(
+    classifier: ImageClassifier, context: Context, monkeypatch: pytest.MonkeyPatch, error: Exception, stage: str
+) -> None:
+    def fail(*_: object) -> Tensor:
+        raise error
+
+    with monkeypatch.context() as patch:
+        if stage == "decode":
+            patch.setitem(DECODERS, "JPEG", fail)
+        else:
+            patch.setattr(classifier.engine, "run", fail)
+        ((status, _, body),) = handled(classifier, context, ({"body": PHOTO}, {}))
+    assert (status, json.loads(body)["type"]) == (503, "/problems/out-of-memory")
+    assert handled(classifier, context, ({"body": PHOTO}, {}))[0][0] == 200
