@@ -19,11 +19,14 @@ endif
 PORT ?= 8080
 VERSION ?= 1.0
 DATA ?=
+# PHOTOS: a folder of JPEGs for `bench`   BENCH: its options, such as --quick
+PHOTOS ?= $(wildcard ../shared/photos/coco)
+BENCH ?=
 
 # A path that a shell or a photo's name may hold a space in is passed through the environment, never pasted.
-export MODEL NAME PHOTO PORT VERSION DATA
+export MODEL NAME PHOTO PHOTOS PORT VERSION DATA
 
-.PHONY: help setup archive serve demo up down notebook test test-e2e lint eda
+.PHONY: help setup archive serve demo up down notebook test test-e2e lint eda bench
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,3 +69,6 @@ lint: $(STAMP)  ## format, lint and types (changes nothing)
 
 eda: $(STAMP)  ## explore CPPE-5: eda/report/index.html (DATA= a local folder)
 	@$(PY) -m eda --data "$$DATA"
+
+bench: $(STAMP)  ## how fast it is: a table, build/bench.json and build/bench.png (MODEL=, PHOTOS= JPEGs, BENCH=--quick)
+	@$(PY) -m scripts.bench --model "$$MODEL" --name "$$NAME" --photos "$$PHOTOS" --port "$$PORT" $(BENCH)
