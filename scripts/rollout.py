@@ -58,6 +58,7 @@ class Rollout:
             raise
         _say(f"{self.old} serves with {self.workers} workers; {self.new} loads as many beside it")
         with self.or_put_back():
+            self.fleet.each(self._load)  # at the same time; then they are waited for
             self.fleet.each(self._ready)
             first.idle(self.new)  # where nobody can tell whether workers are busy, that is said now
 
@@ -154,17 +155,19 @@ class Rollout:
             raise Failure(f"there is no other version that {self.new} could take over from")
         return Version(name, default), others[default]["modelUrl"], max(1, int(others[default]["minWorkers"]))
 
-    def _ready(self, replica: Replica) -> None:
-        management = replica.management
+    def _load(self, replica: Replica) -> None:
         if self.new.version not in replica.versions(self.new.name):
-            management.add(self.archive)
+            replica.management.add(self.archive)
         if replica.versions(self.new.name)[self.new.version] != self.workers:
-            management.set_workers(*self.new, self.workers)
-        management.wait_ready(*self.new, first_try=True)
+            replica.management.set_workers(*self.new, self.workers)
+
+    def _ready(self, replica: Replica) -> None:
+        self._load(replica)  # one that has come since
+        replica.management.wait_ready(*self.new, first_try=True)
         replica.check_prediction(self.new)
 
     def _make_default(self, replica: Replica) -> None:
-        self._ready(replica)  # a replica that has come since
+        self._ready(replica)
         replica.management.set_default(*self.new)
 
     def _retire(self, replica: Replica) -> None:

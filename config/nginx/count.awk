@@ -18,7 +18,7 @@ BEGIN {
     observe("route=\"" part[3] "\"", "")
     if (part[9] != "-") {
         split(part[9], version, "/")
-        observe("model=\"" version[1] "\",version=\"" version[2] "\"", "canary_")
+        observe("model=\"" version[1] "\",version=\"" version[2] "\"", "canary")
     }
 }
 
@@ -30,17 +30,14 @@ function observe(labels, kind,    i) {
     for (i = 1; i <= count; i++) if (seconds <= bounds[i] + 0) bucket[kind, labels, i]++
 }
 
-function write_requests(kind, what,    key, part, name, i) {
-    name = "gateway_" kind "requests_total"
-    print "# HELP " name " Requests by " what " and how they were answered." > draft
-    print "# TYPE " name " counter" > draft
+function write_counts(name, kind,    key, part) {
     for (key in requests) {
         split(key, part, SUBSEP)
         if (part[1] == kind) printf "%s{%s,status=\"%s\"} %d\n", name, part[2], part[3], requests[key] > draft
     }
-    name = "gateway_" kind "request_seconds"
-    print "# HELP " name " From a request's first byte to its answer's last." > draft
-    print "# TYPE " name " histogram" > draft
+}
+
+function write_times(name, kind,    key, part, i) {
     for (key in observed) {
         split(key, part, SUBSEP)
         if (part[1] != kind) continue
@@ -54,8 +51,18 @@ function write_requests(kind, what,    key, part, name, i) {
 
 function write_metrics() {
     draft = file ".draft"
-    write_requests("", "what they asked for")
-    write_requests("canary_", "the version that a canary sent them to,")
+    print "# HELP gateway_requests_total Requests by what they asked for and how they were answered." > draft
+    print "# TYPE gateway_requests_total counter" > draft
+    write_counts("gateway_requests_total", "")
+    print "# HELP gateway_request_seconds From a request's first byte to its answer's last." > draft
+    print "# TYPE gateway_request_seconds histogram" > draft
+    write_times("gateway_request_seconds", "")
+    print "# HELP gateway_canary_requests_total Requests by the version that a canary sent them to, and their answers." > draft
+    print "# TYPE gateway_canary_requests_total counter" > draft
+    write_counts("gateway_canary_requests_total", "canary")
+    print "# HELP gateway_canary_request_seconds From a request's first byte to its answer's last." > draft
+    print "# TYPE gateway_canary_request_seconds histogram" > draft
+    write_times("gateway_canary_request_seconds", "canary")
     print "# HELP gateway_connections Connections of clients." > draft
     print "# TYPE gateway_connections gauge" > draft
     printf "gateway_connections{state=\"active\"} %d\n", active > draft

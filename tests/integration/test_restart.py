@@ -154,6 +154,20 @@ def test_the_status_page_tells_of_queue_workers_and_restarts(store: Path, tmp_pa
         assert f"serving_workers_ready{labels} 1" in lines
         assert f"serving_worker_restarts_total{labels} 0" in lines
         worker = running.management.describe(name)[0]["workers"][0]["pid"]
+        assert shown.idle(name, "1.0")
+        os.kill(worker, signal.SIGSTOP)
+        url = f"{running.ports.url(running.ports.inference)}/predictions/{name}"
+        askers = [threading.Thread(target=requests.post, args=(url, TINY_PHOTO)) for _ in range(20)]
+        for asker in askers:
+            asker.start()
+        while running.management.describe(name)[0]["jobQueueStatus"]["pendingRequests"] < 10:
+            pass
+        assert not shown.idle(name, "1.0")
+        os.kill(worker, signal.SIGCONT)
+        for asker in askers:
+            asker.join()
+        while not shown.idle(name, "1.0"):
+            pass
         os.kill(worker, signal.SIGKILL)
         while f"serving_worker_restarts_total{labels} 1" not in shown.metrics().splitlines():
             shown.look()

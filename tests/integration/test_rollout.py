@@ -135,6 +135,7 @@ def test_three_rollouts_and_a_rollback_under_load_lose_nothing(
         running.wait_for(REQUESTS, timeout=400)
     assert set(running.counts()) == {"200"}, running.counts()
     assert set(said) == {""}
+    assert running.longest < min(took) / 2  # nobody waited for another version's workers
     registered_to.setdefault("3.0", []).append(float("inf"))
     answered = set()
     for sent, received, body in running.answers:

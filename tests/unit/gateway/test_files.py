@@ -59,6 +59,7 @@ def test_a_canarys_requests_are_counted_by_version_too(tmp_path: Path) -> None:
     assert metrics[f'gateway_canary_request_seconds_bucket{{{old},le="0.05"}}'] == "1"
     assert metrics[f"gateway_canary_request_seconds_count{{{new}}}"] == "2"
     assert len([name for name in metrics if "canary_requests_total" in name]) == 3
+    assert all(("canary" in name) == ("model=" in name) for name in metrics)
 
 
 def canaries(wanted: str, tmp_path: Path) -> tuple[str, dict[str, str], str]:
