@@ -216,20 +216,21 @@ def main() -> None:
     parser.add_argument("--model", default="", help="a local Hugging Face model directory")
     parser.add_argument("--name", default="", help="the served name")
     parser.add_argument("--port", type=int, default=8080, help="of the server that is started")
+    parser.add_argument("--output", type=Path, default=FIGURES, help="(default %(default)s)")
     given = parser.parse_args()
     photo = jpeg(default_photo())
     with stopping_on_signals(), served(given) as (url, management, model):
         print(f"asking {model} at {url} for {given.minutes:g} minutes", flush=True)
         result = soak(Traffic(kinds(url, model, photo), given.clients), management, given.minutes * 60)
     promises = result.promises()
-    BUILD.mkdir(exist_ok=True)
+    given.output.parent.mkdir(exist_ok=True)
     document = {"model": model, "clients": given.clients, **result.document()}
-    FIGURES.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    given.output.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     print(f"{document['requests']} requests\n{table(promises)}")
     for problem, count in sorted(result.problems.items()):
         print(f"{count} x {problem}")
     if broken := [promise.name for promise in promises if not promise.kept]:
-        raise Failure(f"broken: {', '.join(broken)}; all samples are in {FIGURES}")
+        raise Failure(f"broken: {', '.join(broken)}; all samples are in {given.output}")
 
 
 if __name__ == "__main__":
