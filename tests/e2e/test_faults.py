@@ -22,7 +22,8 @@ SLOW = 10.0  # s that nginx.conf gives a client for its headers, and between two
 def under_load(stack: Stack, photo: bytes, fault: Callable[[str], None]) -> Load:
     """Send a fault to the only model server under load, and wait until the stack has mended itself."""
     (server,) = stack.containers("torchserve")
-    with Load(f"{stack.url}/predictions/{stack.model()}", photo) as load:
+    # So many that a batch is full at once: TorchServe forgets one that waits for company if the worker dies (README).
+    with Load(f"{stack.url}/predictions/{stack.model()}", photo, clients=16) as load:
         load.wait_for(20)
         load.begin_fault()
         fault(server)

@@ -25,6 +25,8 @@ from tests.load import Load
 pytestmark = pytest.mark.faults
 BATCH = 8  # requests that one worker holds at most
 QUEUE = 20
+# So many that a batch is full at once: while it waits for company, TorchServe forgets it if the worker dies (README).
+CLIENTS = 2 * BATCH
 DIED = ("500", "507")  # what TorchServe answers for a worker that died, the first if it noticed before the system did
 RECOVERY = 60.0  # s, on a machine that is busy with other things
 
@@ -69,7 +71,7 @@ def worker(server: TorchServe) -> psutil.Process:
 def under_load(server: TorchServe, url: str, fault: Callable[[psutil.Process], None]) -> Load:
     """Send a fault to the worker of a server under load, and wait until it answers steadily again."""
     (name,) = server.models
-    with Load(url, TINY_PHOTO) as load:
+    with Load(url, TINY_PHOTO, CLIENTS) as load:
         load.wait_for(50)
         before = worker(server)
         load.begin_fault()
@@ -155,7 +157,7 @@ def test_a_disk_that_is_full(brittle: Path, small_disk: Path, monkeypatch: pytes
     )
     with server:
         url = f"{server.ports.url(server.ports.inference)}/predictions/{brittle.stem}"
-        with Load(url, TINY_PHOTO) as load:
+        with Load(url, TINY_PHOTO, CLIENTS) as load:
             load.wait_for(50)
             load.begin_fault()
             fill(small_disk)

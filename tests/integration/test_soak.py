@@ -29,6 +29,7 @@ def test_every_kind_is_answered_as_promised(server: TorchServe, inference: str) 
 
 def test_a_broken_promise_is_told_and_ends_with_status_1(server: TorchServe, inference: str, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "scripts.soak", "--url", inference, "--name", stand_in.NAME, "--minutes", "0.1"]
+    command += ["--clients", "16"]  # see test_faults.py
     worker = psutil.Process(server.management.describe(stand_in.NAME)[0]["workers"][0]["pid"])
     output = tmp_path / "soak.json"
     process = subprocess.Popen(

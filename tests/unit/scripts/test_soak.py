@@ -54,4 +54,9 @@ def test_what_else_is_broken() -> None:
 
 def test_too_short_a_run_is_told() -> None:
     with pytest.raises(Failure, match="give it more minutes"):
-        replace(GOOD, latencies=[]).promises()
+        replace(GOOD, samples=[]).promises()
+
+
+def test_a_server_that_answers_nobody_is_slow() -> None:
+    early = [(at, took) for at, took in GOOD.latencies if at < 50]
+    assert broken(replace(GOOD, latencies=early)) == ["median of a prediction, ms"]
