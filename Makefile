@@ -22,11 +22,12 @@ DATA ?=
 # PHOTOS: a folder of JPEGs for `bench`   BENCH: its options, such as --quick
 PHOTOS ?= $(wildcard ../shared/photos/coco)
 BENCH ?=
+MINUTES ?= 15
 
 # A path that a shell or a photo's name may hold a space in is passed through the environment, never pasted.
-export MODEL NAME PHOTO PHOTOS PORT VERSION DATA
+export MODEL NAME PHOTO PHOTOS PORT VERSION DATA MINUTES
 
-.PHONY: help setup archive serve demo up down notebook test test-e2e lint eda bench
+.PHONY: help setup archive serve demo up down notebook test test-e2e faults soak bench lint eda
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +62,15 @@ test: $(STAMP) lint  ## the whole suite but for the containers, lint included
 # The limit of a test holds for the build of the image too.
 test-e2e: $(STAMP)  ## the containers, tested for real (about 10 minutes; needs Docker, or root and Debian's docker.io)
 	$(PY) -m pytest tests/e2e -m e2e --timeout=1800 --durations=10
+
+# The longest gap and the recovery are what this machine needs: let nothing else run beside it.
+faults: $(STAMP)  ## the figures of what goes wrong under load: build/faults.json and the README's table (needs Docker)
+	@rm -f build/faults.json
+	$(PY) -m pytest -m faults --timeout=1800
+	@$(PY) -m scripts.faults
+
+soak: $(STAMP)  ## good and bad requests for MINUTES= (15), first quarter against last: build/soak.json (MODEL=, NAME=, PORT=)
+	@$(PY) -m scripts.soak --minutes "$$MINUTES" --model "$$MODEL" --name "$$NAME" --port "$$PORT"
 
 lint: $(STAMP)  ## format, lint and types (changes nothing)
 	$(VENV)/bin/ruff format --check .

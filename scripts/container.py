@@ -32,8 +32,11 @@ def bring_archives(archives: Path, store: Path, kept: Path) -> dict[str, str]:
         if not state.is_new(kept, archive):
             continue
         draft = store / f".{archive.name}"
-        shutil.copyfile(archive, draft)
-        draft.replace(store / archive.name)  # atomic: another replica may be reading it
+        try:
+            shutil.copyfile(archive, draft)
+            draft.replace(store / archive.name)  # atomic: another replica may be reading it
+        finally:
+            draft.unlink(missing_ok=True)  # half an archive on a full disk would keep it full
         name, _ = state.identity(archive)  # not its file's name: that of a later version has the version in it
         new[name] = archive.name
     return new

@@ -104,6 +104,7 @@ def pid_of(running: TorchServe, name: str) -> int:
     return int(running.management.describe(name)[0]["workers"][0]["pid"])
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("keep_alive", [True, False], ids=["open connections", "a connection a request"])
 def test_a_stop_under_steady_load_cuts_nobody(store: Path, tmp_path: Path, keep_alive: bool) -> None:
     with server(store, tmp_path) as running:
@@ -116,7 +117,10 @@ def test_a_stop_under_steady_load_cuts_nobody(store: Path, tmp_path: Path, keep_
             took = time.monotonic() - start
             load.wait_for(1, "refused")
     load.record(
-        f"`make serve` stopped under load, {'open' if keep_alive else 'new'} connections", seconds=round(took, 1)
+        "`make serve` stopped under load: clients with open connections"
+        if keep_alive
+        else "`make serve` stopped under load: a new connection for each request",
+        seconds=round(took, 1),
     )
     assert set(load.counts()) <= {"200", "503", "refused"}, load.counts()
     assert took < DRAIN_TIMEOUT, took
