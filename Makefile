@@ -23,7 +23,7 @@ DATA ?=
 # A path that a shell or a photo's name may hold a space in is passed through the environment, never pasted.
 export MODEL NAME PHOTO PORT VERSION DATA
 
-.PHONY: help setup archive serve demo up down notebook test test-e2e lint eda
+.PHONY: help setup archive serve demo up down notebook test test-e2e lint fuzz audit eda
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +63,12 @@ lint: $(STAMP)  ## format, lint and types (changes nothing)
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
+
+fuzz: $(STAMP)  ## 2,500 malformed requests to a server of its own (MODEL=, NAME=, PORT=): build/fuzz.json
+	@$(PY) -m scripts.fuzz --model "$$MODEL" --name "$$NAME" --port "$$PORT"
+
+audit: $(STAMP)  ## known vulnerabilities of the pinned packages (needs PyPI)
+	@$(PY) -m scripts.audit
 
 eda: $(STAMP)  ## explore CPPE-5: eda/report/index.html (DATA= a local folder)
 	@$(PY) -m eda --data "$$DATA"
