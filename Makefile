@@ -27,7 +27,7 @@ MINUTES ?= 15
 # A path that a shell or a photo's name may hold a space in is passed through the environment, never pasted.
 export MODEL NAME PHOTO PHOTOS PORT VERSION DATA MINUTES
 
-.PHONY: help setup archive serve demo up down notebook test test-e2e faults soak bench lint eda
+.PHONY: help setup archive serve demo up down notebook test test-e2e faults soak fuzz bench audit lint eda
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -76,6 +76,12 @@ lint: $(STAMP)  ## format, lint and types (changes nothing)
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
+
+fuzz: $(STAMP)  ## 2,500 malformed requests to a server of its own (MODEL=, NAME=, PORT=): build/fuzz.json
+	@$(PY) -m scripts.fuzz --model "$$MODEL" --name "$$NAME" --port "$$PORT"
+
+audit: $(STAMP)  ## known vulnerabilities of the pinned packages (needs PyPI)
+	@$(PY) -m scripts.audit
 
 eda: $(STAMP)  ## explore CPPE-5: eda/report/index.html (DATA= a local folder)
 	@$(PY) -m eda --data "$$DATA"
