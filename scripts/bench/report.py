@@ -58,9 +58,9 @@ def table(results: Sample) -> str:
     for engine in dict.fromkeys(row["engine"] for row in engines):
         rates = [goals.pick(engines, engine=engine, batch=batch)[0]["images_per_second"] for batch in batches]
         lines.append(f"  {engine:<24}" + "".join(f"{rate:9.1f}" for rate in rates))
-    lines += ["", f"{'ms of a photo alone':<26}" + "".join(f"{name:>11}" for name in (*STAGES, "MB"))]
+    lines += ["", f"{'ms of a photo alone':<26}" + "".join(f"{name:>11}" for name in (*STAGES, "scaled", "MB"))]
     for row in goals.pick(turns, kind="stages"):
-        cells = [row[f"{stage}_ms"] for stage in STAGES] + [row["bytes"] / 1e6]
+        cells = [row[f"{stage}_ms"] for stage in STAGES] + [row["scaled_ms"], row["bytes"] / 1e6]
         lines.append(f"  {row['photo']:<24}" + "".join(f"{cell:11.2f}" for cell in cells))
     lines += ["", _row("over HTTP", "images/s", "p50 ms", "p95 ms", "p99 ms", "batch", "JVM ms", "workers ms")]
     lines += [_http(f"{row['server']}, {row['clients']} clients", row) for row in goals.pick(turns, kind="closed loop")]
@@ -113,11 +113,13 @@ def plot(results: Sample, path: Path) -> None:
     _label(latency, "Latency", "clients (closed loop)", "ms")
     rows = sorted(goals.pick(turns, kind="stages"), key=lambda row: float(row["megapixels"]))
     sizes = [row["megapixels"] for row in rows]
-    bottom = [0.0] * len(rows)
-    for stage in ("inference", "transform", "decode"):
-        top = [low + row[f"{stage}_ms"] for low, row in zip(bottom, rows, strict=True)]
-        size.fill_between(sizes, bottom, top, label=stage, alpha=0.7)
-        bottom = top
+    curves = {
+        "inference": [row["inference_ms"] for row in rows],
+        "decode and transform": [row["decode_ms"] + row["transform_ms"] for row in rows],
+        "the same, large_jpegs: scaled": [row["scaled_ms"] for row in rows],
+    }
+    for label, values in curves.items():
+        size.plot(sizes, values, "o-", label=label)
     _label(size, "A photo alone", "megapixels", "ms")
     figure.suptitle(f"{name} on {results['machine']['cpus']} CPUs")
     figure.savefig(path, dpi=110)

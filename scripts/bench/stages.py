@@ -26,7 +26,8 @@ def take_turn(photo: Path, label: str, run: Run, manifest: Manifest) -> dict[str
         manifest: the model.
 
     Returns:
-        A sample: kind, photo (the label), megapixels, bytes, and the milliseconds and CPU milliseconds of each stage.
+        A sample: kind, photo (the label), megapixels, bytes, the milliseconds and CPU milliseconds of each stage, and
+        scaled_ms, those of decode and transform with `large_jpegs: scaled`.
     """
     data = photo.read_bytes()
     request = Request([data], top_k=5, threshold=0.0, media_type=JSON, instances=False)
@@ -47,9 +48,12 @@ def take_turn(photo: Path, label: str, run: Run, manifest: Manifest) -> dict[str
     done()
     sample: dict[str, Any] = {"kind": "stages", "photo": label}
     sample |= {"megapixels": round(megapixels_of(photo), 2), "bytes": len(data)}
-    for stage, before, after in zip(STAGES, clock, clock[1:], strict=False):
-        sample[f"{stage}_ms"] = 1000 * (after[0] - before[0])
-        sample[f"{stage}_cpu_ms"] = 1000 * (after[1] - before[1])
+    for stage, start, end in zip(STAGES, clock, clock[1:], strict=False):
+        sample[f"{stage}_ms"] = 1000 * (end[0] - start[0])
+        sample[f"{stage}_cpu_ms"] = 1000 * (end[1] - start[1])
+    before = time.perf_counter()
+    to_input(decode(data, Settings.max_pixels, manifest.input.short_side), manifest.input)
+    sample["scaled_ms"] = 1000 * (time.perf_counter() - before)
     return sample
 
 
