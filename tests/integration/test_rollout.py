@@ -1,7 +1,9 @@
 """Versions that replace each other on a real server under load: no request fails, whatever becomes of the new one."""
 
 import json
+import os
 import re
+import signal
 import sys
 import threading
 import time
@@ -10,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import requests
 
 from scripts import history, rollout
 from scripts.failure import run
@@ -196,6 +199,38 @@ def test_whoever_names_the_old_version_keeps_it(
     workers = served.management.describe(model(served))[0]["workers"]
     assert [worker["status"] for worker in workers] == ["READY", "READY"]
     assert "2.0 is registered already: going on with it" in capsys.readouterr().out
+
+
+def test_what_is_in_flight_in_the_old_version_is_finished(served: TorchServe, command: Command) -> None:
+    (old, _), name = registered(served), model(served)
+    (described,) = served.management.describe(name)
+    workers = [worker["pid"] for worker in described["workers"]]
+    url = f"{served.ports.url(served.ports.inference)}/predictions/{name}"
+    statuses: list[int] = []
+
+    def ask() -> None:
+        statuses.append(requests.post(url, data=PHOTO, timeout=300).status_code)
+
+    def wake() -> None:
+        while registered(served)[0] == old:
+            time.sleep(0.05)
+        time.sleep(1)  # in which the old version must not be unregistered
+        for worker in workers:
+            os.kill(worker, signal.SIGCONT)
+
+    for worker in workers:
+        os.kill(worker, signal.SIGSTOP)
+    threads = [threading.Thread(target=wake), *(threading.Thread(target=ask) for _ in range(10 + 8 * len(workers)))]
+    for thread in threads:
+        thread.start()
+    while served.management.describe(name)[0]["jobQueueStatus"]["pendingRequests"] < 10:
+        time.sleep(0.05)
+    command.run("back", name)
+    for thread in threads:
+        thread.join()
+    assert set(statuses) == {200}
+    assert len(statuses) == len(threads) - 1
+    assert old not in registered(served)[1]
 
 
 def test_what_cannot_be_begun_changes_nothing(
