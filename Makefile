@@ -19,11 +19,15 @@ endif
 PORT ?= 8080
 VERSION ?= 1.0
 DATA ?=
+# PHOTOS: a folder of JPEGs for `bench`   BENCH: its options, such as --quick
+PHOTOS ?= $(wildcard ../shared/photos/coco)
+BENCH ?=
+MINUTES ?= 15
 
 # A path that a shell or a photo's name may hold a space in is passed through the environment, never pasted.
-export MODEL NAME PHOTO PORT VERSION DATA
+export MODEL NAME PHOTO PHOTOS PORT VERSION DATA MINUTES
 
-.PHONY: help setup archive serve demo up down notebook test test-e2e lint eda
+.PHONY: help setup archive serve demo up down notebook test test-e2e faults soak fuzz bench audit lint eda
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,10 +63,28 @@ test: $(STAMP) lint  ## the whole suite but for the containers, lint included
 test-e2e: $(STAMP)  ## the containers, tested for real (about 10 minutes; needs Docker, or root and Debian's docker.io)
 	$(PY) -m pytest tests/e2e -m e2e --timeout=1800 --durations=10
 
+# The longest gap and the recovery are what this machine needs: let nothing else run beside it.
+faults: $(STAMP)  ## the figures of what goes wrong under load: build/faults.json and the README's table (needs Docker)
+	@rm -f build/faults.json
+	$(PY) -m pytest -m faults --timeout=1800
+	@$(PY) -m scripts.faults
+
+soak: $(STAMP)  ## good and bad requests for MINUTES= (15), first quarter against last: build/soak.json (MODEL=, NAME=, PORT=)
+	@$(PY) -m scripts.soak --minutes "$$MINUTES" --model "$$MODEL" --name "$$NAME" --port "$$PORT"
+
 lint: $(STAMP)  ## format, lint and types (changes nothing)
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
 
+fuzz: $(STAMP)  ## 2,500 malformed requests to a server of its own (MODEL=, NAME=, PORT=): build/fuzz.json
+	@$(PY) -m scripts.fuzz --model "$$MODEL" --name "$$NAME" --port "$$PORT"
+
+audit: $(STAMP)  ## known vulnerabilities of the pinned packages (needs PyPI)
+	@$(PY) -m scripts.audit
+
 eda: $(STAMP)  ## explore CPPE-5: eda/report/index.html (DATA= a local folder)
 	@$(PY) -m eda --data "$$DATA"
+
+bench: $(STAMP)  ## how fast it is: a table, build/bench.json and build/bench.png (MODEL=, PHOTOS= JPEGs, BENCH=--quick)
+	@$(PY) -m scripts.bench --model "$$MODEL" --name "$$NAME" --photos "$$PHOTOS" --port "$$PORT" $(BENCH)

@@ -1,6 +1,7 @@
 """The class that TorchServe calls: it wires the steps and keeps every request on its own."""
 
 import logging
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +13,23 @@ from torch import Tensor
 from handler import answer, transform
 from handler import request as requests
 from handler.deadline import TooSlow, deadline
-from handler.decode import decode
+from handler.decode import decode_opened, open_image
 from handler.engines import device_of, open_engine
-from handler.errors import INTERNAL_ERROR, NO_EXPLANATIONS, PROBLEM_MEDIA_TYPE, TOO_MUCH_WORK, RequestError
+from handler.errors import (
+    INTERNAL_ERROR,
+    NO_EXPLANATIONS,
+    OUT_OF_MEMORY,
+    PROBLEM_MEDIA_TYPE,
+    STOPPING,
+    TOO_MUCH_WORK,
+    RequestError,
+    is_out_of_memory,
+)
 from handler.manifest import FILE_NAME, Manifest
 from handler.metrics import Metrics
 from handler.request import Request
 from handler.settings import Settings, threads_per_worker
+from handler.stopping import is_stopping
 
 logger = logging.getLogger(__name__)
 
@@ -61,10 +72,14 @@ class ImageClassifier:
         except (OSError, ValueError) as error:
             raise RuntimeError(str(error)) from error
         self.settings = settings
+        self._short_side = self.manifest.input.short_side if settings.large_jpegs == "scaled" else None
         threads = threads_per_worker(settings, int(model_config.get("minWorkers", 1)))
         torch.set_num_threads(threads)
         device = device_of(context.system_properties.get("gpu_id"))
         self.engine = open_engine(self.manifest, directory, settings, threads, device)
+        if self.engine.name == "onnx":
+            # What torch still does here, resizing a photo, takes a millisecond: threads would only wait for each other.
+            torch.set_num_threads(1)
         self.metrics = Metrics(context.metrics, context.model_name)
         blank = torch.zeros(1, 3, *self.manifest.input.size, dtype=torch.uint8)
         self.engine.run(transform.normalize(blank, self.manifest.input))  # the first run allocates; no client waits
@@ -81,7 +96,11 @@ class ImageClassifier:
             data: one row a request.
             context: TorchServe's context, which takes the status and the content type of each answer.
         """
-        jobs = [self._accept(row, context, index) for index, row in enumerate(data)]
+        if is_stopping():
+            error = RequestError(STOPPING, "wait for the seconds in Retry-After and send the request again")
+            jobs = [Job(error=error) for _ in data]
+        else:
+            jobs = [self._accept(row, context, index) for index, row in enumerate(data)]
         self._infer([job for job in jobs if job.inputs], context)
         return [self._answer(job, context, index) for index, job in enumerate(jobs)]
 
@@ -107,17 +126,18 @@ class ImageClassifier:
         except RequestError as error:
             return Job(error=error)
         except Exception:  # noqa: BLE001 - whatever it is, its batch mates must not suffer; it is logged whole
-            return Job(error=_internal_error("accept", context.get_request_id(index)))
+            return Job(error=_failure("accept", context.get_request_id(index)))
 
     def _inputs(self, request: Request) -> Iterator[Tensor]:
         pixels_left = self.settings.max_pixels
         for index, data in enumerate(request.images):
             try:
                 with self.metrics.timed("decode"):
-                    photo = decode(data, pixels_left)
+                    header = open_image(data, pixels_left)
+                    photo = decode_opened(header, data, self._short_side)
             except RequestError as error:
                 raise error.about(f"instance {index}") if request.instances else error from None
-            pixels_left -= photo.shape[1] * photo.shape[2]
+            pixels_left -= header.width * header.height
             with self.metrics.timed("transform"):
                 yield transform.to_input(photo, self.manifest.input)
 
@@ -129,7 +149,7 @@ class ImageClassifier:
         try:
             scores = self._run_engine(inputs)
         except Exception:  # noqa: BLE001 - see _accept
-            error = _internal_error("inference", ", ".join((context.request_ids or {}).values()))
+            error = _failure("inference", ", ".join((context.request_ids or {}).values()))
             for job in jobs:
                 job.error = error
             return
@@ -152,7 +172,7 @@ class ImageClassifier:
             context.set_response_content_type(index, requests.JSON)
             return self.manifest.to_json().encode()
         if job.request is None or job.scores is None:
-            return self._refuse(job.error or _internal_error("answer", context.get_request_id(index)), context, index)
+            return self._refuse(job.error or _failure("answer", context.get_request_id(index)), context, index)
         self.metrics.request("answered")
         for confidence in job.scores.amax(dim=1).tolist():
             self.metrics.confidence(confidence)
@@ -160,19 +180,25 @@ class ImageClassifier:
         return answer.encode(job.scores, job.request, self.manifest)
 
     def _refuse(self, error: RequestError, context: Any, index: int) -> bytes:
-        if error.problem is INTERNAL_ERROR:
+        if error.problem in (INTERNAL_ERROR, OUT_OF_MEMORY):
             self.metrics.request("failed")
         else:
             self.metrics.request("rejected")
             self.metrics.rejected(error.problem.slug)
         context.set_response_status(error.problem.status, error.problem.title, index)
         context.set_response_content_type(index, PROBLEM_MEDIA_TYPE)
+        if error.problem.retry_after:
+            context.set_response_header(index, "Retry-After", str(error.problem.retry_after))
         return error.document()
 
 
-def _internal_error(stage: str, request_id: str) -> RequestError:
+def _failure(stage: str, request_id: str) -> RequestError:
     """Log what went wrong, with its traceback, and return what the client may know."""
     logger.error("request %s failed in stage %s", request_id, stage, exc_info=True)
+    if is_out_of_memory(sys.exception()):
+        return RequestError(
+            OUT_OF_MEMORY, "wait for the seconds in Retry-After and send it again, or send smaller or fewer images"
+        )
     return RequestError(
         INTERNAL_ERROR,
         "the request failed on the server: give its operator this answer's x-request-id header",

@@ -15,6 +15,8 @@
 415    unsupported-format           not an image, or a format that is not supported
 422    damaged-image                an image that is cut off or broken
 500    internal-error               our fault; the log has the request id and the stage
+503    out-of-memory                no memory left for these images, on the server or its GPU
+503    stopping                     the server is being stopped and finishes what it has
 =====  ===========================  ==========================================================
 
 Above the byte limit (`max_request_size`) TorchServe itself answers an empty 413 before a handler sees anything.
@@ -34,11 +36,13 @@ class Problem:
         slug: the row's name; the last part of the document's `type` and the metrics' `reason`.
         status: the HTTP status code.
         title: the sentence that is the same every time.
+        retry_after: s after which the same request may work, 0 where it never will.
     """
 
     slug: str
     status: int
     title: str
+    retry_after: int = 0
 
 
 EMPTY_BODY = Problem("empty-body", 400, "The request has no body")
@@ -55,6 +59,8 @@ TOO_MUCH_WORK = Problem("too-much-work", 413, "The images take too long to decod
 UNSUPPORTED_FORMAT = Problem("unsupported-format", 415, "The body is not an image of a supported format")
 DAMAGED_IMAGE = Problem("damaged-image", 422, "The image is damaged")
 INTERNAL_ERROR = Problem("internal-error", 500, "The server failed to answer")
+OUT_OF_MEMORY = Problem("out-of-memory", 503, "The server has no memory left for this request", retry_after=10)
+STOPPING = Problem("stopping", 503, "The server is stopping", retry_after=10)
 
 TABLE: tuple[Problem, ...] = (
     EMPTY_BODY,
@@ -71,6 +77,8 @@ TABLE: tuple[Problem, ...] = (
     UNSUPPORTED_FORMAT,
     DAMAGED_IMAGE,
     INTERNAL_ERROR,
+    OUT_OF_MEMORY,
+    STOPPING,
 )
 
 
@@ -100,3 +108,9 @@ class RequestError(Exception):
             "detail": self.detail,
         }
         return json.dumps(body, ensure_ascii=False).encode("utf-8", errors="replace")
+
+
+def is_out_of_memory(error: BaseException | None) -> bool:
+    """Say whether an error means that memory is missing; torch, torchvision and ONNX Runtime say so in words only."""
+    words = ("allocate memory", "insufficient memory", "out of memory", "bad_alloc")
+    return isinstance(error, MemoryError) or any(word in str(error).lower() for word in words)

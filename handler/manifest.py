@@ -19,7 +19,7 @@ class InputSpec:
     Args:
         resize: `{"shortest_edge": n}` keeps the photo's shape, `{"height": h, "width": w}` does not; pixels.
         crop: (height, width) cut from the centre afterwards, in pixels, or None for no crop.
-        interpolation: torchvision's name of the resize filter, such as `bicubic`.
+        interpolation: torch's name of the resize filter, such as `bicubic`.
         rescale: factor from 0..255 to the range that `mean` and `std` are given in.
         mean: one a channel (RGB), subtracted after rescaling.
         std: one a channel (RGB), divided by after that.
@@ -31,6 +31,11 @@ class InputSpec:
     rescale: float
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
+
+    @property
+    def short_side(self) -> int:
+        """Pixels that a photo's short side is resized to, at most."""
+        return max(self.resize.values())
 
     @property
     def size(self) -> tuple[int, int]:

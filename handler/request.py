@@ -1,6 +1,7 @@
 """From a TorchServe row to images and options.
 
-A row is what TorchServe makes of one HTTP request: the raw body under `body`, or the fields of a form by name.
+A row is what TorchServe makes of one HTTP request: the raw body under `body`, or the fields of a form by name. A form
+from the gateway comes as a body too, and is read in `form`.
 """
 
 import base64
@@ -23,6 +24,7 @@ from handler.errors import (
     TOO_MANY_IMAGES,
     RequestError,
 )
+from handler.form import FORM, fields
 
 JSON = "application/json"
 TEXT = "text/plain"
@@ -67,6 +69,8 @@ def parse(row: Mapping[str, Any], headers: Mapping[str, Any], classes: int, max_
     media_type = negotiate(header.get("accept", "*/*"))
     options: dict[str, Any] = {"top_k": header.get("x-top-k"), "threshold": header.get("x-threshold")}
     content_type = header.get("content-type", "").partition(";")[0].strip().lower()
+    if content_type == FORM:
+        row = fields(_bytes(row.get("body", b"")), header["content-type"])
     body = row.get("body")
     if is_json := isinstance(body, (dict, list)) or _is_json(content_type):
         document = _json(body)

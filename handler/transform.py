@@ -2,8 +2,7 @@
 
 import torch
 from torch import Tensor
-from torchvision.transforms.v2 import InterpolationMode
-from torchvision.transforms.v2 import functional as F  # noqa: N812 - torchvision's own abbreviation
+from torch.nn.functional import interpolate
 
 from handler.manifest import InputSpec
 
@@ -29,7 +28,8 @@ def to_input(photo: Tensor, spec: InputSpec) -> Tensor:
         size = [short, int(short * width / height)] if height <= width else [int(short * height / width), short]
     else:
         size = [spec.resize["height"], spec.resize["width"]]
-    resized: Tensor = F.resize(photo, size, interpolation=InterpolationMode(spec.interpolation), antialias=True)
+    smooth = not spec.interpolation.startswith("nearest")
+    resized = interpolate(photo[None], size, mode=spec.interpolation, antialias=smooth)[0]
     return _center_crop(resized, *spec.crop) if spec.crop else resized
 
 
@@ -49,5 +49,4 @@ def _without_far_ends(photo: Tensor) -> Tensor:
 def _center_crop(photo: Tensor, height: int, width: int) -> Tensor:
     """Crop as transformers does: an odd pixel too many goes on the right, where torchvision's center_crop rounds."""
     top, left = (int((have - want) / 2) for have, want in zip(photo.shape[-2:], (height, width), strict=True))
-    cropped: Tensor = F.crop(photo, top, left, height, width)
-    return cropped
+    return photo[:, top : top + height, left : left + width]

@@ -3,6 +3,8 @@
 ARCHIVES   the archives that the image brings (default /srv/archives)
 STORE      the model store, on a volume (default /srv/models)
 STATE      what is registered, on a volume (default /srv/state)
+
+ALLOWED_SHA256 (see scripts/allowed.py) holds at the start and, through the gateway, for every registration.
 """
 
 import os
@@ -30,8 +32,11 @@ def bring_archives(archives: Path, store: Path, kept: Path) -> dict[str, str]:
         if not state.is_new(kept, archive):
             continue
         draft = store / f".{archive.name}"
-        shutil.copyfile(archive, draft)
-        draft.replace(store / archive.name)  # atomic: another replica may be reading it
+        try:
+            shutil.copyfile(archive, draft)
+            draft.replace(store / archive.name)  # atomic: another replica may be reading it
+        finally:
+            draft.unlink(missing_ok=True)  # half an archive on a full disk would keep it full
         name, _ = state.identity(archive)  # not its file's name: that of a later version has the version in it
         new[name] = archive.name
     return new
@@ -56,7 +61,7 @@ def main() -> None:
     scratch = Path("/tmp/serve")  # noqa: S108 - a tmpfs of this container alone
     server = TorchServe(new, store, ports, scratch, addresses(ports), kept, to_console=True)
     management = Management(ports.url(ports.management), timeout=CALL_TIMEOUT)
-    shown = status.Status(management, ports.url(ports.inference))
+    shown = status.Status(management, ports.url(ports.inference), store)
     status.serve(shown, EVERYWHERE, status.DEFAULT_PORT)
     with stopping_on_signals():
         try:

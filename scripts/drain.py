@@ -1,96 +1,94 @@
-"""Waits until nothing is in flight: TorchServe cuts what is not answered yet on SIGTERM and when it unregisters.
+"""Empties a TorchServe before it is stopped: on SIGTERM it would cut every request that is not answered yet.
 
-TorchServe tells how many requests are queued, but not whether a worker is busy: that shows in its process.
+1. Every model is sent a prediction. A queue keeps its order, so once this one is answered, so is what came before it.
+2. From then on the handlers answer 503 (`stopping`), which also ends the connection, and nobody new can connect.
+3. When nothing is queued and no worker computes, nobody waits for an answer any more.
 """
 
+import os
+import signal
 import time
-from dataclasses import replace
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-import psutil
+import requests
 
 from scripts.failure import Failure
+from scripts.idle import CALL_TIMEOUT, wait_idle
+from scripts.listener import stop_listening
 from scripts.manage import Management
+from scripts.ports import Ports
+from scripts.predict import TINY_PHOTO
 
-POLL = 0.1  # s between two looks
-CALL_TIMEOUT = 3.0  # s for one call: a server that hangs must not hold up its own stop
-QUIET = 3  # looks in a row that must find nothing: a request is on its way from the queue to a worker for a moment
-WORKER = "model_service_worker.py"  # the program of a TorchServe worker
+PATIENCE = 10.0  # s that requests in flight may take
+RETRY = 0.01  # s until a prediction that found its queue full is sent again
+
+Version = dict[str, Any]  # TorchServe's description of a model's version
 
 
-def drain(management: Management, timeout: float, name: str = "", version: str = "") -> bool:
-    """Wait until no request is queued and no worker computes, and say whether that came about.
+@dataclass(frozen=True)
+class Drain:
+    """How one server is emptied.
 
     Args:
-        management: the server's management API.
-        timeout: most seconds to wait.
-        name: the model to look at, "" for all.
-        version: its version.
-
-    Raises:
-        Failure: the workers are not processes of this machine.
+        pid: TorchServe's process.
+        ports: where it listens.
+        marker: the file that tells its handlers to refuse.
+        management: its management API.
     """
-    deadline = time.monotonic() + timeout
-    hasty = replace(management, timeout=CALL_TIMEOUT)
-    quiet = 0
-    used: dict[int, float] = {}
-    while quiet < QUIET:
-        if time.monotonic() > deadline:
-            return False
+
+    pid: int
+    ports: Ports
+    marker: Path
+    management: Management
+
+    def run(self, timeout: float) -> bool:
+        """Finish what is in flight, refuse everything else, and say whether that came to an end.
+
+        Args:
+            timeout: most seconds to take. A worker that has not answered after PATIENCE is killed: TorchServe tells
+                its clients (507 or 500) and starts another one, which refuses the rest of the queue.
+        """
+        start = time.monotonic()
+        end = start + timeout
         try:
-            queued, workers = _in_flight(hasty, name, version)
+            stuck = self._finish(start + PATIENCE)
+            self.marker.touch()
+            stop_listening(self.pid, self.ports.inference)
+            for pid in _workers(stuck):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            return wait_idle(self.management, end - time.monotonic())
         except Failure:
             return False  # nobody answers: nothing can be waited for
-        require_here(workers)
-        now = {pid: _cpu_seconds(pid) for pid in workers}
-        busy = queued or now != used or any(map(_runs, workers))
-        quiet = 0 if busy else quiet + 1
-        used = now
-        time.sleep(POLL)
-    return True
+
+    def _versions(self) -> list[Version]:
+        hasty = replace(self.management, timeout=CALL_TIMEOUT)
+        return [version for model in hasty.models() for version in hasty.describe(model["modelName"], "all")]
+
+    def _finish(self, end: float) -> list[Version]:
+        """Wait until all that is queued now has been answered, and return the versions where it has not."""
+        versions = [one for one in self._versions() if any(worker["status"] == "READY" for worker in one["workers"])]
+        with ThreadPoolExecutor(max(1, len(versions))) as pool:
+            answered = list(pool.map(lambda version: self._predict(version, end), versions))
+        return [version for version, done in zip(versions, answered, strict=True) if not done]
+
+    def _predict(self, version: Version, end: float) -> bool:
+        url = f"{self.ports.url(self.ports.inference)}/predictions/{version['modelName']}/{version['modelVersion']}"
+        while (left := end - time.monotonic()) > 0:
+            try:
+                if requests.post(url, data=TINY_PHOTO, timeout=left).status_code != requests.codes.unavailable:
+                    return True
+            except requests.RequestException:
+                return False
+            time.sleep(RETRY)
+        return False
 
 
-def require_here(pids: list[int]) -> None:
-    """Make sure that these are workers on this machine: a number alone may be another process of another machine.
-
-    Raises:
-        Failure: one of them is something else.
-    """
-    for pid in pids:
-        try:
-            command = psutil.Process(pid).cmdline()
-        except (psutil.NoSuchProcess, psutil.AccessDenied):
-            continue
-        if command and not any(word.endswith(WORKER) for word in command):
-            raise Failure("the workers run on another machine: run this there, or through the gateway")
-
-
-def _in_flight(management: Management, name: str, version: str) -> tuple[int, list[int]]:
-    """Return the number of queued requests and the process ids of the workers."""
-    names = [name] if name else [model["modelName"] for model in management.models()]
-    queued, pids = 0, []
-    for one in names:
-        for described in management.describe(one, version or "all"):
-            queued += int(described["jobQueueStatus"]["pendingRequests"])
-            started = (int(worker["pid"]) for worker in described["workers"])
-            pids += [pid for pid in started if pid > 0]
-    return queued, pids
-
-
-def _cpu_seconds(pid: int) -> float:
-    try:
-        times = psutil.Process(pid).cpu_times()
-    except psutil.NoSuchProcess:
-        return 0.0
-    return float(times.user + times.system)
-
-
-def _runs(pid: int) -> bool:
-    """Say whether a thread runs or waits for a CPU: on a busy machine it may wait longer than a look takes."""
-    states = []
-    for stat in Path(f"/proc/{pid}/task").glob("*/stat"):
-        try:
-            states.append(stat.read_text().rpartition(")")[2].split()[0])
-        except OSError:  # the thread has ended
-            continue
-    return "R" in states
+def _workers(versions: list[Version]) -> list[int]:
+    """Return the process ids of all workers that have been started."""
+    pids = [int(worker["pid"]) for version in versions for worker in version["workers"]]
+    return [pid for pid in pids if pid > 0]

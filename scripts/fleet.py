@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from urllib.parse import quote
 
-from scripts.drain import drain
 from scripts.failure import Failure
+from scripts.idle import wait_idle
 from scripts.manage import Management, Refused, Version
 from scripts.predict import TINY_PHOTO, check_prediction
 
@@ -55,7 +55,7 @@ class Replica:
     def idle(self, version: Version) -> bool:
         """Say whether nothing is in flight in a version."""
         if not self.address:
-            return drain(self.management, LOOK, *version)
+            return wait_idle(self.management, LOOK, *version)
         try:
             self.management.request("GET", f"/idle/{_path(version)}")
         except Refused as refused:

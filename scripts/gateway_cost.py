@@ -5,31 +5,15 @@ build/gateway.json.
 """
 
 import argparse
-import http.client
 import json
 import statistics
-import threading
-import time
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from scripts.demo import default_photo
-from scripts.failure import Failure, run
+from scripts.failure import run
+from scripts.load import Load, send
 from scripts.paths import BUILD
-
-
-@dataclass(frozen=True)
-class Turn:
-    """What one turn measured.
-
-    Args:
-        requests_per_second: answered 200, over the turn's length.
-        p50_ms: median time of an answer in milliseconds.
-    """
-
-    requests_per_second: float
-    p50_ms: float
 
 
 @dataclass(frozen=True)
@@ -47,73 +31,35 @@ class Plan:
     rounds: int = 8
 
 
-def take_turn(url: str, photo: bytes, clients: int, seconds: float) -> Turn:
-    """Send the photo from several clients, each on one connection that stays open.
-
-    Raises:
-        Failure: an answer other than 200.
-    """
-    parts = urlsplit(url)
-    times: list[float] = []
-    problems: list[str] = []
-    end = time.monotonic() + seconds
-
-    def client() -> None:
-        connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=60)
-        try:
-            while time.monotonic() < end and not problems:
-                start = time.perf_counter()
-                connection.request("POST", parts.path, body=photo)
-                answer = connection.getresponse()
-                body = answer.read()
-                times.append(time.perf_counter() - start)
-                if answer.status != http.HTTPStatus.OK:
-                    problems.append(f"{url} answered {answer.status}: {body[:200].decode(errors='replace')}")
-        except OSError as error:
-            problems.append(f"{url} does not answer: {error}")
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=client) for _ in range(clients)]
-    start = time.perf_counter()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if problems:
-        raise Failure(problems[0])
-    return Turn(len(times) / (time.perf_counter() - start), statistics.median(times) * 1000)
-
-
-def measure(direct: str, gateway: str, photo: bytes, plan: Plan) -> dict[str, object]:
+def measure(direct: str, gateway: str, photo: Path, plan: Plan) -> dict[str, object]:
     """Measure both in turns, and return the medians and the cost.
 
     Args:
         direct: TorchServe's own prediction address.
         gateway: the gateway's.
-        photo: the encoded image.
+        photo: the image.
         plan: how.
+
+    Raises:
+        Failure: an answer other than 200, or none.
     """
-    turns: dict[str, list[Turn]] = {"direct": [], "gateway": []}
+    turns: dict[str, list[Load]] = {"direct": [], "gateway": []}
     urls = {"direct": direct, "gateway": gateway}
     for url in urls.values():
-        take_turn(url, photo, plan.clients, min(plan.seconds, 2.0))  # warms connections and caches
+        send(url, [photo], clients=plan.clients, seconds=min(plan.seconds, 2.0))  # warms connections and caches
     for index in range(plan.rounds):
         for name in list(urls)[:: 1 if index % 2 else -1]:  # who begins changes, so that a drift favours nobody
-            turns[name].append(take_turn(urls[name], photo, plan.clients, plan.seconds))
-    ratios = [
-        there.requests_per_second / here.requests_per_second
-        for here, there in zip(turns["direct"], turns["gateway"], strict=True)
-    ]
+            turns[name].append(send(urls[name], [photo], clients=plan.clients, seconds=plan.seconds))
+    ratios = [there.rate / here.rate for here, there in zip(turns["direct"], turns["gateway"], strict=True)]
     return {
         "clients": plan.clients,
         "seconds_a_turn": plan.seconds,
         "rounds": plan.rounds,
-        "photo_bytes": len(photo),
+        "photo_bytes": photo.stat().st_size,
         **{
             name: {
-                "requests_per_second": round(statistics.median(turn.requests_per_second for turn in taken), 2),
-                "p50_ms": round(statistics.median(turn.p50_ms for turn in taken), 2),
+                "requests_per_second": round(statistics.median(turn.rate for turn in taken), 2),
+                "p50_ms": round(statistics.median(turn.percentile(50) for turn in taken), 2),
             }
             for name, taken in turns.items()
         },
@@ -134,7 +80,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=Plan.seconds, help="of one turn (default %(default).0f)")
     parser.add_argument("--rounds", type=int, default=Plan.rounds, help="turns of each (default %(default)s)")
     given = parser.parse_args()
-    photo = (given.photo or default_photo()).read_bytes()
+    photo = given.photo or default_photo()
     measured = measure(given.direct, given.gateway, photo, Plan(given.clients, given.seconds, given.rounds))
     BUILD.mkdir(exist_ok=True)
     (BUILD / "gateway.json").write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")

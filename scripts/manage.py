@@ -6,12 +6,15 @@ import json
 import os
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import requests
 
+from scripts import allowed
 from scripts.failure import Failure, run
+from scripts.paths import MODEL_STORE
 
 DEFAULT_URL = "http://127.0.0.1:8081"
 READY_TIMEOUT = 300.0  # s; a worker loads ResNet-50 in seconds, a GPU's compiles first
@@ -212,6 +215,7 @@ def _parser() -> argparse.ArgumentParser:
     default = commands.add_parser("set-default", help="make a version the default")
     unregister = commands.add_parser("unregister", help="take a version out of service")
     register.add_argument("archive", help="its file name, such as resnet-50.mar")
+    register.add_argument("--store", type=Path, default=MODEL_STORE, help="where it lies, for ALLOWED_SHA256")
     for command in (describe, scale, default, unregister):
         command.add_argument("name")
     describe.add_argument("version", nargs="?", default="all")
@@ -235,6 +239,10 @@ def main() -> None:
         case "describe":
             print(json.dumps(server.describe(given.name, given.version), indent=2))
         case "register":
+            # The gateway asks for the same on its side; a server without it does not look.
+            archive = given.store / given.archive
+            if allowed.sums() or archive.is_symlink():
+                allowed.require(archive)
             name, version = server.register(given.archive, given.workers, given.wait)
             print(f'Model "{name}" Version: {version} registered')
         case "scale":

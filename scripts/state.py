@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from handler.manifest import sha256_of
+from scripts import allowed
 
 SNAPSHOTS = "config"  # TorchServe's own name for the folder, below the one it is given
 OFFERED = "offered.json"  # archive's file name -> SHA-256 of what was last registered from it by a start
@@ -145,7 +146,7 @@ def _problem(archive: Path, version: str) -> str:
         return f"its archive {archive.name} is no longer in the model store"
     except (OSError, KeyError, ValueError, zipfile.BadZipFile):
         return f"its archive {archive.name} is damaged"
-    return "" if held == version else f"its archive {archive.name} now holds version {held}"
+    return allowed.refusal(archive) if held == version else f"its archive {archive.name} now holds version {held}"
 
 
 def _numbers(version: str) -> list[int]:

@@ -1,11 +1,18 @@
 """What TorchServe does not tell by itself: whether it is ready, and its queue and workers as metrics.
 
-=======================  ===================================================================================
+/accepting     200 while requests should be sent here: started, and not asked to stop; costs nothing
+/readyz        200 if each model's workers are READY and each model answers a real prediction
+/metrics       queue, workers and restarts for Prometheus
+/registration  200 if the gateway may pass on the request in X-Original-URI, 403 and X-Refusal if not
+=============  ========================================================================================
+=======
+=======================  ======================================================================================
 /accepting               200 while requests should be sent here: started, and not asked to stop; costs nothing
 /readyz                  200 if the workers of each model's default version are READY and it really predicts
 /idle/<model>/<version>  200 if nothing is in flight in a version, which a rollout waits for
 /metrics                 queue, workers and restarts for Prometheus
-=======================  ===================================================================================
+/registration            200 if the gateway may pass on the request in X-Original-URI, 403 and X-Refusal if not
+=======================  ======================================================================================
 
 Run as a command it asks `/readyz`, as the container's health check does.
 """
@@ -17,16 +24,20 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import unquote
 
 import requests
 
-from scripts.drain import drain
+from scripts import registration
 from scripts.failure import Failure, run
+from scripts.idle import wait_idle
 from scripts.manage import Management
+from scripts.paths import MODEL_STORE
 from scripts.predict import TINY_PHOTO
 
 DEFAULT_PORT = 8083
@@ -42,10 +53,12 @@ class Status:
     Args:
         management: its management API.
         inference_url: its inference address.
+        store: its model store.
     """
 
-    def __init__(self, management: Management, inference_url: str) -> None:
+    def __init__(self, management: Management, inference_url: str, store: Path = MODEL_STORE) -> None:
         self.accepting = threading.Event()
+        self.store = store
         self._management = management
         self._inference_url = inference_url
         self._versions: list[dict[str, Any]] = []
@@ -114,7 +127,7 @@ class Status:
 
     def idle(self, name: str, version: str) -> bool:
         """Say whether nothing is in flight in a version."""
-        return drain(self._management, IDLE_TIMEOUT, name, version)
+        return wait_idle(self._management, IDLE_TIMEOUT, name, version)
 
     def metrics(self) -> str:
         """Return the metrics in Prometheus' text format."""
@@ -184,14 +197,25 @@ def serve(status: Status, address: str, port: int) -> ThreadingHTTPServer:
                     self._send(200 if idle else 503, "application/json", json.dumps({"idle": idle}) + "\n")
                 case "/metrics":
                     self._send(200, "text/plain; version=0.0.4; charset=utf-8", status.metrics())
+                case "/registration":
+                    self._registration()
                 case _:
-                    self._send(
-                        404, "text/plain", "there are /accepting, /readyz, /idle/<model>/<version> and /metrics\n"
-                    )
+                    there = "/accepting, /readyz, /idle/<model>/<version>, /metrics and /registration"
+                    self._send(404, "text/plain", f"there are {there}\n")
 
-        def _send(self, code: int, content_type: str, body: str) -> None:
+        def _registration(self) -> None:
+            refusal = ""
+            if self.headers.get("X-Original-Method") not in ("GET", "HEAD"):
+                refusal = registration.refusal(self.headers.get("X-Original-URI", "").partition("?")[2], status.store)
+            self._send(403 if refusal else 200, "text/plain", f"{refusal or 'yes'}\n", {"X-Refusal": refusal})
+
+        def _send(
+            self, code: int, content_type: str, body: str, headers: Mapping[str, str] = MappingProxyType({})
+        ) -> None:
             data = body.encode()
             self.send_response(code)
+            for name, value in headers.items():
+                self.send_header(name, value)
             self.send_header("Content-Type", content_type)
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()

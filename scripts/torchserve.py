@@ -19,8 +19,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from scripts import java, state
-from scripts.drain import drain
+from handler.stopping import STOPPING_FILE
+from scripts import allowed, java, state
+from scripts.drain import Drain
 from scripts.failure import Failure
 from scripts.manage import Management
 from scripts.paths import BUILD, CONFIG, MODEL_STORE, remove_abandoned
@@ -71,8 +72,11 @@ class TorchServe:
         """Start the process; `wait_ready` says when it serves.
 
         Raises:
-            Failure: no Java, or a port that is taken.
+            Failure: no Java, a port that is taken, or an archive that may not be served.
         """
+        allowed.sums()  # said now, and not at the first registration
+        for archive in self.models.values():
+            allowed.require(self.store / archive)
         self.ports.require_free()
         executable = java.find()
         shutil.rmtree(self.run_directory / "logs", ignore_errors=True)
@@ -80,6 +84,7 @@ class TorchServe:
         # Worker sockets lie here, whose paths may be 108 characters at most; unpacked archives too.
         remove_abandoned(Path(tempfile.gettempdir()), SCRATCH)
         self._scratch = Path(tempfile.mkdtemp(prefix=f"{SCRATCH}{os.getpid()}-"))
+        self._stopping = self._scratch / "stopping"
         self.log.parent.mkdir(parents=True)
         self._write_config()
         with self.log.with_name("console.log").open("wb") as console:
@@ -119,9 +124,9 @@ class TorchServe:
             self._check(name, version, deadline)
 
     def stop(self) -> None:
-        """Finish what is in flight, stop the server and all its workers, and remove what it unpacked."""
+        """Finish what is in flight, refuse what comes, stop the server and its workers, remove what it unpacked."""
         if self.process.poll() is None:
-            drain(self.management, DRAIN_TIMEOUT)
+            Drain(self.process.pid, self.ports, self._stopping, self.management).run(DRAIN_TIMEOUT)
             self.process.send_signal(signal.SIGTERM)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(STOP_TIMEOUT)
@@ -218,6 +223,7 @@ class TorchServe:
             **os.environ,
             "MODEL_STORE": str(self.store.resolve()),
             "METRICS_CONFIG": str(CONFIG / "metrics.yaml"),
+            STOPPING_FILE: str(self._stopping),
             "LOG_LOCATION": str((self.state or self.run_directory).resolve()),  # snapshots go to config/ below it
             "TS_INFERENCE_ADDRESS": url(ports.inference),
             "TS_MANAGEMENT_ADDRESS": url(ports.management),

@@ -9,20 +9,18 @@ import json
 import statistics
 import sys
 import tempfile
-import time
 import zipfile
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import requests
 import yaml
 
 from handler.settings import cpus
 from scripts import archive
 from scripts.demo import default_photo
 from scripts.failure import run
+from scripts.load import send
 from scripts.paths import BUILD
 from scripts.ports import Ports
 from scripts.torchserve import TorchServe
@@ -84,31 +82,13 @@ def variant(source: Path, candidate: Candidate, store: Path) -> Path:
     return target
 
 
-def ask_in_turn(url: str, photo: bytes, concurrency: int, seconds: float) -> tuple[float, list[float]]:
-    """Keep `concurrency` clients asking, each as soon as it is answered, and return requests/s and their seconds."""
-    end = time.perf_counter() + seconds
-
-    def client(_: int) -> list[float]:
-        taken = []
-        with requests.Session() as session:
-            while (start := time.perf_counter()) < end:
-                session.post(url, data=photo, timeout=120).raise_for_status()
-                taken.append(time.perf_counter() - start)
-        return taken
-
-    start = time.perf_counter()
-    with ThreadPoolExecutor(concurrency) as pool:
-        latencies = [latency for taken in pool.map(client, range(concurrency)) for latency in taken]
-    return len(latencies) / (time.perf_counter() - start), latencies
-
-
 def measure(server: TorchServe, chosen: list[Candidate], rounds: int, seconds: float) -> list[dict[str, Any]]:
     """Measure every candidate at concurrency 1 and 16, in turns.
 
     Returns:
         A row a candidate: its values, and images_per_second and p50_ms at either concurrency (median of the rounds).
     """
-    photo = default_photo().read_bytes()
+    photo = default_photo()
     rates: dict[tuple[Candidate, int], list[float]] = {}
     latencies: dict[tuple[Candidate, int], list[float]] = {}
     for turn in range(rounds):
@@ -116,9 +96,9 @@ def measure(server: TorchServe, chosen: list[Candidate], rounds: int, seconds: f
             for candidate in chosen if turn % 2 == 0 else reversed(chosen):
                 print(f"round {turn + 1} of {rounds}, {concurrency:2d} clients, {candidate.name}", file=sys.stderr)
                 url = f"{server.ports.url(server.ports.inference)}/predictions/{candidate.name}"
-                rate, taken = ask_in_turn(url, photo, concurrency, seconds)
-                rates.setdefault((candidate, concurrency), []).append(rate)
-                latencies.setdefault((candidate, concurrency), []).extend(taken)
+                load = send(url, [photo], clients=concurrency, seconds=seconds)
+                rates.setdefault((candidate, concurrency), []).append(load.rate)
+                latencies.setdefault((candidate, concurrency), []).extend(load.latencies)
     return [
         asdict(candidate)
         | {

@@ -8,6 +8,11 @@ setting() {
   line=$(grep -s "^$1=" "$here/../.env" | tail -1 || true)
   printf '%s' "${!1:-${line#*=}}"
 }
+# A token that everybody on the machine can read is none.
+if grep -qs '^MANAGEMENT_TOKEN=.' "$here/../.env" && [ -n "$(find -L "$here/../.env" -perm /o+rw)" ]; then
+  echo "error: .env holds MANAGEMENT_TOKEN, and everybody on this machine can read it: chmod 600 .env" >&2
+  exit 1
+fi
 gateway_port=$(setting GATEWAY_PORT); gateway_port=${gateway_port:-8080}
 management_port=$(setting MANAGEMENT_PORT); management_port=${management_port:-8081}
 prometheus_port=$(setting PROMETHEUS_PORT); prometheus_port=${prometheus_port:-9090}

@@ -9,9 +9,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 import requests
+from urllib3.exceptions import NewConnectionError
 
 from scripts.paths import BUILD
 
+# README.md and config/CONTAINERS.md say when each comes; "refused" is a connection that nobody took.
+DOCUMENTED = ("429", "500", "502", "503", "504", "507", "refused")
 FIGURES = BUILD / "faults.json"  # what the README's table of faults is made of
 
 
@@ -33,6 +36,7 @@ class Load:
     outcomes: dict[str, str] = field(default_factory=dict)
     longest: float = 0.0
     answers: list[tuple[float, float, bytes]] = field(default_factory=list)  # sent, answered, body of each 200
+    _fault: float = 0.0
 
     def __enter__(self) -> "Load":
         self._stop = threading.Event()
@@ -50,10 +54,10 @@ class Load:
         for thread in self._threads:
             thread.join()
 
-    def wait_for(self, answered: int, timeout: float = 120.0) -> None:
-        """Wait until so many requests were answered 200."""
+    def wait_for(self, count: int, outcome: str = "200", timeout: float = 120.0) -> None:
+        """Wait until so many requests have come to this outcome."""
         deadline = time.monotonic() + timeout
-        while self.counts()["200"] < answered:
+        while self.counts()[outcome] < count:
             assert time.monotonic() < deadline, self.counts()
             time.sleep(0.05)
 
@@ -65,6 +69,21 @@ class Load:
         """Return the longest time, in seconds, between two answers 200, whichever clients they went to."""
         times = sorted(answered for _, answered, _ in self.answers)
         return max((later - earlier for earlier, later in itertools.pairwise(times)), default=0.0)
+
+    def begin_fault(self) -> None:
+        """Note that the fault comes now."""
+        self._fault = time.monotonic()
+
+    def recovery_seconds(self) -> float:
+        """Return the seconds from the fault to the end of the longest gap after it."""
+        times = [self._fault, *sorted(answered for _, answered, _ in self.answers if answered > self._fault)]
+        end = max(itertools.pairwise(times), key=lambda pair: pair[1] - pair[0], default=times * 2)[1]
+        return end - self._fault
+
+    def lost(self) -> int:
+        """Return how many requests came to anything but an answer, a documented refusal or a refused connection."""
+        counts = self.counts()
+        return counts.total() - sum(counts[outcome] for outcome in ("200", *DOCUMENTED))
 
     def record(self, what: str, **more: object) -> None:
         """Keep what this load came to in build/faults.json.
@@ -78,9 +97,12 @@ class Load:
         figures[what] = {
             "sent": counts.total(),
             "answered": counts["200"],
+            "refused": counts.total() - counts["200"] - self.lost(),
+            "lost": self.lost(),
             "outcomes": dict(counts),
             "longest_gap_seconds": round(self.longest_gap(), 2),
             "longest_answer_seconds": round(self.longest, 2),
+            **({"recovery_seconds": round(self.recovery_seconds(), 2)} if self._fault else {}),
             **more,
         }
         FIGURES.parent.mkdir(exist_ok=True)
@@ -90,14 +112,21 @@ class Load:
         with requests.Session() as session:
             while not self._stop.is_set():
                 request_id = uuid.uuid4().hex
-                headers = {"X-Request-Id": request_id, **({} if self.keep_alive else {"Connection": "close"})}
+                headers = {"X-Request-Id": request_id}
                 start = time.monotonic()
                 try:
-                    answer = session.post(self.url, data=self.photo, headers=headers, timeout=100)
+                    post = session.post if self.keep_alive else requests.post
+                    answer = post(self.url, data=self.photo, headers=headers, timeout=100)
                     self.outcomes[request_id] = str(answer.status_code)
                     if answer.ok:
                         self.answers.append((start, time.monotonic(), answer.content))
                 except requests.RequestException as error:
-                    self.outcomes[request_id] = type(error).__name__
+                    self.outcomes[request_id] = _name(error)
                     time.sleep(0.05)  # nobody there: do not spin
                 self.longest = max(self.longest, time.monotonic() - start)
+
+
+def _name(error: requests.RequestException) -> str:
+    """Tell a connection that nobody took, so that no request was on its way, from one that was cut."""
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    return "refused" if isinstance(reason, NewConnectionError) else type(error).__name__

@@ -17,6 +17,7 @@ every=2 # s between two looks; scripts/container.py counts on it
 
 fail() { echo "gateway: $1" >&2; exit 1; }
 
+command -v openssl >/dev/null || fail "this image has no openssl, which hashes the token"
 command -v curl >/dev/null || fail "this image has no curl, which asks the model servers whether they are ready"
 rm -rf "$work"
 own=$work/own # the gateway's own state, which it shows below /gateway/ on the management port
@@ -24,13 +25,21 @@ mkdir -p "$own/canary"
 
 # The settings go into the configuration.
 rate=${REQUESTS_PER_SECOND:-100}
-for name in infer.conf problem-pages.conf problems.conf nginx.conf; do
+for name in infer.conf management.conf no-body.conf problem-pages.conf problems.conf nginx.conf; do
   sed -e "s|@CONFIG@|$work|g" -e "s|@REQUESTS_PER_SECOND@|$rate|g" -e "s|@BURST@|$rate|g" \
     -e "s|@CONNECTIONS@|${CONNECTIONS:-200}|g" -e "s|@ANSWER_SECONDS@|${ANSWER_SECONDS:-75}|g" \
     "$config/$name" >"$work/$name"
 done
 
-# Without a token nobody passes. The pattern is one, because nginx compares plain words without regard to case.
+# A secret that everybody on the machine can read is none.
+for secret in management_token tls.key; do
+  case $(stat -L -c %A "$secrets/$secret" 2>/dev/null || true) in
+    -??????[!-]* | -???????[!-]*) fail "$secret can be read or changed by everybody: chmod o-rwx $secret, and give it to the gateway's user (GATEWAY_USER)" ;;
+  esac
+done
+
+# Without a token nobody passes. nginx compares hashes, salted anew at each start: how long that takes tells nothing of
+# the token, which stands in no file either.
 token=${MANAGEMENT_TOKEN:-}
 [ -n "$token" ] || { [ -r "$secrets/management_token" ] && token=$(cat "$secrets/management_token"); } || true
 unset MANAGEMENT_TOKEN
@@ -42,7 +51,13 @@ else
     *[!A-Za-z0-9_-]*) fail "MANAGEMENT_TOKEN may hold letters, digits, _ and - only: make one with: openssl rand -hex 32" ;;
   esac
   [ ${#token} -ge 16 ] || fail "MANAGEMENT_TOKEN is shorter than 16 characters: make one with: openssl rand -hex 32"
-  echo "map \$http_authorization \$management { default shut; \"~^Bearer $token\$\" open; }" >"$work/token.conf"
+  salt=$(openssl rand -hex 32)
+  hash=$(printf '%s' "Bearer $token $salt" | openssl md5 -binary | openssl base64 | tr '+/' '-_' | tr -d '=')
+  cat >"$work/token.conf" <<END
+secure_link $hash;
+secure_link_md5 "\$http_authorization $salt";
+map \$secure_link \$management { default shut; 1 open; }
+END
 fi
 token=
 
@@ -53,6 +68,11 @@ if [ -e "$secrets/tls.crt" ]; then
 fi
 echo "listen 8080${ssl:-}; ${tls:-}" >"$work/listen-inference.conf"
 echo "listen 8081${ssl:-}; ${tls:-}" >"$work/listen-management.conf"
+# The gateway's figures are for the inner network alone, where the model servers are: only there has it this name.
+: >"$work/listen-metrics.conf"
+for address in $(getent ahostsv4 gateway-inside | awk '{ print $1 }' | sort -u); do
+  grep -q "^$address[[:space:]]" /etc/hosts && echo "listen $address:8082;" >>"$work/listen-metrics.conf"
+done
 
 # Prints nginx's active and waiting connections, how many model servers there are beside those that take requests, and
 # the addresses of those that do, in one line. One curl asks them all: this runs every other second, on the CPUs that
@@ -135,8 +155,8 @@ write_upstreams() { # how many there are beside those that take requests, and th
 location = /mirror/$address {
   internal;
   if (\$request_method = GET) { return 204; }
-  if (\$management_server != management) { return 204; }
-  proxy_set_header Authorization "";
+  include $work/management.conf;
+  include $work/no-body.conf;
   proxy_pass http://$address:8081\$request_uri;
 }
 END

@@ -6,6 +6,8 @@ certificates and its settings for pip go into the stand-in of Debian, so that a 
 machine reaches. Remove them with: docker rmi $(docker images -q --filter label=stand-in=true)
 """
 
+import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -24,6 +26,13 @@ BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 PASSED_ON = ("PIP_INDEX_URL", "PIP_DEFAULT_TIMEOUT", "PIP_TRUSTED_HOST", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 # The other images, by name without tag: Debian's packages, and what the official image has beside them.
 PACKAGES = {"nginx": "nginx-light curl", "prom/prometheus": "prometheus"}
+# Bookworm's nginx is older than the official image and lacks what the gateway uses; the next Debian's is newer. Its
+# packages are laid over bookworm's, and a mirror that is a snapshot may offer lists that are out of date by now.
+NEWER = r"""RUN sed -i -e '/-security/!s/bookworm\(-updates\)*/forky/g' -e '/^Suites:.*-security/aEnabled: no' \
+    $(grep -rl bookworm /etc/apt/sources.list*)
+RUN echo 'Acquire::Check-Valid-Until "false"; Dpkg::Options { "--force-overwrite"; };' >/etc/apt/apt.conf.d/newer
+"""
+SOURCES = {"nginx": NEWER}
 EXTRAS = {
     "prom/prometheus": 'RUN install -d -o 65534 -g 65534 /prometheus\nENTRYPOINT ["/bin/prometheus"]\n',
 }
@@ -37,8 +46,13 @@ def run(*command: str | Path, stdin: str | None = None) -> None:
 
 
 def known(image: str) -> bool:
-    """Say whether the engine has an image."""
-    return subprocess.run(["docker", "image", "inspect", image], capture_output=True, check=False).returncode == 0
+    """Say whether the engine has an image, and not a stand-in that would be made differently now."""
+    labels = ["docker", "image", "inspect", "--format", "{{json .Config.Labels}}", image]
+    found = subprocess.run(labels, capture_output=True, text=True, check=False)
+    if found.returncode:
+        return False
+    label = json.loads(found.stdout) or {}
+    return image == DEBIAN or "stand-in" not in label or label.get("recipe") == recipe_label(dockerfile(image))
 
 
 def pulled(image: str) -> bool:
@@ -73,15 +87,27 @@ def make_debian() -> None:
         run("docker", "import", *options, "--change", "LABEL stand-in=true", "--change", "CMD bash", archive, DEBIAN)
 
 
-def make_from_debian(image: str, packages: str) -> None:
-    """Build an image of Debian's own packages."""
-    commands = (
+def dockerfile(image: str) -> str:
+    """Return how a stand-in is built of Debian's own packages."""
+    name = image.partition(":")[0]
+    return (
         f"FROM {DEBIAN}\n"
-        f"RUN apt-get update && apt-get install --yes --no-install-recommends {packages}"
+        f"{SOURCES.get(name, '')}"
+        f"RUN apt-get update && apt-get install --yes --no-install-recommends {PACKAGES.get(name, '')}"
         " && rm -rf /var/lib/apt/lists/*\n"
-        f"{EXTRAS.get(image.partition(':')[0], '')}"
+        f"{EXTRAS.get(name, '')}"
     )
-    run("docker", "build", "--tag", image, "-", stdin=commands)
+
+
+def recipe_label(commands: str) -> str:
+    """Return what tells one way to build a stand-in from another."""
+    return hashlib.sha256(commands.encode()).hexdigest()[:12]
+
+
+def make_from_debian(image: str) -> None:
+    """Build an image of Debian's own packages."""
+    commands = dockerfile(image)
+    run("docker", "build", "--label", f"recipe={recipe_label(commands)}", "--tag", image, "-", stdin=commands)
 
 
 def main() -> None:
@@ -95,7 +121,7 @@ def main() -> None:
         if image == DEBIAN:
             make_debian()
         elif name in PACKAGES:
-            make_from_debian(image, PACKAGES[name])
+            make_from_debian(image)
         else:
             print(f"{image}: cannot be had here, and Debian has no package of it")
             continue

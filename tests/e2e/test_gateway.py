@@ -14,6 +14,7 @@ import pytest
 import requests
 
 from tests.e2e.stack import Stack, docker, wait_for
+from tests.load import Load
 
 PROBLEM = "application/problem+json"
 
@@ -210,6 +211,15 @@ def test_a_full_queue_is_a_503_and_those_who_wait_are_answered(stack: Stack, pre
     waited = [answer.status_code for answer in answers if answer not in refused]
     assert set(waited) == {200}
     assert len(waited) + len(refused) == 130
+
+
+def test_a_reload_cuts_no_client_that_keeps_its_connection(stack: Stack, predictions: str, photo: bytes) -> None:
+    gateway = stack.containers("gateway")[0]
+    with Load(predictions, photo) as load:
+        for _ in range(10):
+            load.wait_for(load.counts()["200"] + 20)
+            docker("exec", gateway, "nginx", "-c", "/tmp/gateway/nginx.conf", "-s", "reload")
+    assert set(load.counts()) == {"200"}, load.counts()
 
 
 def test_tls_where_a_certificate_is_mounted(stack: Stack, photo: bytes, label: str, tmp_path: Path) -> None:

@@ -149,6 +149,19 @@ def test_serve_says_where_it_is_and_stops_cleanly(
         assert probe.connect_ex(("127.0.0.1", port)) != 0
 
 
+def test_serve_ends_with_one_sentence_when_torchserve_dies(serving: tuple[subprocess.Popen[bytes], int, Path]) -> None:
+    process, _, output = serving
+    wait_for("is served", output)
+    children = psutil.Process(process.pid).children(recursive=True)
+    (server,) = [child for child in children if "org.pytorch.serve.ModelServer" in child.cmdline()]
+    server.kill()
+    assert process.wait(60) != 0
+    assert "\nerror: TorchServe ended by itself (status -9): see " in output.read_text()
+    assert "Traceback" not in output.read_text()
+    _, alive = psutil.wait_procs(children, timeout=60)
+    assert alive == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

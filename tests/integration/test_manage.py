@@ -12,7 +12,8 @@ from urllib.parse import quote
 import pytest
 import requests
 
-from scripts import archive
+from handler.manifest import sha256_of
+from scripts import allowed, archive
 from scripts.failure import Failure
 from scripts.manage import Management
 from scripts.torchserve import TorchServe
@@ -108,6 +109,16 @@ def test_models_come_from_the_store_and_nowhere_else(server: TorchServe, tmp_pat
         f"file://{STORE}/%2e%2e/outside.mar",
         f"../{outside.name}",
         "folder/../patient.mar",
+        str(outside),
+        f"file:{outside}",
+        f"FILE://{outside}",
+        f"file://localhost{outside}",
+        f"%2e%2e%2f{outside.name}",
+        f"%252e%252e%252f{outside.name}",
+        f"..\\{outside.name}",
+        f"jar:file:{outside}!/",
+        "ftp://127.0.0.1:1/model.mar",
+        "s3://nobody/model.mar",
     ]
     before = server.management.models()
     for url in urls:
@@ -115,6 +126,44 @@ def test_models_come_from_the_store_and_nowhere_else(server: TorchServe, tmp_pat
         assert 400 <= answer.status_code < 500, (url, answer.status_code, answer.text)
     assert server.management.models() == before
     shutil.rmtree(STORE / "folder")
+
+
+@pytest.fixture
+def link(tmp_path: Path) -> Iterator[Path]:
+    """A link in the store that leads out of it."""
+    outside = Path(shutil.copy(STORE / "patient.mar", tmp_path / "outside.mar"))
+    link = STORE / "linked.mar"
+    link.unlink(missing_ok=True)
+    link.symlink_to(outside)
+    yield link
+    link.unlink()
+
+
+def test_a_link_out_of_the_store_is_refused_by_the_command(server: TorchServe, link: Path) -> None:
+    refused = manage(server, "register", link.name, "--store", str(STORE))
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr == "error: linked.mar is a link: copy the archive itself into the model store\n"
+
+
+def test_torchserve_alone_follows_a_link(server: TorchServe, link: Path) -> None:
+    """Why the command, the gateway and each start look at archives before TorchServe does (config/THREATS.md)."""
+    answer = requests.post(f"{server.management.url}/models?url={link.name}&model_name=linked")
+    assert answer.ok, answer.text
+    server.management.unregister("linked")
+
+
+@pytest.mark.usefixtures("unregister_second")
+def test_only_allowed_archives_are_registered(
+    server: TorchServe, second: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(allowed.VARIABLE, "0" * 64)
+    refused = manage(server, "register", second.name, "--store", str(STORE))
+    assert refused.returncode == 1
+    assert f"{second.name} has SHA-256 {sha256_of(second)}, which is not in ALLOWED_SHA256" in refused.stderr
+    assert versions(server) == ["1.0"]
+    monkeypatch.setenv(allowed.VARIABLE, sha256_of(second))
+    assert manage(server, "register", second.name, "--store", str(STORE)).returncode == 0
+    assert versions(server) == ["1.0", "2.0"]
 
 
 def test_workers_that_do_not_come_in_time_are_reported_with_their_states(server: TorchServe) -> None:

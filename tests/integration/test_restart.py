@@ -4,16 +4,18 @@ import os
 import shutil
 import signal
 import threading
+import time
 from pathlib import Path
 
 import pytest
 import requests
 
-from scripts import status
+from scripts import drain, status
 from scripts.predict import TINY_PHOTO
-from scripts.torchserve import TorchServe
+from scripts.torchserve import DRAIN_TIMEOUT, TorchServe
 from tests.archives import as_version
 from tests.integration.conftest import free_ports
+from tests.load import Load
 
 
 @pytest.fixture
@@ -96,6 +98,50 @@ def test_a_stop_finishes_what_is_in_flight(store: Path, tmp_path: Path) -> None:
         for thread in threads:
             thread.join()
     assert statuses == [200] * 20
+
+
+def pid_of(running: TorchServe, name: str) -> int:
+    return int(running.management.describe(name)[0]["workers"][0]["pid"])
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("keep_alive", [True, False], ids=["open connections", "a connection a request"])
+def test_a_stop_under_steady_load_cuts_nobody(store: Path, tmp_path: Path, keep_alive: bool) -> None:
+    with server(store, tmp_path) as running:
+        (name,) = running.models
+        url = f"{running.ports.url(running.ports.inference)}/predictions/{name}"
+        with Load(url, TINY_PHOTO, keep_alive=keep_alive) as load:
+            load.wait_for(100)
+            start = time.monotonic()
+            running.stop()
+            took = time.monotonic() - start
+            load.wait_for(1, "refused")
+    load.record(
+        "`make serve` stopped under load: clients with open connections"
+        if keep_alive
+        else "`make serve` stopped under load: a new connection for each request",
+        seconds=round(took, 1),
+    )
+    assert set(load.counts()) <= {"200", "503", "refused"}, load.counts()
+    assert took < DRAIN_TIMEOUT, took
+
+
+def test_a_stop_while_a_worker_is_stuck_cuts_nobody(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drain, "PATIENCE", 1.0)
+    with server(store, tmp_path) as running:
+        (name,) = running.models
+        url = f"{running.ports.url(running.ports.inference)}/predictions/{name}"
+        os.kill(pid_of(running, name), signal.SIGSTOP)
+        with Load(url, TINY_PHOTO, clients=20) as load:
+            while running.management.describe(name)[0]["jobQueueStatus"]["pendingRequests"] < 10:
+                pass
+            running.stop()
+    # The batch that the worker held is answered 507 or 500, the queue behind it by the next worker.
+    assert set(load.counts()) <= {"500", "507", "503", "refused"}, load.counts()
+    assert 1 <= load.counts()["500"] + load.counts()["507"] <= 8
+    assert load.counts()["503"]
 
 
 def test_the_status_page_tells_of_queue_workers_and_restarts(store: Path, tmp_path: Path) -> None:

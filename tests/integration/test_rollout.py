@@ -135,7 +135,7 @@ def test_three_rollouts_and_a_rollback_under_load_lose_nothing(
             registered_to.setdefault(old, []).append(time.monotonic())
             took.append(round(time.monotonic() - begin, 1))
             assert registered(served) == (new, [new])
-        running.wait_for(REQUESTS, 400)
+        running.wait_for(REQUESTS, timeout=400)
     assert set(running.counts()) == {"200"}, running.counts()
     assert set(said) == {""}
     assert running.longest < min(took) / 2  # nobody waited for another version's workers

@@ -7,12 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from torch import Tensor
 from ts.context import Context, RequestProcessor
 from ts.metrics.metric_cache_yaml_impl import MetricsCacheYamlImpl
 
 from handler.classifier import ImageClassifier
-from handler.decode import decode
+from handler.decode import DECODERS, decode_opened
+from handler.manifest import InputSpec
+from handler.stopping import STOPPING_FILE
+from handler.transform import to_input
 from tests.conftest import PROJECT, encoded, picture
 from tests.unit.handler.test_decode import bomb
 
@@ -89,6 +93,25 @@ def test_the_pixel_limit_is_of_a_request_not_of_an_image(tiny_model: Path) -> No
     assert handled(handler, context, ({"body": PHOTO}, {}))[0][0] == 200
 
 
+@pytest.mark.parametrize(("setting", "decoded"), [("exact", (1024, 1536)), ("scaled", (256, 384))])
+def test_large_jpegs_are_decoded_as_the_setting_says(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch, setting: str, decoded: tuple[int, int]
+) -> None:
+    seen: list[tuple[int, ...]] = []
+
+    def watched(photo: Tensor, spec: InputSpec) -> Tensor:
+        seen.append(tuple(photo.shape[1:]))
+        return to_input(photo, spec)
+
+    monkeypatch.setattr("handler.transform.to_input", watched)
+    context = new_context(tiny_model, {"handler": {"large_jpegs": setting}})
+    handler = ImageClassifier()
+    handler.initialize(context)
+    photo = encoded(picture(1536, 1024), "JPEG")
+    assert handled(handler, context, ({"body": photo}, {}))[0][0] == 200
+    assert seen == [decoded]
+
+
 def test_a_failing_engine_is_a_500_that_leaks_nothing(
     classifier: ImageClassifier, context: Context, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -111,14 +134,14 @@ def test_a_failing_engine_is_a_500_that_leaks_nothing(
 def test_a_bug_in_a_step_is_a_500_for_its_request_alone(
     classifier: ImageClassifier, context: Context, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    real = decode
+    real = decode_opened
 
-    def buggy(data: bytes, max_pixels: int) -> Tensor:
+    def buggy(image: Image.Image, data: bytes, short_side: int) -> Tensor:
         if data != PHOTO:
             raise ZeroDivisionError("a secret of the server")
-        return real(data, max_pixels)
+        return real(image, data, short_side)
 
-    monkeypatch.setattr("handler.classifier.decode", buggy)
+    monkeypatch.setattr("handler.classifier.decode_opened", buggy)
     answers = handled(classifier, context, ({"body": PHOTO}, {}), ({"body": PHOTO + b" "}, {}))
     assert [status for status, _, _ in answers] == [200, 500]
     assert b"secret" not in answers[1][2]
@@ -185,3 +208,35 @@ def test_an_archive_without_a_manifest_is_a_load_error(tmp_path: Path) -> None:
     (tmp_path / "model.json").write_text("{}")
     with pytest.raises(RuntimeError, match="not a manifest"):
         ImageClassifier().initialize(new_context(tmp_path))
+
+
+def test_a_server_that_is_stopping_says_so(
+    classifier: ImageClassifier, context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marker = tmp_path / "stopping"
+    monkeypatch.setenv(STOPPING_FILE, str(marker))
+    assert [status for status, _, _ in handled(classifier, context, ({"body": PHOTO}, {}))] == [200]
+    marker.touch()
+    for status, _, body in handled(classifier, context, ({"body": PHOTO}, {}), ({}, {})):
+        assert (status, json.loads(body)["type"]) == (503, "/problems/stopping")
+    assert context.get_response_headers(1)["Retry-After"] == "10"
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes.")]
+)
+@pytest.mark.parametrize("stage", ["decode", "inference"])
+def test_missing_memory_is_no_damaged_image(
+    classifier: ImageClassifier, context: Context, monkeypatch: pytest.MonkeyPatch, error: Exception, stage: str
+) -> None:
+    def fail(*_: object) -> Tensor:
+        raise error
+
+    with monkeypatch.context() as patch:
+        if stage == "decode":
+            patch.setitem(DECODERS, "JPEG", fail)
+        else:
+            patch.setattr(classifier.engine, "run", fail)
+        ((status, _, body),) = handled(classifier, context, ({"body": PHOTO}, {}))
+    assert (status, json.loads(body)["type"]) == (503, "/problems/out-of-memory")
+    assert handled(classifier, context, ({"body": PHOTO}, {}))[0][0] == 200

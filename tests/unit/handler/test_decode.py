@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import simplejpeg
 import torch
 from PIL import Image
 from torch import Tensor
@@ -98,6 +99,60 @@ def test_16_bit_colour_png() -> None:
     data = b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", struct.pack(">IIBBBBB", 2, 2, 16, 2, 0, 0, 0))
     data += _chunk(b"IDAT", zlib.compress(rows)) + _chunk(b"IEND", b"")
     assert decode(data, LIMIT)[:, 0].T.tolist() == [[255, 0, 0], [0, 128, 255]]
+
+
+@pytest.mark.parametrize(
+    ("size", "short_side", "decoded"),
+    [
+        ((1024, 768), None, (768, 1024)),
+        ((1024, 768), 96, (384, 512)),  # a half leaves four times what is needed
+        ((1024, 768), 97, (768, 1024)),  # it would leave less
+        ((1024, 768), 48, (192, 256)),
+        ((1024, 768), 24, (96, 128)),
+        ((1024, 768), 1, (96, 128)),  # libjpeg knows no less than an eighth
+        ((1022, 766), 24, (383, 511)),  # a quarter would leave a rest, a half does not
+        ((1023, 768), 24, (768, 1023)),
+    ],
+)
+@pytest.mark.parametrize("mode", ["RGB", "CMYK"])
+def test_a_large_jpeg_is_decoded_smaller(
+    size: tuple[int, int], short_side: int | None, decoded: tuple[int, int], mode: str
+) -> None:
+    image = picture(*size)
+    pixels = decode(encoded(image.convert(mode), "JPEG", quality=95), LIMIT, short_side)
+    assert pixels.shape == (3, *decoded)
+    smaller = image.convert(mode).resize((decoded[1], decoded[0]), Image.Resampling.BOX)
+    assert far(pixels, reference(smaller)) < 4
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_large_jpeg_is_upright_too(orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    pixels = decode(encoded(stored_as(picture(640, 480), orientation), "JPEG", exif=exif), LIMIT, 60)
+    assert pixels.shape == (3, 240, 320)
+    assert far(pixels, reference(picture(320, 240))) < 4
+
+
+def test_a_large_jpeg_that_is_cut_off_is_damaged() -> None:
+    data = encoded(picture(1024, 768), "JPEG")
+    with pytest.raises(RequestError) as caught:
+        decode(data[: len(data) // 2], LIMIT, 24)
+    assert caught.value.problem is errors.DAMAGED_IMAGE
+
+
+def test_a_large_jpeg_counts_all_its_pixels() -> None:
+    with pytest.raises(RequestError, match="over the limit"):
+        decode(encoded(picture(1024, 768), "JPEG"), 1024 * 768 - 1, 24)
+
+
+def test_what_libjpeg_only_warns_of_is_no_damage() -> None:
+    """Stray bytes before the last marker: cameras and editors write them, and every viewer shows such a photo."""
+    data = encoded(picture(), "JPEG")
+    odd = data[:-2] + bytes(range(1, 9)) + data[-2:]
+    with pytest.raises(ValueError, match="extraneous bytes"):
+        simplejpeg.decode_jpeg(odd)
+    assert far(decode(odd, LIMIT), reference(picture())) < 4
 
 
 def test_first_frame_of_an_animation() -> None:

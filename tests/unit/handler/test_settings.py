@@ -13,6 +13,12 @@ def test_defaults_and_values() -> None:
     assert Settings.from_model_config({"handler": {"engine": "torch", "threads": 3}}) == Settings("torch", 3)
 
 
+def test_large_jpegs_is_one_of_two() -> None:
+    assert Settings.from_model_config({"handler": {"large_jpegs": "scaled"}}).large_jpegs == "scaled"
+    with pytest.raises(ValueError, match="set exact or scaled"):
+        Settings.from_model_config({"handler": {"large_jpegs": "fast"}})
+
+
 @pytest.mark.parametrize(("cpus", "workers", "threads"), [(2, 1, 2), (2, 2, 1), (8, 3, 2), (2, 5, 1), (2, 0, 2)])
 def test_workers_share_the_cpus(monkeypatch: pytest.MonkeyPatch, cpus: int, workers: int, threads: int) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cpus)))

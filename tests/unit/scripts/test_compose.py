@@ -49,6 +49,25 @@ def test_without_an_engine_it_says_what_to_start(bare_path: Path) -> None:
     assert result.stderr.startswith("error: no Docker engine answers: start it")
 
 
+def test_a_token_that_everybody_can_read_is_refused(tmp_path: Path) -> None:
+    shutil.copytree(PROJECT / "scripts", tmp_path / "scripts", ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+    environment = {**os.environ, "DOCKER_HOST": "tcp://127.0.0.1:9"}
+    setting = tmp_path / ".env"
+
+    def up(text: str, mode: int) -> str:
+        setting.write_text(text)
+        setting.chmod(mode)
+        command = ["bash", str(tmp_path / "scripts" / "up.sh")]
+        result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+        assert result.returncode == 1
+        return result.stderr
+
+    refused = "error: .env holds MANAGEMENT_TOKEN, and everybody on this machine can read it: chmod 600 .env\n"
+    assert up("MANAGEMENT_TOKEN=0123456789abcdef\n", 0o644) == refused
+    assert up("MANAGEMENT_TOKEN=0123456789abcdef\n", 0o640) != refused
+    assert up("MANAGEMENT_TOKEN=\nMODEL=\n", 0o644) != refused
+
+
 def test_the_notebook_says_why_it_stays_local(bare_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(bare_path))
     monkeypatch.delenv("SERVICE", raising=False)

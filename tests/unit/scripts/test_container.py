@@ -1,6 +1,7 @@
 """The model server's container: what it brings into the store, and whether its times fit together."""
 
 import json
+import resource
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,21 @@ def test_an_image_brings_its_archive_once(tmp_path: Path) -> None:
     write_archive(image / "resnet-50-2.0.mar", "2.0")  # the next image
     assert container.bring_archives(image, store, kept) == {"resnet-50": "resnet-50-2.0.mar"}
     assert (store / "resnet-50-2.0.mar").read_bytes() == (image / "resnet-50-2.0.mar").read_bytes()
+
+
+def test_half_an_archive_does_not_stay_on_a_full_disk(tmp_path: Path) -> None:
+    """The limit on file sizes stands in for the disk."""
+    image, store = tmp_path / "image", tmp_path / "store"
+    store.mkdir()
+    write_archive(image / "resnet-50.mar", "1.0")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (16, before[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            container.bring_archives(image, store, tmp_path / "kept")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(store.iterdir()) == []
 
 
 def seconds(text: str) -> float:
@@ -82,6 +98,6 @@ def test_every_setting_is_documented(services: dict[str, Any]) -> None:
 
     text = (PROJECT / "docker-compose.yml").read_text()
     page = (CONFIG / "CONTAINERS.md").read_text()
-    settings = set(re.findall(r"\$\{([A-Z_]+)", text))
+    settings = set(re.findall(r"\$\{([A-Z0-9_]+)", text))
     assert len(settings) > 10
     assert {name for name in settings if f"`{name}`" not in page} == set()

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -37,18 +38,25 @@ def server(delay: float, status: int = 200) -> Iterator[str]:
         running.server_close()
 
 
-def test_a_known_difference_is_found() -> None:
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    path = tmp_path / "photo"
+    path.write_bytes(b"photo")
+    return path
+
+
+def test_a_known_difference_is_found(photo: Path) -> None:
     with server(0.05) as direct, server(0.15) as gateway:
-        measured = measure(direct, gateway, b"photo", Plan(clients=2, seconds=1.0, rounds=2))
+        measured = measure(direct, gateway, photo, Plan(clients=2, seconds=1.0, rounds=2))
     assert 40 < float(str(measured["throughput_cost_percent"])) < 80  # two thirds, on a machine that is busy
     assert measured["photo_bytes"] == 5
 
 
-def test_an_error_is_no_figure() -> None:
+def test_an_error_is_no_figure(photo: Path) -> None:
     with server(0) as direct, server(0, 429) as gateway, pytest.raises(Failure, match="answered 429: ok"):
-        measure(direct, gateway, b"photo", Plan(clients=1, seconds=0.2, rounds=1))
+        measure(direct, gateway, photo, Plan(clients=1, seconds=0.2, rounds=1))
 
 
-def test_nobody_there_is_no_figure() -> None:
+def test_nobody_there_is_no_figure(photo: Path) -> None:
     with server(0) as direct, pytest.raises(Failure, match="does not answer"):
-        measure(direct, "http://127.0.0.1:9/x", b"photo", Plan(clients=1, seconds=0.2, rounds=1))
+        measure(direct, "http://127.0.0.1:9/x", photo, Plan(clients=1, seconds=0.2, rounds=1))

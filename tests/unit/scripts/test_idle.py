@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts import drain
+from scripts import idle
 from scripts.failure import Failure
 
 
@@ -24,19 +24,19 @@ def spinning() -> Iterator[subprocess.Popen[bytes]]:
 
 
 def test_a_thread_that_waits_for_a_cpu_is_busy(spinning: subprocess.Popen[bytes]) -> None:
-    assert all(drain._runs(spinning.pid) for _ in range(20))
-    assert not drain._runs(2**22 + 1)  # no such process
+    assert all(idle._runs(spinning.pid) for _ in range(20))
+    assert not idle._runs(2**22 + 1)  # no such process
 
 
 def test_an_idle_process_is_not_busy() -> None:
     with subprocess.Popen(["sleep", "60"]) as process:
-        while Path(f"/proc/{process.pid}/comm").read_text() != "sleep\n" or drain._runs(process.pid):
+        while Path(f"/proc/{process.pid}/comm").read_text() != "sleep\n" or idle._runs(process.pid):
             pass
-        assert not any(drain._runs(process.pid) for _ in range(20))
+        assert not any(idle._runs(process.pid) for _ in range(20))
         process.kill()
 
 
 def test_another_process_of_the_same_number_is_no_worker() -> None:
     with pytest.raises(Failure, match="the workers run on another machine"):
-        drain.require_here([os.getpid()])
-    drain.require_here([2**22 + 1])  # has just ended
+        idle.require_here([os.getpid()])
+    idle.require_here([2**22 + 1])  # has just ended

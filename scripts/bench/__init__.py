@@ -1,0 +1,13 @@
+"""The benchmark: `python -m scripts.bench`, or `make bench`.
+
+plan      how much is measured
+photos    JPEGs of several sizes
+engines   the network alone, in this process
+stages    decode, transform, inference and answer alone
+stock     TorchServe's own image classifier on the same weights, the baseline
+service   both over HTTP on one TorchServe, memory, and the time from `make serve` to the first answer
+report    medians, the goals, the table and the plot
+
+Everything is measured in turns, several rounds of them, so that a machine that slows down or speeds up meets all alike:
+ratios hold, seconds do not.
+"""

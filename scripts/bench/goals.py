@@ -1,0 +1,78 @@
+"""The goals as ratios within one run, each met or missed."""
+
+import statistics
+from typing import Any
+
+from handler.manifest import ONNX_PROGRAM
+from scripts.bench.photos import AS_THEY_ARE
+from scripts.bench.stock import NAME as STOCK
+
+Sample = dict[str, Any]
+
+
+def pick(samples: list[Sample], **wanted: object) -> list[Sample]:
+    """Return the samples with these values."""
+    return [sample for sample in samples if all(sample.get(key) == value for key, value in wanted.items())]
+
+
+def median(samples: list[Sample], figure: str) -> float:
+    """Return the median of a figure over samples."""
+    return float(statistics.median(sample[figure] for sample in samples))
+
+
+def by_round(over: list[Sample], under: list[Sample], figure: str = "images_per_second") -> float:
+    """Return the median of a figure's ratio, each round compared with itself."""
+    pairs = [(one, other) for one in over for other in under if one["round"] == other["round"]]
+    return float(statistics.median(one[figure] / other[figure] for one, other in pairs))
+
+
+def best_engine(samples: list[Sample]) -> list[Sample]:
+    """Return the samples of the engine and batch size whose median rate is the highest."""
+    kinds = {(sample["engine"], sample["batch"]) for sample in pick(samples, kind="engine")}
+    every = [pick(samples, kind="engine", engine=engine, batch=batch) for engine, batch in sorted(kinds)]
+    return max(every, key=lambda chosen: median(chosen, "images_per_second"))
+
+
+def not_inference(samples: list[Sample], busy: list[Sample]) -> float:
+    """Return the share of CPU time that is not the network: the JVM, and a worker's stages but inference."""
+    stages = pick(samples, kind="stages", photo=AS_THEY_ARE)
+    beside = sum(median(stages, f"{stage}_cpu_ms") for stage in ("decode", "transform", "normalize", "answer"))
+    jvm, workers = (median(busy, f"{process}_cpu_ms_an_image") for process in ("jvm", "worker"))
+    return (jvm + beside) / (jvm + workers)
+
+
+def lone_latency(samples: list[Sample], name: str) -> float:
+    """Return p50 of a lone client over the program at batch 1 and the stages beside it."""
+    ratios: list[float] = []
+    for sample in pick(samples, kind="closed loop", server=name, clients=1):
+        (alone,) = pick(samples, kind="engine", engine=ONNX_PROGRAM, batch=1, round=sample["round"])
+        stages = pick(samples, kind="stages", photo=AS_THEY_ARE, round=sample["round"])
+        beside = sum(median(stages, f"{stage}_ms") for stage in ("decode", "transform", "normalize", "answer"))
+        ratios.append(1000 * statistics.median(sample["latencies"]) / (alone["ms_a_batch"] + beside))
+    return statistics.median(ratios)
+
+
+def judge(results: Sample) -> list[Sample]:
+    """Return each goal: what it is, its value, its bound, and whether it is met."""
+    samples, name = results["samples"], results["model"]["name"]
+    clients = max(size for size in results["plan"]["clients"] if size <= 16)
+    busy = pick(samples, kind="closed loop", server=name, clients=clients)
+    stock = pick(samples, kind="closed loop", server=STOCK, clients=clients)
+    best = best_engine(samples)
+    alone = f"{best[0]['engine']} at batch {best[0]['batch']}"
+    rows = [
+        (f"images/s of {clients} clients, of the best engine alone ({alone})", by_round(busy, best), ">=", 0.95),
+        (f"images/s of {clients} clients, of the stock handler's", by_round(busy, stock), ">=", 1.5),
+        ("p50 of a lone client, of batch 1 and the stages alone", lone_latency(samples, name), "<=", 1.08),
+        ("share of CPU time that is not inference", not_inference(samples, busy), "<=", 0.05),
+    ]
+    if results["cold_start_s"]:
+        rows.append(("seconds to the first answer", statistics.median(results["cold_start_s"]), "<=", 6.0))
+    return [
+        {"goal": goal, "value": round(value, 3), "bound": f"{sign} {bound:g}", "met": _holds(value, sign, bound)}
+        for goal, value, sign, bound in rows
+    ]
+
+
+def _holds(value: float, sign: str, bound: float) -> bool:
+    return value >= bound if sign == ">=" else value <= bound

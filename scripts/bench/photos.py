@@ -1,0 +1,54 @@
+"""JPEGs to send: real ones as they are, and one of them enlarged to what a phone's camera makes."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from scripts.demo import default_photo
+from scripts.failure import Failure
+
+AS_THEY_ARE = "as they are"
+MOST = 8  # photos; enough that no cache holds an answer
+NOISE = 3.0  # grey levels (standard deviation): an enlarged photo alone would compress better than a camera's own
+QUALITY = 90
+
+
+def real(given: str, folder: Path) -> list[Path]:
+    """Return JPEGs as they are.
+
+    Args:
+        given: a folder of JPEGs, "" for the photo that is always at hand, as a JPEG of 600 x 400 pixels.
+        folder: where to write that one.
+
+    Raises:
+        Failure: there is no JPEG in the given folder.
+    """
+    if not given:
+        path = folder / "photo.jpg"
+        with Image.open(default_photo()) as image:
+            image.convert("RGB").save(path, quality=QUALITY)
+        return [path]
+    found = sorted(path for path in Path(given).glob("*") if path.suffix.lower() in (".jpg", ".jpeg"))
+    if not found:
+        raise Failure(f"there is no JPEG in {given}: name a folder of photos with PHOTOS=, or none")
+    return found[:MOST]
+
+
+def enlarged(photo: Path, megapixels: float, folder: Path) -> Path:
+    """Write a photo enlarged to a size, with a sensor's noise, and return its path."""
+    path = folder / f"{megapixels:g}-megapixels.jpg"
+    with Image.open(photo) as image:
+        scale = (megapixels * 1e6 / (image.width * image.height)) ** 0.5
+        size = (round(image.width * scale), round(image.height * scale))
+        pixels = np.asarray(image.convert("RGB").resize(size, Image.Resampling.BICUBIC))
+    generator = np.random.default_rng(0)
+    noise = generator.normal(0, NOISE, (*pixels.shape[:2], 1)).astype(np.int8)
+    Image.fromarray(np.clip(pixels.astype(np.int16) + noise, 0, 255).astype(np.uint8)).save(path, quality=QUALITY)
+    return path
+
+
+def megapixels_of(photo: Path) -> float:
+    """Return the size of an image file in millions of pixels."""
+    with Image.open(photo) as image:
+        return image.width * image.height / 1e6

@@ -1,0 +1,70 @@
+"""One round: every turn once."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from handler.manifest import ONNX_PROGRAM, Manifest
+from handler.transform import normalize
+from scripts.bench import engines, photos, service, stages
+from scripts.bench.plan import Plan
+
+Sample = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is measured.
+
+    Args:
+        manifest: the model.
+        runs: the engines in this process.
+        ours: the model over HTTP.
+        stock: the baseline over HTTP.
+        real: photos as they are.
+        large: one of them enlarged to several sizes.
+    """
+
+    manifest: Manifest
+    runs: dict[str, engines.Run]
+    ours: service.Served
+    stock: service.Served
+    real: list[Path]
+    large: list[Path]
+
+
+def one_round(subject: Subject, plan: Plan, index: int) -> Iterator[Sample]:
+    """Take every turn once; who begins changes from round to round, so that a drift favours nobody."""
+    direction = 1 if index % 2 == 0 else -1
+    for sample in chain(_alone(subject, plan, direction), _served(subject, plan, direction)):
+        yield sample | {"round": index}
+
+
+def _alone(subject: Subject, plan: Plan, direction: int) -> Iterator[Sample]:
+    spec = subject.manifest.input
+    for size in plan.batches:
+        batch = normalize(torch.randint(0, 256, (size, 3, *spec.size), dtype=torch.uint8), spec)
+        for name in list(subject.runs)[::direction]:
+            yield engines.take_turn(name, subject.runs[name], batch, plan.seconds / 4)
+    labels = [photos.AS_THEY_ARE] * len(subject.real) + [photo.stem for photo in subject.large]
+    for photo, label in zip((*subject.real, *subject.large), labels, strict=True):
+        yield stages.take_turn(photo, label, subject.runs[ONNX_PROGRAM], subject.manifest)
+
+
+def _served(subject: Subject, plan: Plan, direction: int) -> Iterator[Sample]:
+    best = 0.0
+    for clients in plan.clients:
+        for served in (subject.ours, subject.stock)[::direction]:
+            sample = service.take_turn(served, subject.real, plan.seconds, clients)
+            best = max(best, float(sample["images_per_second"])) if served is subject.ours else best
+            yield sample
+    for share in plan.shares:
+        sample = service.take_turn(subject.ours, subject.real, plan.seconds, clients=0, rate=share * best)
+        yield sample | {"share": share}
+    for photo in subject.large:
+        sample = service.take_turn(subject.ours, [photo], plan.seconds, clients=max(plan.clients))
+        yield sample | {"kind": "large", "photo": photo.stem, "megapixels": photos.megapixels_of(photo)}

@@ -1,0 +1,125 @@
+"""The same network over HTTP, on one TorchServe: throughput, latency, batches, CPU time and memory."""
+
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import requests
+
+from scripts.failure import Failure
+from scripts.load import send
+from scripts.ports import Ports
+from scripts.torchserve import TorchServe
+
+
+@dataclass(frozen=True)
+class Served:
+    """A model on a running server.
+
+    Args:
+        server: the server.
+        name: the served name.
+    """
+
+    server: TorchServe
+    name: str
+
+    @property
+    def url(self) -> str:
+        """Where to send photos."""
+        return f"{self.server.ports.url(self.server.ports.inference)}/predictions/{self.name}"
+
+    @property
+    def workers(self) -> list[psutil.Process]:
+        """The model's worker processes."""
+        (described,) = self.server.management.describe(self.name)
+        return [psutil.Process(worker["pid"]) for worker in described["workers"]]
+
+    @property
+    def jvm(self) -> psutil.Process:
+        """TorchServe's front end."""
+        return psutil.Process(self.server.process.pid)
+
+    def batches(self) -> tuple[float, float]:
+        """Return how many images, in how many batches, the engine has taken so far; zeros where nobody counts them."""
+        metrics = requests.get(f"{self.server.ports.url(self.server.ports.metrics)}/metrics", timeout=30).text
+        found = re.findall(
+            rf'^classifier_batch_images_(sum|count){{.*model_name="{self.name}".*}} (\S+)$', metrics, re.M
+        )
+        values = dict(found)
+        return float(values.get("sum", 0)), float(values.get("count", 0))
+
+
+def take_turn(
+    served: Served, photos: Sequence[Path], seconds: float, clients: int, rate: float = 0.0
+) -> dict[str, Any]:
+    """Send photos for a while.
+
+    Args:
+        served: the model to ask.
+        photos: what to send, in turns.
+        seconds: how long.
+        clients: of a closed loop, 0 for an open one.
+        rate: requests a second of an open loop.
+
+    Returns:
+        A sample: kind, server, clients or rate, images_per_second, latencies (s), mean_batch, jvm_cpu_ms_an_image and
+        worker_cpu_ms_an_image.
+    """
+    batches, cpu = served.batches(), _cpu(served)
+    load = send(served.url, photos, seconds=seconds, clients=clients, rate=rate)
+    jvm, workers = (1000 * (after - before) / load.requests for after, before in zip(_cpu(served), cpu, strict=True))
+    images, calls = (after - before for after, before in zip(served.batches(), batches, strict=True))
+    return {
+        "kind": "open loop" if rate else "closed loop",
+        "server": served.name,
+        "clients": clients,
+        "images_per_second": load.rate,
+        "latencies": load.latencies,
+        "mean_batch": images / calls if calls else None,
+        "jvm_cpu_ms_an_image": jvm,
+        "worker_cpu_ms_an_image": workers,
+    }
+
+
+def _cpu(served: Served) -> tuple[float, float]:
+    """Return the CPU seconds of the JVM and of the workers so far."""
+    jvm, *workers = (process.cpu_times() for process in (served.jvm, *served.workers))
+    return jvm.user + jvm.system, sum(times.user + times.system for times in workers)
+
+
+def memory(served: Served) -> dict[str, float]:
+    """Return the megabytes that each process has for itself: those of the workers are added up."""
+    workers = sum(process.memory_full_info().uss for process in served.workers)
+    return {"jvm_mb": served.jvm.memory_full_info().uss / 1e6, "workers_mb": workers / 1e6}
+
+
+def cold_start(model: str, name: str, ports: Ports, timeout: float = 300.0) -> float:
+    """Return the seconds from `make serve`'s command to its first real prediction, with the archive built.
+
+    Raises:
+        Failure: the server ended, or took too long.
+    """
+    command = [sys.executable, "-m", "scripts.serve", "--model", model, "--name", name, "--port", str(ports.inference)]
+    start = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None  # noqa: S101 - asked for above
+    taken = None
+    for line in process.stdout:
+        if "is served" in line:  # said once a prediction was answered
+            taken = time.perf_counter() - start
+            break
+        if time.perf_counter() - start > timeout:
+            break
+    process.send_signal(signal.SIGTERM)
+    process.communicate()
+    if taken is None:
+        raise Failure(f"the server did not start (status {process.returncode}): try make serve by itself")
+    return taken

@@ -1,0 +1,60 @@
+"""What happens to one photo in a worker, stage by stage, in this process."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from handler import answer
+from handler.decode import decode
+from handler.manifest import Manifest
+from handler.request import JSON, Request
+from handler.settings import Settings
+from handler.transform import normalize, to_input
+from scripts.bench.engines import Run
+from scripts.bench.photos import megapixels_of
+
+
+def take_turn(photo: Path, label: str, run: Run, manifest: Manifest) -> dict[str, Any]:
+    """Take one photo through all stages.
+
+    Args:
+        photo: the file.
+        label: what the table calls it and others like it.
+        run: the engine.
+        manifest: the model.
+
+    Returns:
+        A sample: kind, photo (the label), megapixels, bytes, the milliseconds and CPU milliseconds of each stage, and
+        scaled_ms, those of decode and transform with `large_jpegs: scaled`.
+    """
+    data = photo.read_bytes()
+    request = Request([data], top_k=5, threshold=0.0, media_type=JSON, instances=False)
+    clock = [(time.perf_counter(), time.process_time())]
+
+    def done() -> None:
+        clock.append((time.perf_counter(), time.process_time()))
+
+    pixels = decode(data, Settings.max_pixels)
+    done()
+    image = to_input(pixels, manifest.input)
+    done()
+    batch = normalize(torch.stack([image]), manifest.input)
+    done()
+    logits = run(batch)
+    done()
+    answer.encode(answer.scores_of(torch.as_tensor(logits)), request, manifest)
+    done()
+    sample: dict[str, Any] = {"kind": "stages", "photo": label}
+    sample |= {"megapixels": round(megapixels_of(photo), 2), "bytes": len(data)}
+    for stage, start, end in zip(STAGES, clock, clock[1:], strict=False):
+        sample[f"{stage}_ms"] = 1000 * (end[0] - start[0])
+        sample[f"{stage}_cpu_ms"] = 1000 * (end[1] - start[1])
+    before = time.perf_counter()
+    to_input(decode(data, Settings.max_pixels, manifest.input.short_side), manifest.input)
+    sample["scaled_ms"] = 1000 * (time.perf_counter() - before)
+    return sample
+
+
+STAGES = ("decode", "transform", "normalize", "inference", "answer")

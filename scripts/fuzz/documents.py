@@ -1,0 +1,103 @@
+"""JSON and forms that are no request, or nearly one."""
+
+import base64
+import json
+import random
+
+from scripts.fuzz.images import cut, flipped
+
+BOUNDARY = b"fuzz-boundary"
+ODD: tuple[object, ...] = (
+    *(None, True, False, 0, -1, 1.5, 10**400, -(10**400), 1e308, "", "3", "٣", "NaN", "\u0000", "\ud800"),
+    *([], {}, [[]], {"": {}}, ["a"], {"b64": None}, {"b64": 3}, {"b64": []}, "=", "====", "a" * 70_000),
+)
+# What no JSON library writes by itself.
+RAW = (
+    *(b"", b" ", b"{", b"[", b'"', b"nul", b"NaN", b"-Infinity", b"{}{}", b"{}x", b"\xff\xfe{}", b"\xef\xbb\xbf{}"),
+    *(b"[" * 50_000, b'{"a":' * 50_000, b"[" * 100_000 + b"]" * 100_000, b'{"instances":' * 3000 + b"1" + b"}" * 3000),
+    *(b'{"instances": [{"b64": "YQ=="}], "parameters": {"top_k": ' + b"9" * 5000 + b"}}",),
+    *(b'{"instances": [{"b64": "YQ=="}], "parameters": {"top_k": 1e999}}',),
+    *(b'{"instances": [{"b64": "YQ=="}], "parameters": {"threshold": NaN}}',),
+    *(b'{"instances": [{"b64": "YQ=="}], "parameters": {"threshold": -Infinity}}',),
+    *(b'{"instances": [], "instances": [{"b64": "\\ud800"}]}', b'{"instances": [{"b64": "\xff\xfe"}]}'),
+    *('{"instances": [{"b64": "aé"}]}'.encode("utf-16"), '{"instances": []}'.encode("utf-32")),
+    *(b'{"instances": [' + b'{"b64": ""},' * 20_000 + b'{"b64": ""}]}',),
+)
+JSON_TYPES = (
+    *(b"application/json", b"application/json; charset=utf-16", b"application/json; charset=nope"),
+    *(b"APPLICATION/JSON", b"application/vnd.x+json", b'application/json; a="'),
+)
+
+
+def json_body(photo: bytes, chance: random.Random) -> bytes:
+    """Return a body that claims to be JSON."""
+    if chance.random() < 0.3:
+        return chance.choice(RAW)
+    instance: object = {"b64": base64.b64encode(photo[: chance.choice((0, 1, 100, len(photo)))]).decode()}
+    document: dict[str, object] = {"instances": [instance], "parameters": {"top_k": 1}}
+    match chance.randrange(5):
+        case 0:
+            document[chance.choice(("instances", "parameters", "other"))] = chance.choice(ODD)
+        case 1:
+            document["instances"] = [instance, chance.choice(ODD)]
+        case 2:
+            key = chance.choice(("top_k", "threshold", "top-k", "é"))
+            document["parameters"] = {key: chance.choice(ODD)}
+        case 3:
+            document["instances"] = [instance] * chance.choice((0, 17, 300))
+        case _:
+            return flipped(json.dumps(document).encode(), chance)
+    return json.dumps(document).encode()
+
+
+def form_body(photo: bytes, chance: random.Random) -> tuple[bytes, bytes]:
+    """Return a form's body and the parameters of its content type."""
+    disposition = chance.choice(
+        (
+            *(b'form-data; name="data"; filename="x"', b"form-data", b'form-data; name=""', b'attachment; name="data"'),
+            *(b"form-data; name=data; name=image", b"form-data; name=\"data\"; filename*=utf-9''%ff", b""),
+            *(b'form-data; name="' + b"d" * 9000 + b'"', b'form-data; name="d\xe4ta"', b'form-data; name="top_k'),
+        )
+    )
+    more = chance.choice(
+        (
+            *(b"", b"\r\nContent-Type: image/jpeg; charset=nope", b"\r\nContent-Transfer-Encoding: nope"),
+            *(
+                b"\r\nContent-Type: multipart/mixed; boundary=inner",
+                b"\r\nContent-Length: 99999999",
+                b"\r\n: x",
+                b"\r\nx",
+            ),
+            *(b"\r\nContent-Transfer-Encoding: base64", b"\r\nA: b" * 200, b"\nA: b", b"\r\n\0: \0"),
+        )
+    )
+    part = b"--" + BOUNDARY + b"\r\nContent-Disposition: " + disposition + more + b"\r\n\r\n" + photo + b"\r\n"
+    option = b"--" + BOUNDARY + b'\r\nContent-Disposition: form-data; name="top_k"\r\n\r\n'
+    body = part * chance.choice((0, 1, 1, 1, 3, 200 if len(photo) < 5000 else 2))
+    body += (option + chance.choice((b"", b"0", b"\xff", b"9" * 5000)) + b"\r\n") * chance.choice((0, 1, 2))
+    body += b"--" + BOUNDARY + chance.choice((b"--\r\n", b"--\r\n", b"--", b"", b"\r\n", b"--trailing"))
+    damage = chance.random()
+    if damage < 0.2:
+        body = cut(body, chance)
+    elif damage < 0.4:
+        body = flipped(body, chance)
+    boundary = chance.choice(
+        (
+            *(b"; boundary=" + BOUNDARY, b'; boundary="' + BOUNDARY + b'"', b"; boundary=" + BOUNDARY) * 3,
+            *(
+                b"",
+                b"; boundary",
+                b"; boundary=",
+                b'; boundary=""',
+                b"; boundary=another",
+                b"; boundary=" + b"x" * 3000,
+            ),
+            *(b"; boundary=\xff", b"; charset=nope; boundary=" + BOUNDARY, b'; boundary="' + BOUNDARY),
+        )
+    )
+    return body, boundary
+
+
+def urlencoded_body(photo: bytes, chance: random.Random) -> bytes:
+    """Return what curl's --data-binary sends, and worse."""
+    return chance.choice((photo, b"a=%zz", b"%", b"data=" + photo, b"&" * 5000, b"a" * 5000, b"=", b"\0", b"data=%ff"))

@@ -1,0 +1,238 @@
+"""Sends good and bad requests for a long time and compares the last quarter of it with the first.
+
+A server that is well answers each as promised, restarts no worker, opens no more files and takes no more memory as time
+goes by. What it needs to warm up, the first fifth, counts for nothing. Written to build/soak.json.
+"""
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import psutil
+from PIL import Image
+
+from scripts import archive
+from scripts.demo import default_photo
+from scripts.failure import Failure, run
+from scripts.manage import Management
+from scripts.paths import BUILD
+from scripts.ports import Ports
+from scripts.stopping import stopping_on_signals
+from scripts.torchserve import TorchServe
+from scripts.traffic import Traffic, kinds
+
+FIGURES = BUILD / "soak.json"
+WARM_UP = 0.2  # of the whole time
+SAMPLES = 200  # of the whole time
+LEAST_PAUSE = 0.2  # s between two of them
+MEMORY_DRIFT = 0.02  # growth of the memory, as a fraction, from the first quarter to the last
+LATENCY_DRIFT = 0.25  # growth of the median; a machine is never quite its own equal
+FILES_DRIFT = 4  # connections that are just being opened or closed
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One look at a server's processes.
+
+    Args:
+        seconds: when, since the start.
+        front_end: memory of TorchServe's own process in bytes, its share of what it shares counted (PSS).
+        workers: that of all workers.
+        files: open files, sockets included, of all of them.
+        pids: the workers.
+    """
+
+    seconds: float
+    front_end: int
+    workers: int
+    files: int
+    pids: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Promise:
+    """What a long run must show: a figure of the first quarter and of the last, and whether that is good."""
+
+    name: str
+    first: float
+    last: float
+    kept: bool
+
+
+def look(management: Management, start: float) -> Sample:
+    """Take a sample.
+
+    Args:
+        management: the management API of a server on this machine.
+        start: the time, of time.monotonic(), that counts as 0.
+
+    Raises:
+        Failure: the server runs elsewhere.
+    """
+    described = [one for model in management.models() for one in management.describe(model["modelName"], "all")]
+    pids = tuple(sorted(worker["pid"] for version in described for worker in version["workers"] if worker["pid"] > 0))
+    try:
+        workers = [psutil.Process(pid) for pid in pids]
+        front_end = workers[0].parent() if workers else None
+        if front_end is None:
+            raise Failure("the server has no workers on this machine: name one that runs here, or leave --url out")
+        memory = [process.memory_full_info().pss for process in (front_end, *workers)]
+        files = sum(process.num_fds() for process in (front_end, *workers))
+    except psutil.NoSuchProcess:  # a worker that has just ended: the pids say so
+        return Sample(time.monotonic() - start, 0, 0, 0, pids)
+    return Sample(time.monotonic() - start, memory[0], sum(memory[1:]), files, pids)
+
+
+@dataclass
+class Soak:
+    """A run that is over.
+
+    Args:
+        length: seconds that it took.
+        samples: what was seen of the processes.
+        latencies: (seconds since the start, seconds that a prediction took).
+        answered: requests that were answered as promised, by kind.
+        problems: what was not, and how often.
+    """
+
+    length: float
+    samples: list[Sample]
+    latencies: list[tuple[float, float]]
+    answered: dict[str, int]
+    problems: dict[str, int]
+
+    def promises(self) -> list[Promise]:
+        """Hold the last quarter against the first.
+
+        Raises:
+            Failure: a quarter without a sample: the run was too short.
+        """
+        quarter = self.length * (1 - WARM_UP) / 4
+        first, last = ([one for one in self.samples if inside(one.seconds)] for inside in self._quarters())
+        times = [[took for at, took in self.latencies if inside(at)] for inside in self._quarters()]
+        if not (first and last):
+            raise Failure("the run was too short to compare its quarters: give it more minutes")
+        memory = [statistics.mean(one.front_end + one.workers for one in part) / 1e6 for part in (first, last)]
+        latency = [statistics.median(part or [quarter]) * 1000 for part in times]  # none at all: at least as long
+        files = [statistics.median(one.files for one in part) for part in (first, last)]
+        restarted = len({pid for one in self.samples for pid in one.pids} - set(self.samples[0].pids))
+        wrong = sum(self.problems.values())
+        return [
+            Promise("memory, MB", memory[0], memory[1], memory[1] <= memory[0] * (1 + MEMORY_DRIFT)),
+            Promise(
+                "median of a prediction, ms", latency[0], latency[1], latency[1] <= latency[0] * (1 + LATENCY_DRIFT)
+            ),
+            Promise("open files", files[0], files[1], files[1] <= files[0] + FILES_DRIFT),
+            Promise("workers restarted", 0, restarted, restarted == 0),
+            Promise("requests not answered as promised", 0, wrong, wrong == 0),
+        ]
+
+    def _quarters(self) -> list[Callable[[float], bool]]:
+        """Return what says whether a time lies in the first quarter after the warm-up, and in the last."""
+        begin = self.length * WARM_UP
+        quarter = (self.length - begin) / 4
+        return [lambda at: begin <= at < begin + quarter, lambda at: at >= self.length - quarter]
+
+    def document(self) -> dict[str, Any]:
+        """Return everything that a reader may want to look up."""
+        return {
+            "seconds": round(self.length, 1),
+            "warm_up_seconds": round(self.length * WARM_UP, 1),
+            "requests": sum(self.answered.values()) + sum(self.problems.values()),
+            "answered": self.answered,
+            "problems": self.problems,
+            "promises": [asdict(promise) for promise in self.promises()],
+            "samples": [asdict(sample) for sample in self.samples],
+        }
+
+
+def soak(traffic: Traffic, management: Management, seconds: float) -> Soak:
+    """Send requests to a server on this machine, and watch it.
+
+    Args:
+        traffic: what to send.
+        management: the server's management API.
+        seconds: how long.
+    """
+    samples = []
+    start = time.monotonic()
+    with traffic:
+        while time.monotonic() - start < seconds:
+            samples.append(look(management, start))
+            time.sleep(max(seconds / SAMPLES, LEAST_PAUSE))
+    length = time.monotonic() - start
+    latencies = [(at - start, took) for at, took in traffic.seconds]
+    return Soak(length, samples, latencies, dict(traffic.answered), dict(traffic.problems))
+
+
+def table(promises: list[Promise]) -> str:
+    """Return the promises as text."""
+    lines = [f"{'':<36}{'first quarter':>15}{'last quarter':>15}{'':>9}"]
+    for one in promises:
+        change = f"{(one.last / one.first - 1) * 100:+.1f} %" if one.first else ""
+        lines.append(f"{one.name:<36}{one.first:>15.1f}{one.last:>15.1f}{change:>9}{'' if one.kept else '   BROKEN'}")
+    return "\n".join(lines)
+
+
+def jpeg(path: Path) -> bytes:
+    """Return a photo as the JPEG that a phone would send."""
+    buffer = BytesIO()
+    Image.open(path).convert("RGB").save(buffer, "JPEG", quality=90)
+    return buffer.getvalue()
+
+
+@contextmanager
+def served(given: argparse.Namespace) -> Iterator[tuple[str, Management, str]]:
+    """Give the inference address, the management API and the model's name: of a running server, or of one started here.
+
+    Raises:
+        Failure: it does not run, or cannot be started.
+    """
+    if given.url:
+        parts = urlsplit(given.url)
+        management = Management(f"{parts.scheme}://{parts.hostname}:{(parts.port or 8080) + 1}")
+        yield given.url.rstrip("/"), management, given.name or management.models()[0]["modelName"]
+        return
+    ports = Ports(given.port)
+    ports.require_free()  # said at once, and not after a build of half a minute
+    packed = archive.ensure(given.model, given.name)
+    with TorchServe({packed.stem: packed.name}, ports=ports, run_directory=BUILD / "soak" / str(given.port)) as server:
+        yield ports.url(ports.inference), server.management, packed.stem
+
+
+def main() -> None:
+    """Run the command line; status 1 where a promise is broken."""
+    parser = argparse.ArgumentParser(prog="python -m scripts.soak", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=15.0, help="(default %(default).0f)")
+    parser.add_argument("--clients", type=int, default=4, help="how many ask at once (default %(default)s)")
+    parser.add_argument("--url", default="", help="a server that runs on this machine (default: one is started)")
+    parser.add_argument("--model", default="", help="a local Hugging Face model directory")
+    parser.add_argument("--name", default="", help="the served name")
+    parser.add_argument("--port", type=int, default=8080, help="of the server that is started")
+    parser.add_argument("--output", type=Path, default=FIGURES, help="(default %(default)s)")
+    given = parser.parse_args()
+    photo = jpeg(default_photo())
+    with stopping_on_signals(), served(given) as (url, management, model):
+        print(f"asking {model} at {url} for {given.minutes:g} minutes", flush=True)
+        result = soak(Traffic(kinds(url, model, photo), given.clients), management, given.minutes * 60)
+    promises = result.promises()
+    given.output.parent.mkdir(exist_ok=True)
+    document = {"model": model, "clients": given.clients, **result.document()}
+    given.output.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    print(f"{document['requests']} requests\n{table(promises)}")
+    for problem, count in sorted(result.problems.items()):
+        print(f"{count} x {problem}")
+    if broken := [promise.name for promise in promises if not promise.kept]:
+        raise Failure(f"broken: {', '.join(broken)}; all samples are in {given.output}")
+
+
+if __name__ == "__main__":
+    run(main)

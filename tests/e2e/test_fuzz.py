@@ -1,0 +1,43 @@
+"""The gateway under malformed requests: none is answered 5xx, and every answer is as config/openapi.yaml says."""
+
+from typing import Any
+
+import pytest
+import requests
+
+from scripts.fuzz.__main__ import Workers, fuzz
+from scripts.fuzz.attack import Attack
+from scripts.manage import Management
+from tests import openapi
+from tests.e2e.stack import TOKEN, Stack
+
+schema = openapi.load()
+
+
+def test_a_slice_of_the_corpus_breaks_no_promise(stack: Stack) -> None:
+    model = stack.model()
+    workers = Workers(Management(stack.management_url, TOKEN), model)
+    report = fuzz(Attack(stack.url, model, workers), requests=300, seed=3)
+    assert report.broken() == [], [(request.data[:300], answer) for request, answer in report.server_errors]
+    assert (report.good, report.front_end_errors) == (60, 0)
+
+
+@schema.parametrize()  # type: ignore[untyped-decorator]
+@openapi.SETTINGS
+def test_answers_are_as_described(case: Any, stack: Stack) -> None:
+    openapi.check(case, stack.url, stack.model())
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"--b", b"--b\r\nContent-Disposition: form-data\r\n\r\nx\r\n--b--\r\n", b"--b\r\nx: y\r\n\r\n\r\n--b--"],
+)
+def test_a_form_that_torchserve_would_fail_at_is_a_400(predictions: str, body: bytes) -> None:
+    headers = {"Content-Type": "multipart/form-data; boundary=b"}
+    answer = requests.post(predictions, data=body, headers=headers, timeout=60)
+    assert (answer.status_code, answer.json()["type"]) == (400, "/problems/no-image")
+
+
+def test_a_form_as_curl_sends_it_is_named(predictions: str, photo: bytes, label: str) -> None:
+    answer = requests.post(predictions, files={"data": ("café.png", photo)}, data={"top_k": "2"}, timeout=60)
+    assert [len(answer.json()), answer.json()[0]["label"]] == [2, label]

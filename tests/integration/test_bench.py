@@ -1,0 +1,85 @@
+"""The benchmark, for an instant: every part of it on the tiny network, and its sums on figures that are known."""
+
+from pathlib import Path
+
+import pytest
+
+from scripts import model as models
+from scripts.bench import goals, photos, report
+from scripts.bench.__main__ import Work, measure
+from scripts.bench.plan import Plan
+from scripts.failure import Failure
+from tests.integration.conftest import free_ports
+
+SHORT = Plan(rounds=1, seconds=0.3, batches=(1, 2), clients=(1, 4), shares=(0.5,), megapixels=(1,), starts=0)
+
+
+def test_every_part_is_measured(tiny_directory: Path, tiny_archive: Path, tmp_path: Path) -> None:
+    model = models.load(models.choose(str(tiny_directory), ""))
+    work = Work(tmp_path, free_ports(), photos.real("", tmp_path))
+    results = report.summary(measure(tiny_archive, model, work, SHORT) | {"cold_start_s": [3.0]})
+
+    turns = results["turns"]
+    engines = {(row["engine"], row["batch"]) for row in goals.pick(turns, kind="engine")}
+    names = {"torch eager", "program.pt2", "program.onnx"}
+    assert {(name, batch) for name in names for batch in SHORT.batches} <= engines
+    assert all(row["images_per_second"] > 0 for row in goals.pick(turns, kind="engine"))
+    assert [row["photo"] for row in goals.pick(turns, kind="stages")] == ["as they are", "1-megapixels"]
+    closed = goals.pick(turns, kind="closed loop")
+    assert {(row["server"], row["clients"]) for row in closed} == {
+        (name, clients) for name in ("tiny-resnet", "stock") for clients in SHORT.clients
+    }
+    for row in closed:
+        assert row["p50_ms"] <= row["p95_ms"] <= row["p99_ms"]
+        assert row["worker_cpu_ms_an_image"] > 0
+        assert row["jvm_cpu_ms_an_image"] > 0
+    (four,) = goals.pick(turns, kind="closed loop", server="tiny-resnet", clients=4)
+    assert 1 <= four["mean_batch"] <= 4
+    (opened,) = goals.pick(turns, kind="open loop")
+    assert opened["requests"] > 0
+    assert {name: row["workers_mb"] > 50 for name, row in results["memory"].items()} == {
+        "tiny-resnet": True,
+        "stock": True,
+    }
+    text = report.table(results)
+    assert "met     3        <= 6      seconds to the first answer" in text
+    report.plot(results, tmp_path / "bench.png")
+    assert (tmp_path / "bench.png").stat().st_size > 20_000
+
+
+def samples() -> list[goals.Sample]:
+    """Two rounds, the second on a machine half as fast: the ratios are those of a round."""
+    rounds: list[goals.Sample] = []
+    for index, speed in enumerate((1.0, 0.5)):
+        both = {"round": index}
+        rounds += [
+            both | {"kind": "engine", "engine": "program.onnx", "batch": 1, "images_per_second": 20 * speed,
+                    "ms_a_batch": 50 / speed},
+            both | {"kind": "engine", "engine": "program.onnx", "batch": 8, "images_per_second": 40 * speed},
+            both | {"kind": "stages", "photo": photos.AS_THEY_ARE,
+                    **{f"{stage}_ms": 1 / speed for stage in ("decode", "transform", "normalize", "answer")},
+                    **{f"{stage}_cpu_ms": 1.0 for stage in ("decode", "transform", "normalize", "answer")}},
+            both | {"kind": "closed loop", "server": "x", "clients": 1, "latencies": [0.054 / speed] * 3,
+                    "images_per_second": 18 * speed},
+            both | {"kind": "closed loop", "server": "x", "clients": 16, "images_per_second": 36 * speed,
+                    "jvm_cpu_ms_an_image": 1.0, "worker_cpu_ms_an_image": 49.0},
+            both | {"kind": "closed loop", "server": "stock", "clients": 16, "images_per_second": 18 * speed},
+        ]  # fmt: skip
+    return rounds
+
+
+def test_goals_compare_each_round_with_itself() -> None:
+    results = {"samples": samples(), "model": {"name": "x"}, "plan": {"clients": (1, 16, 32)}, "cold_start_s": [7.0]}
+    judged = goals.judge(results)
+    assert [(row["value"], row["met"]) for row in judged] == [
+        (0.9, False),  # 36 of 40
+        (2.0, True),
+        (1.0, True),  # 54 ms of 50 + 4
+        (0.1, False),  # 1 + 4 of 50 ms
+        (7.0, False),
+    ]
+
+
+def test_a_folder_without_photos(tmp_path: Path) -> None:
+    with pytest.raises(Failure, match="there is no JPEG"):
+        photos.real(str(tmp_path), tmp_path)

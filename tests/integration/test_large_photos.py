@@ -1,0 +1,65 @@
+"""A phone's photo of 12 megapixels: exact by default, and how far it moves when it is decoded smaller."""
+
+import zipfile
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+from handler.answer import scores_of
+from handler.decode import decode
+from handler.engines import Engine, open_engine
+from handler.manifest import InputSpec, Manifest
+from handler.settings import Settings
+from handler.transform import normalize, to_input
+from scripts.bench.photos import enlarged
+
+LIMIT = 64_000_000
+PHOTOS = 4
+
+
+@pytest.fixture(scope="module")
+def phone_photos(coco_photos: list[Path], tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
+    """Some of the photos, enlarged to 4096 x 3072 with a sensor's noise."""
+    folder = tmp_path_factory.mktemp("large")
+    found = []
+    for path in [path for path in coco_photos if path.suffix == ".jpg"][:PHOTOS]:
+        with Image.open(enlarged(path, 12, folder)) as image:
+            buffer = BytesIO()
+            image.resize((4096, 3072)).save(buffer, "JPEG", quality=90)
+            found.append(buffer.getvalue())
+    return found
+
+
+@pytest.fixture(scope="module")
+def model(resnet: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Engine, InputSpec]:
+    directory = tmp_path_factory.mktemp("resnet")
+    with zipfile.ZipFile(resnet) as file:
+        file.extractall(directory)
+    manifest = Manifest.from_json((directory / "model.json").read_text())
+    return open_engine(manifest, directory, Settings(), 2, torch.device("cpu")), manifest.input
+
+
+def scores(model: tuple[Engine, InputSpec], photo: Tensor) -> Tensor:
+    engine, spec = model
+    return scores_of(engine.run(normalize(to_input(photo, spec)[None], spec)))[0]
+
+
+def test_a_phones_photo_is_what_pillow_decodes(phone_photos: list[bytes]) -> None:
+    """The rest of the way from pixels to scores is that of every photo, and proved in test_parity."""
+    for data in phone_photos:
+        expected = np.asarray(Image.open(BytesIO(data)).convert("RGB"))
+        assert np.array_equal(decode(data, LIMIT).permute(1, 2, 0).numpy(), expected)
+
+
+def test_how_far_scores_move_when_it_is_decoded_smaller(
+    phone_photos: list[bytes], model: tuple[Engine, InputSpec]
+) -> None:
+    for data in phone_photos:
+        small = decode(data, LIMIT, model[1].short_side)
+        assert small.shape == (3, 1536, 2048)
+        assert float((scores(model, small) - scores(model, decode(data, LIMIT))).abs().max()) < 0.05

@@ -1,0 +1,25 @@
+"""Answers of a real TorchServe conform to config/openapi.yaml, whatever its requests hold.
+
+The document describes the gateway. What TorchServe alone does otherwise is left out here, and tests/e2e looks at it:
+health and the document itself, other methods, and options in the address. Forms are labelled as the gateway does.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from handler.form import FORM
+from scripts import stand_in
+from tests import openapi
+
+schema = openapi.load(leave_out="healthz|readyz|openapi")
+
+
+def as_the_gateway_does(headers: Mapping[str, str]) -> dict[str, str]:
+    given = headers.get("Content-Type", "")
+    return {"Content-Type": given.replace("multipart/form-data", FORM)} if given else {}
+
+
+@schema.parametrize()  # type: ignore[untyped-decorator]
+@openapi.SETTINGS
+def test_answers_are_as_described(case: Any, inference: str) -> None:
+    openapi.check(case, inference, stand_in.NAME, as_the_gateway_does)

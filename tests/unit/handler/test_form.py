@@ -1,0 +1,65 @@
+"""A multipart form that the gateway hands over whole is read as curl and browsers write it; anything else is a 400."""
+
+import random
+
+import pytest
+
+from handler import errors
+from handler.errors import RequestError
+from handler.form import FORM, fields
+from handler.request import parse
+
+PHOTO = b"\xff\xd8 a photo's \r\n bytes \r\n--b"
+BODY = (
+    b'--bound\r\nContent-Disposition: form-data; name="data"; filename="caf\xe9.jpg"\r\n'
+    b"Content-Type: image/jpeg\r\n\r\n" + PHOTO + b"\r\n"
+    b'--bound\r\nContent-Disposition: form-data; name="top_k"\r\n\r\n3\r\n--bound--\r\n'
+)
+CONTENT_TYPE = f"{FORM}; boundary=bound"
+
+
+def test_the_fields_of_a_form() -> None:
+    for content_type in (CONTENT_TYPE, f'{FORM}; charset=utf-9; boundary="bound"'):
+        assert fields(BODY, content_type) == {"data": PHOTO, "top_k": b"3"}
+
+
+def test_a_form_from_the_gateway_is_a_request() -> None:
+    request = parse({"body": bytearray(BODY)}, {"Content-Type": CONTENT_TYPE}, classes=10, max_images=1)
+    assert (request.images, request.top_k) == ([PHOTO], 3)
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        (b"", CONTENT_TYPE),
+        (b"--bound--\r\n", CONTENT_TYPE),
+        (BODY[:-30], CONTENT_TYPE),
+        (BODY, FORM),
+        (BODY, f"{FORM}; boundary="),
+        (BODY, f"{FORM}; boundary=another"),
+        (BODY.replace(b"form-data", b"form\xff"), CONTENT_TYPE),
+        (b'--bound\r\nContent-Disposition: form-data; name="a"\r\n\r\n\r\n' * 100, CONTENT_TYPE),
+    ],
+    ids=["empty", "no fields", "cut off", "no boundary", "empty boundary", "wrong boundary", "bytes", "many"],
+)
+def test_what_cannot_be_read_is_said(body: bytes, content_type: str) -> None:
+    with pytest.raises(RequestError) as raised:
+        fields(body, content_type)
+    assert raised.value.problem is errors.NO_IMAGE
+    assert "curl -F data=@photo.jpg" in raised.value.detail
+
+
+def test_a_form_of_chance_is_read_or_refused() -> None:
+    chance = random.Random(1)
+    outcomes = set()
+    for _ in range(2000):
+        body = bytearray(BODY)
+        for _ in range(chance.randint(1, 4)):
+            place = chance.randrange(len(body))
+            body[place : place + chance.randint(0, 9)] = chance.randbytes(chance.randint(0, 3))
+        try:
+            fields(bytes(body), CONTENT_TYPE)
+            outcomes.add("read")
+        except RequestError:
+            outcomes.add("refused")
+    assert outcomes == {"read", "refused"}
