@@ -15,12 +15,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from scripts import history
+from scripts import allowed, history
 from scripts.canary import Canary
 from scripts.compare import compare, photos
 from scripts.failure import Failure, run
 from scripts.fleet import Fleet, Replica
 from scripts.manage import DEFAULT_URL, Management, Refused, Version
+from scripts.paths import MODEL_STORE
 from scripts.predict import DEFAULT_URL as INFERENCE_URL
 from scripts.stopping import stopping_on_signals
 
@@ -204,6 +205,7 @@ def _parser() -> argparse.ArgumentParser:
     start.add_argument("--watch", type=float, default=60.0, help="seconds of the canary (default %(default).0f)")
     back.add_argument("name", help="the model")
     for command in (start, back):
+        command.add_argument("--store", type=Path, default=MODEL_STORE, help="where archives lie, for ALLOWED_SHA256")
         command.add_argument(
             "--url", default=os.environ.get("MANAGEMENT_URL", DEFAULT_URL), help="(default %(default)s)"
         )
@@ -215,11 +217,15 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _start(given: argparse.Namespace, rollout: Rollout) -> None:
+    gateway = rollout.fleet.behind_gateway()
     if given.canary is not None:
         if not 1 <= given.canary <= 99:
             raise Failure("--canary is a share in percent, from 1 to 99")
-        if not rollout.fleet.behind_gateway():
+        if not gateway:
             raise Failure(f"--canary needs the gateway (make up), and {given.url} has none")
+    archive = given.store / given.archive
+    if not gateway and (allowed.sums() or archive.is_symlink()):
+        allowed.require(archive)  # the gateway looks by itself, where the store is
     sent = photos(given.photos) if given.command == "start" else {}
     rollout.load()
     with rollout.or_put_back():

@@ -1,11 +1,5 @@
 """What TorchServe does not tell by itself: whether it is ready, and its queue and workers as metrics.
 
-/accepting     200 while requests should be sent here: started, and not asked to stop; costs nothing
-/readyz        200 if each model's workers are READY and each model answers a real prediction
-/metrics       queue, workers and restarts for Prometheus
-/registration  200 if the gateway may pass on the request in X-Original-URI, 403 and X-Refusal if not
-=============  ========================================================================================
-=======
 =======================  ======================================================================================
 /accepting               200 while requests should be sent here: started, and not asked to stop; costs nothing
 /readyz                  200 if the workers of each model's default version are READY and it really predicts

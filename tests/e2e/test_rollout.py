@@ -132,3 +132,15 @@ def test_what_is_no_canary_is_left_out(stack: Stack) -> None:
         for name in ("evil", "good"):
             management.request("DELETE", f"/gateway/canary/{name}")
     wait_for("its end", lambda: stack.manage("GET", "/gateway/canaries.json").json() == {})
+
+
+def test_one_replica_is_no_way_around_what_may_be_registered(stack: Stack) -> None:
+    address = stack.address(stack.containers("torchserve")[0])
+    replica = f"/gateway/replicas/{address}"
+    wait_for("all replicas", lambda: stack.manage("GET", "/gateway/replicas.json").json()["away"] == 0)
+    for url in ("http://127.0.0.1:8082/metrics", "file:///etc/passwd", "nowhere.mar"):
+        assert stack.manage("POST", f"{replica}/models", url=url).status_code == 403, url
+    for path in ("/models/", "/models/x", "/workflows"):
+        assert stack.manage("POST", f"{replica}{path}", url=f"{stack.model()}.mar").status_code in (404, 405), path
+    assert stack.manage("GET", "/gateway/replicas/192.0.2.1/models").status_code == 404
+    assert stack.manage("GET", f"{replica}/models", token="").status_code == 401

@@ -252,3 +252,8 @@ def test_what_cannot_be_begun_changes_nothing(
             command.run(*words)
         assert message in capsys.readouterr().err
         assert registered(served) == before, words
+    command.monkeypatch.setenv("ALLOWED_SHA256", "0" * 64)
+    with pytest.raises(SystemExit):
+        command.run("start", "1.mar", "--store", str(served.store))
+    assert "1.mar has SHA-256 " in capsys.readouterr().err
+    assert registered(served) == before
