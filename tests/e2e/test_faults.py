@@ -19,6 +19,12 @@ PROBLEMS = {"500", "502", "503", "504"}
 SLOW = 10.0  # s that nginx.conf gives a client for its headers, and between two pieces of its photo
 
 
+@pytest.fixture(autouse=True)
+def ready(stack: Stack) -> None:
+    """Let each test begin with what the one before it has left behind mended."""
+    wait_for("a ready stack", lambda: stack.replicas() == 1 and stack.ready(), 240)
+
+
 def under_load(stack: Stack, photo: bytes, fault: Callable[[str], None]) -> Load:
     """Send a fault to the only model server under load, and wait until the stack has mended itself."""
     (server,) = stack.containers("torchserve")
@@ -47,7 +53,7 @@ def test_a_worker_that_is_killed(stack: Stack, photo: bytes) -> None:
 
 
 def test_the_server_process_is_killed_and_its_container_starts_again(stack: Stack, photo: bytes) -> None:
-    load = under_load(stack, photo, lambda server: kill(server, "$(pgrep -f org.pytorch.serve.ModelServer)"))
+    load = under_load(stack, photo, lambda server: kill(server, "$(pgrep -x java)"))
     load.record("containers: TorchServe's own process killed (-9)")
 
 
@@ -115,7 +121,7 @@ def test_a_full_disk(stack: Stack, photo: bytes) -> None:
 
 
 def test_a_full_model_folder_is_one_sentence(stack: Stack) -> None:
-    command = ["docker", "run", "--rm", "--tmpfs", "/srv/models:size=1m,mode=1777", stack.environment["IMAGE"]]
+    command = ["docker", "run", "--rm", "--tmpfs", "/srv/models:size=1m,uid=10001", stack.environment["IMAGE"]]
     result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert result.returncode == 1
     assert result.stderr.startswith("error: No space left on device"), result.stderr
