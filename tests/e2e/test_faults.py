@@ -19,6 +19,12 @@ PROBLEMS = {"500", "502", "503", "504"}
 SLOW = 10.0  # s that nginx.conf gives a client for its headers, and between two pieces of its photo
 
 
+@pytest.fixture(autouse=True)
+def ready(stack: Stack) -> None:
+    """Let each test begin with what the one before it has left behind mended."""
+    wait_for("a ready stack", lambda: stack.replicas() == 1 and stack.ready(), 240)
+
+
 def under_load(stack: Stack, photo: bytes, fault: Callable[[str], None]) -> Load:
     """Send a fault to the only model server under load, and wait until the stack has mended itself."""
     (server,) = stack.containers("torchserve")
@@ -47,7 +53,7 @@ def test_a_worker_that_is_killed(stack: Stack, photo: bytes) -> None:
 
 
 def test_the_server_process_is_killed_and_its_container_starts_again(stack: Stack, photo: bytes) -> None:
-    load = under_load(stack, photo, lambda server: kill(server, "$(pgrep -f org.pytorch.serve.ModelServer)"))
+    load = under_load(stack, photo, lambda server: kill(server, "$(pgrep -x java)"))
     load.record("containers: TorchServe's own process killed (-9)")
 
 
@@ -65,15 +71,8 @@ def test_the_kernel_kills_what_takes_too_much_memory(stack: Stack, photo: bytes)
         docker("update", "--memory", size, "--memory-swap", size, server)
 
     def starve(_: str) -> None:
-        used = int(
-            docker(
-                "exec",
-                server,
-                "sh",
-                "-c",
-                "cat /sys/fs/cgroup/memory*/memory.usage_in_bytes /sys/fs/cgroup/memory.current 2>/dev/null",
-            ).split()[0]
-        )
+        usage = "memory/memory.usage_in_bytes 2>/dev/null || cat /sys/fs/cgroup/memory.current"  # version 1 or 2
+        used = int(docker("exec", server, "sh", "-c", f"cat /sys/fs/cgroup/{usage}"))
         allow(str(used + 100_000_000))
         large = [threading.Thread(target=requests.post, args=(url, buffer.getvalue())) for _ in range(4)]
         for thread in large:
@@ -115,7 +114,7 @@ def test_a_full_disk(stack: Stack, photo: bytes) -> None:
 
 
 def test_a_full_model_folder_is_one_sentence(stack: Stack) -> None:
-    command = ["docker", "run", "--rm", "--tmpfs", "/srv/models:size=1m,mode=1777", stack.environment["IMAGE"]]
+    command = ["docker", "run", "--rm", "--tmpfs", "/srv/models:size=1m,uid=10001", stack.environment["IMAGE"]]
     result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert result.returncode == 1
     assert result.stderr.startswith("error: No space left on device"), result.stderr
