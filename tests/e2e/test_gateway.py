@@ -186,17 +186,16 @@ def test_a_full_queue_is_a_503_and_those_who_wait_are_answered(stack: Stack, pre
             thread.start()
         # The worker's batch and the queue hold at most 108 of them.
         wait_for("refusals", lambda: len(answers) >= 22, 60)
-        refused = list(answers)
     finally:
         docker("exec", server, "sh", "-c", f"kill -CONT {worker}")
         for thread in threads:
             thread.join()
+    refused = [answer for answer in answers if not answer.ok]
     for answer in refused:
         assert_problem(answer, 503, "busy")
         assert answer.headers["Retry-After"] == "1"
-    waited = [answer.status_code for answer in answers if answer not in refused]
-    assert set(waited) == {200}
-    assert len(waited) + len(refused) == 130
+    assert 22 <= len(refused) < 60  # the worker may have taken fewer than a batch before it stopped
+    assert len(answers) == 130
 
 
 def test_tls_where_a_certificate_is_mounted(stack: Stack, photo: bytes, label: str, tmp_path: Path) -> None:
