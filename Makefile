@@ -24,8 +24,14 @@ PHOTOS ?= $(wildcard ../shared/photos/coco)
 BENCH ?=
 MINUTES ?= 15
 
+# PRECISION: float32 or int8, for every command that packs or serves   CALIBRATION: a folder of photos for int8
+# LEAST_AGREEMENT: share of held-back photos that must keep their best class in int8
+PRECISION ?= float32
+CALIBRATION ?=
+LEAST_AGREEMENT ?=
+
 # A path that a shell or a photo's name may hold a space in is passed through the environment, never pasted.
-export MODEL NAME PHOTO PHOTOS PORT VERSION DATA MINUTES
+export MODEL NAME PHOTO PHOTOS PRECISION CALIBRATION LEAST_AGREEMENT PORT VERSION DATA MINUTES
 
 .PHONY: help setup archive serve demo up down notebook test test-e2e faults soak fuzz bench audit lint eda
 
@@ -38,7 +44,7 @@ $(STAMP): pyproject.toml constraints.txt scripts/setup.sh
 	@PYTHON="$(PYTHON)" VENV="$(VENV)" bash scripts/setup.sh
 	@touch $@
 
-archive: $(STAMP)  ## the model packed into model_store/ (MODEL= a local directory, NAME= the served name)
+archive: $(STAMP)  ## the model packed into model_store/ (MODEL= a local directory, NAME= the served name, PRECISION=int8)
 	@$(PY) -m scripts.archive build --model "$$MODEL" --name "$$NAME" --version "$$VERSION"
 
 serve: $(STAMP)  ## TorchServe in the foreground (MODEL=, NAME=, PORT=); Ctrl-C stops it

@@ -5,6 +5,7 @@ measured, and torch on a GPU and wherever ONNX Runtime cannot be had.
 """
 
 import logging
+import platform
 from pathlib import Path
 from typing import Protocol
 
@@ -32,7 +33,7 @@ class Engine(Protocol):
 
 
 class OnnxEngine:
-    """`program.onnx` in ONNX Runtime on the CPU, in float32."""
+    """`program.onnx` in ONNX Runtime on the CPU, in float32 or, where it was packed so, in 8 bits."""
 
     name = "onnx"
 
@@ -75,6 +76,13 @@ def device_of(gpu_id: int | None) -> torch.device:
     return torch.device("cuda", gpu_id) if gpu_id is not None and torch.cuda.is_available() else torch.device("cpu")
 
 
+def has_vnni() -> bool:
+    """Whether 8-bit products are added up in 32 bits, as Arm and every x86 CPU with VNNI (from 2019 on) does."""
+    if platform.machine() != "x86_64":
+        return True
+    return "vnni" in Path("/proc/cpuinfo").read_text(encoding="utf-8")
+
+
 def open_engine(manifest: Manifest, directory: Path, settings: Settings, threads: int, device: torch.device) -> Engine:
     """Open the engine for this model on this device.
 
@@ -95,6 +103,8 @@ def open_engine(manifest: Manifest, directory: Path, settings: Settings, threads
 
 def _open_onnx(manifest: Manifest, directory: Path, threads: int) -> OnnxEngine:
     program = _program(manifest, directory, ONNX_PROGRAM)
+    if manifest.quantisation and manifest.quantisation.vnni and not has_vnni():
+        raise EngineError(f"{program.name} was quantised for CPUs with VNNI, and would answer wrongly on this one")
     try:
         return OnnxEngine(program, threads)
     except ImportError as error:

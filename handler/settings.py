@@ -3,10 +3,13 @@
 import dataclasses
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 EngineName = Literal["auto", "onnx", "torch"]
 LargeJpegs = Literal["exact", "scaled"]
+
+CPU_LIMIT = Path("/sys/fs/cgroup/cpu.max")  # microseconds of CPU time a period, and the period; of this container
 
 
 @dataclass(frozen=True)
@@ -57,8 +60,13 @@ class Settings:
 
 
 def cpus() -> int:
-    """Return the CPUs that this process may use."""
-    return len(os.sched_getaffinity(0))
+    """Return the CPUs that this process may use: those it may run on, or fewer where a container's limit says so."""
+    available = len(os.sched_getaffinity(0))
+    try:
+        quota, period = CPU_LIMIT.read_text(encoding="utf-8").split()
+    except (OSError, ValueError):  # no control groups of version 2
+        return available
+    return available if quota == "max" else max(1, min(available, int(quota) // int(period)))
 
 
 def threads_per_worker(settings: Settings, workers: int) -> int:

@@ -11,13 +11,15 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 
-from handler.manifest import FILE_NAME, ONNX_PROGRAM, TORCH_PROGRAM, Manifest, sha256_of
-from scripts import huggingface, stand_in
+from handler.manifest import FILE_NAME, ONNX_PROGRAM, TORCH_PROGRAM, InputSpec, Manifest, Quantisation, sha256_of
+from scripts import describing
 from scripts import model as models
 from scripts.failure import Failure, run
 from scripts.paths import CONFIG, HANDLER, MODEL_STORE, remove_abandoned
+from scripts.precision import Precision
 from scripts.source import Origin
 from scripts.stopping import stopping_on_signals
 
@@ -34,7 +36,10 @@ from handler.classifier import ImageClassifier
 class EntryPoint(ImageClassifier):
     """The handler of this archive."""
 '''
-BUILDERS = (__file__, huggingface.__file__, stand_in.__file__, str(Path(__file__).with_name("program.py")))
+BUILDERS = tuple(
+    Path(__file__).with_name(name)
+    for name in ("archive.py", "huggingface.py", "stand_in.py", "program.py", "quantise.py", "equalise.py")
+)
 BUILT_WITH = (
     "torch",
     "torchvision",
@@ -46,8 +51,31 @@ BUILT_WITH = (
 )
 
 
-def ensure(
-    directory: str, name: str, version: str = FIRST_VERSION, store: Path = MODEL_STORE, config: Path = MODEL_CONFIG
+@dataclass(frozen=True)
+class Order:
+    """What to build.
+
+    Args:
+        origin: the source.
+        version: the served version.
+        config: the model-config.yaml to pack.
+        precision: how the CPU's program is packed.
+    """
+
+    origin: Origin
+    version: str
+    config: Path
+    precision: Precision
+
+
+def ensure(  # noqa: PLR0913 - what a person may choose
+    directory: str,
+    name: str,
+    version: str = FIRST_VERSION,
+    *,
+    store: Path = MODEL_STORE,
+    config: Path = MODEL_CONFIG,
+    precision: Precision | None = None,
 ) -> Path:
     """Return the archive of the chosen model, built only if there is none made from the same things.
 
@@ -57,14 +85,16 @@ def ensure(
         version: the served version.
         store: the folder to put it into.
         config: the model-config.yaml to pack.
+        precision: how the CPU's program is packed; None for what the environment says.
 
     Raises:
         Failure: it cannot be built; the store is left as it was.
     """
     if not VERSION.fullmatch(version):
         raise Failure(f"{version!r} cannot be a version: give numbers with dots, such as 2.0, with VERSION=")
+    precision = precision or Precision.of_environment()
     origin = models.choose(directory, name)
-    recipe = recipe_of(origin, version, config)
+    recipe = recipe_of(origin, version, config, precision)
     archive = store / file_name(origin.name, version)
     if archive.exists():
         try:
@@ -77,7 +107,7 @@ def ensure(
     store.mkdir(parents=True, exist_ok=True)
     remove_abandoned(store, BUILDING)
     with stopping_on_signals(), tempfile.TemporaryDirectory(prefix=f"{BUILDING}{os.getpid()}-", dir=store) as staging:
-        built = build(origin, version, recipe, config, Path(staging))
+        built = build(Order(origin, version, config, precision), recipe, Path(staging))
         built.replace(archive)  # atomic: nobody ever sees half an archive
     print(f"packed {archive.name}, {archive.stat().st_size / 1e6:.0f} MB")
     return archive
@@ -88,10 +118,11 @@ def file_name(name: str, version: str) -> str:
     return f"{name}.mar" if version == FIRST_VERSION else f"{name}-{version}.mar"
 
 
-def build(origin: Origin, version: str, recipe: str, config: Path, staging: Path) -> Path:
+def build(order: Order, recipe: str, staging: Path) -> Path:
     """Build an archive in an empty folder and return its path."""
     from scripts import program  # noqa: PLC0415 - imports torch, which takes seconds
 
+    origin = order.origin
     contents = staging / "contents"
     contents.mkdir()
     print(f"loading {origin.name} from {origin.source}", flush=True)
@@ -102,9 +133,10 @@ def build(origin: Origin, version: str, recipe: str, config: Path, staging: Path
     program.export(model, contents)
     worst = program.prove(model, contents)
     print(f"proved: both programs agree with the source model to {worst:.0e} of the largest logit", flush=True)
+    quantisation = _quantise(order.precision, contents / ONNX_PROGRAM, model.input)
     manifest = Manifest(
         name=origin.name,
-        version=version,
+        version=order.version,
         source=origin.source,
         licence=origin.licence,
         stand_in=origin.stand_in,
@@ -114,13 +146,27 @@ def build(origin: Origin, version: str, recipe: str, config: Path, staging: Path
         input=model.input,
         built_with=_versions(),
         recipe=recipe,
+        quantisation=quantisation,
     )
     (contents / FILE_NAME).write_text(manifest.to_json(), encoding="utf-8")
     shutil.copytree(HANDLER, contents / "handler", ignore=shutil.ignore_patterns("__pycache__"))
-    return _pack(manifest, contents, config, staging)
+    return _pack(manifest, contents, order.config, staging)
 
 
-def recipe_of(origin: Origin, version: str, config: Path) -> str:
+def _quantise(precision: Precision, program: Path, spec: InputSpec) -> Quantisation | None:
+    """Bring the CPU's program to the precision that was asked for."""
+    if precision.name == "float32":
+        return None
+    from scripts import quantise  # noqa: PLC0415 - imports torch, which takes seconds
+
+    photos = quantise.read_photos(precision.calibration)
+    print(f"quantising {program.name} on {photos.source} (a minute)", flush=True)
+    found = quantise.quantise(program, photos, spec, precision.least_agreement)
+    print(f"measured: {describing.quantisation(found)}", flush=True)
+    return found
+
+
+def recipe_of(origin: Origin, version: str, config: Path, precision: Precision) -> str:
     """Return a SHA-256 over everything that an archive is made from: the same recipe needs no new build."""
     parts = {
         "name": origin.name,
@@ -129,8 +175,9 @@ def recipe_of(origin: Origin, version: str, config: Path) -> str:
         "licence": origin.licence,
         "weights": weights_sha256(origin),
         "model files": _hashes(sorted(origin.directory.glob("*.json")) if origin.directory else []),
-        "code": _hashes([*sorted(HANDLER.glob("*.py")), *map(Path, BUILDERS), config]),
+        "code": _hashes([*sorted(HANDLER.glob("*.py")), *BUILDERS, config]),
         "versions": _versions(),
+        **precision.recipe(),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
@@ -160,23 +207,7 @@ def read_manifest(archive: Path) -> Manifest:
 
 def describe(archive: Path) -> str:
     """Return what is in an archive, as lines of text."""
-    manifest = read_manifest(archive)
-    height, width = manifest.input.size
-    rows = {
-        "name": f"{manifest.name} {manifest.version}{'  (STAND-IN)' if manifest.stand_in else ''}",
-        "source": manifest.source,
-        "licence": manifest.licence,
-        "weights": f"sha256 {manifest.weights_sha256}",
-        **{f"engine {_engine(file)}": f"{file}, sha256 {digest}" for file, digest in manifest.programs.items()},
-        "classes": f"{len(manifest.labels)}: {manifest.labels[0]}, {manifest.labels[1]}, … {manifest.labels[-1]}",
-        "input": f"{width} x {height} pixels, {manifest.input.interpolation}",
-        "built with": ", ".join(f"{package} {version}" for package, version in manifest.built_with.items()),
-    }
-    return "\n".join(f"{name:<13}{value}" for name, value in rows.items())
-
-
-def _engine(file: str) -> str:
-    return "onnx" if file == ONNX_PROGRAM else "torch"
+    return describing.manifest(read_manifest(archive))
 
 
 def _versions() -> dict[str, str]:
@@ -210,7 +241,11 @@ def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m scripts.archive", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    make = commands.add_parser("build", help="build the archive if there is none made from the same things")
+    make = commands.add_parser(
+        "build",
+        help="build the archive if there is none made from the same things; PRECISION, CALIBRATION and LEAST_AGREEMENT "
+        "in the environment say how",
+    )
     make.add_argument("--model", default="", help="a local Hugging Face model directory")
     make.add_argument("--name", default="", help="the name to serve it under")
     make.add_argument("--version", default=FIRST_VERSION, help="the version to serve it as (default %(default)s)")

@@ -15,6 +15,7 @@ import torch
 from handler.manifest import Manifest
 from scripts import archive, huggingface, program
 from scripts.failure import Failure
+from scripts.precision import Precision
 from tests.conftest import PROJECT
 
 
@@ -52,7 +53,7 @@ def test_a_change_of_anything_is_another_recipe(tiny_directory: Path, tmp_path: 
     directory = Path(shutil.copytree(tiny_directory, tmp_path / "tiny-resnet"))
 
     def recipe(name: str = "", version: str = "1.0") -> str:
-        return archive.recipe_of(huggingface.origin_of_directory(directory, name), version, config)
+        return archive.recipe_of(huggingface.origin_of_directory(directory, name), version, config, Precision())
 
     seen = [recipe(), recipe("other"), recipe(version="2.0")]
     (directory / "preprocessor_config.json").write_text("{}")

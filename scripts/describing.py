@@ -1,0 +1,43 @@
+"""What is in an archive, in words."""
+
+from handler.manifest import ONNX_PROGRAM, Manifest, Quantisation
+
+
+def manifest(found: Manifest) -> str:
+    """Return a manifest as lines of text."""
+    height, width = found.input.size
+    rows = {
+        "name": f"{found.name} {found.version}{'  (STAND-IN)' if found.stand_in else ''}",
+        "source": found.source,
+        "licence": found.licence,
+        "weights": f"sha256 {found.weights_sha256}",
+        **{f"engine {_engine(file)}": f"{file}, sha256 {digest}" for file, digest in found.programs.items()},
+        **_precision(found.quantisation),
+        "classes": f"{len(found.labels)}: {found.labels[0]}, {found.labels[1]}, … {found.labels[-1]}",
+        "input": f"{width} x {height} pixels, {found.input.interpolation}",
+        "built with": ", ".join(f"{package} {version}" for package, version in found.built_with.items()),
+    }
+    return "\n".join(f"{name:<13}{value}" for name, value in rows.items())
+
+
+def quantisation(found: Quantisation) -> str:
+    """Return what 8 bits changed."""
+    return (
+        f"of {found.held_back} inputs held back {found.same_best:.1%} keep their best class "
+        f"({found.same_best_when_sure:.1%} of the {found.sure} that float32 is sure of), {found.same_top_5:.1%} their "
+        f"five best; scores move by {found.score_moved_mean:.3f}, 95 % by less than {found.score_moved_p95:.3f}"
+    )
+
+
+def _precision(found: Quantisation | None) -> dict[str, str]:
+    if found is None:
+        return {"precision": "float32"}
+    where = ", for CPUs with VNNI" if found.vnni else ""
+    return {
+        "precision": f"{ONNX_PROGRAM} in 8 bits{where}, calibrated on half of {found.calibrated_on}",
+        "": quantisation(found),
+    }
+
+
+def _engine(file: str) -> str:
+    return "onnx" if file == ONNX_PROGRAM else "torch"
