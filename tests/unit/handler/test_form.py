@@ -38,7 +38,7 @@ def test_a_form_from_the_gateway_is_a_request() -> None:
         (BODY, f"{FORM}; boundary="),
         (BODY, f"{FORM}; boundary=another"),
         (BODY.replace(b"form-data", b"form\xff"), CONTENT_TYPE),
-        (b'--bound\r\nContent-Disposition: form-data; name="a"\r\n\r\n\r\n' * 100, CONTENT_TYPE),
+        (b'--bound\r\nContent-Disposition: form-data; name="a"\r\n\r\n\r\n' * 100 + b"--bound--\r\n", CONTENT_TYPE),
     ],
     ids=["empty", "no fields", "cut off", "no boundary", "empty boundary", "wrong boundary", "bytes", "many"],
 )
