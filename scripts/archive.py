@@ -2,70 +2,26 @@
 
 import argparse
 import hashlib
-import importlib.metadata
 import json
-import os
 import re
-import shutil
-import subprocess
-import sys
-import tempfile
 import zipfile
-from dataclasses import dataclass
 from pathlib import Path
 
-from handler.manifest import FILE_NAME, ONNX_PROGRAM, TORCH_PROGRAM, InputSpec, Manifest, Quantisation, sha256_of
-from scripts import describing
+from handler.manifest import FILE_NAME, Manifest, sha256_of
+from scripts import describing, packing
 from scripts import model as models
 from scripts.failure import Failure, run
-from scripts.paths import CONFIG, HANDLER, MODEL_STORE, remove_abandoned
+from scripts.paths import CONFIG, HANDLER, MODEL_STORE
 from scripts.precision import Precision
 from scripts.source import Origin
-from scripts.stopping import stopping_on_signals
 
 MODEL_CONFIG = CONFIG / "model-config.yaml"
-BUILDING = ".building-"  # the folder of a build that goes on, with the process's number behind it
 FIRST_VERSION = "1.0"
 VERSION = re.compile(r"\d+(\.\d+)*")  # what TorchServe accepts in an address
-ENTRY_POINT = "entry_point.py"
-ENTRY_POINT_CODE = '''"""What TorchServe imports: one module at the archive's root with exactly one class of its own."""
-
-from handler.classifier import ImageClassifier
-
-
-class EntryPoint(ImageClassifier):
-    """The handler of this archive."""
-'''
 BUILDERS = tuple(
     Path(__file__).with_name(name)
-    for name in ("archive.py", "huggingface.py", "stand_in.py", "program.py", "quantise.py", "equalise.py")
+    for name in ("packing.py", "huggingface.py", "stand_in.py", "program.py", "quantise.py", "equalise.py")
 )
-BUILT_WITH = (
-    "torch",
-    "torchvision",
-    "transformers",
-    "onnx",
-    "onnxscript",
-    "onnxruntime",
-    "torch-model-archiver",
-)
-
-
-@dataclass(frozen=True)
-class Order:
-    """What to build.
-
-    Args:
-        origin: the source.
-        version: the served version.
-        config: the model-config.yaml to pack.
-        precision: how the CPU's program is packed.
-    """
-
-    origin: Origin
-    version: str
-    config: Path
-    precision: Precision
 
 
 def ensure(  # noqa: PLR0913 - what a person may choose
@@ -76,6 +32,7 @@ def ensure(  # noqa: PLR0913 - what a person may choose
     store: Path = MODEL_STORE,
     config: Path = MODEL_CONFIG,
     precision: Precision | None = None,
+    apart: bool = False,
 ) -> Path:
     """Return the archive of the chosen model, built only if there is none made from the same things.
 
@@ -86,6 +43,7 @@ def ensure(  # noqa: PLR0913 - what a person may choose
         store: the folder to put it into.
         config: the model-config.yaml to pack.
         precision: how the CPU's program is packed; None for what the environment says.
+        apart: build in a process of its own, for a caller that stays: a build leaves more than a gigabyte behind.
 
     Raises:
         Failure: it cannot be built; the store is left as it was.
@@ -104,66 +62,17 @@ def ensure(  # noqa: PLR0913 - what a person may choose
             print(f"archive {archive.name} was made from something else: building it again")
         except Failure as failure:
             print(f"{failure}: building it again")
-    store.mkdir(parents=True, exist_ok=True)
-    remove_abandoned(store, BUILDING)
-    with stopping_on_signals(), tempfile.TemporaryDirectory(prefix=f"{BUILDING}{os.getpid()}-", dir=store) as staging:
-        built = build(Order(origin, version, config, precision), recipe, Path(staging))
-        built.replace(archive)  # atomic: nobody ever sees half an archive
-    print(f"packed {archive.name}, {archive.stat().st_size / 1e6:.0f} MB")
+    order = packing.Order(origin, version, config, precision)
+    if apart:
+        packing.build_apart(order, recipe, archive)
+    else:
+        packing.build_as(order, recipe, archive)
     return archive
 
 
 def file_name(name: str, version: str) -> str:
     """Return an archive's file name: a later version never overwrites the one that may be serving."""
     return f"{name}.mar" if version == FIRST_VERSION else f"{name}-{version}.mar"
-
-
-def build(order: Order, recipe: str, staging: Path) -> Path:
-    """Build an archive in an empty folder and return its path."""
-    from scripts import program  # noqa: PLC0415 - imports torch, which takes seconds
-
-    origin = order.origin
-    contents = staging / "contents"
-    contents.mkdir()
-    print(f"loading {origin.name} from {origin.source}", flush=True)
-    model = models.load(origin)
-    if origin.directory:
-        program.prove_input(model.input, origin.directory)
-    print(f"exporting {TORCH_PROGRAM} and {ONNX_PROGRAM} (half a minute)", flush=True)
-    program.export(model, contents)
-    worst = program.prove(model, contents)
-    print(f"proved: both programs agree with the source model to {worst:.0e} of the largest logit", flush=True)
-    quantisation = _quantise(order.precision, contents / ONNX_PROGRAM, model.input)
-    manifest = Manifest(
-        name=origin.name,
-        version=order.version,
-        source=origin.source,
-        licence=origin.licence,
-        stand_in=origin.stand_in,
-        weights_sha256=weights_sha256(origin),
-        programs={file: sha256_of(contents / file) for file in (ONNX_PROGRAM, TORCH_PROGRAM)},
-        labels=model.labels,
-        input=model.input,
-        built_with=_versions(),
-        recipe=recipe,
-        quantisation=quantisation,
-    )
-    (contents / FILE_NAME).write_text(manifest.to_json(), encoding="utf-8")
-    shutil.copytree(HANDLER, contents / "handler", ignore=shutil.ignore_patterns("__pycache__"))
-    return _pack(manifest, contents, order.config, staging)
-
-
-def _quantise(precision: Precision, program: Path, spec: InputSpec) -> Quantisation | None:
-    """Bring the CPU's program to the precision that was asked for."""
-    if precision.name == "float32":
-        return None
-    from scripts import quantise  # noqa: PLC0415 - imports torch, which takes seconds
-
-    photos = quantise.read_photos(precision.calibration)
-    print(f"quantising {program.name} on {photos.source} (a minute)", flush=True)
-    found = quantise.quantise(program, photos, spec, precision.least_agreement)
-    print(f"measured: {describing.quantisation(found)}", flush=True)
-    return found
 
 
 def recipe_of(origin: Origin, version: str, config: Path, precision: Precision) -> str:
@@ -173,19 +82,13 @@ def recipe_of(origin: Origin, version: str, config: Path, precision: Precision) 
         "version": version,
         "source": origin.source,
         "licence": origin.licence,
-        "weights": weights_sha256(origin),
+        "weights": packing.weights_sha256(origin),
         "model files": _hashes(sorted(origin.directory.glob("*.json")) if origin.directory else []),
         "code": _hashes([*sorted(HANDLER.glob("*.py")), *BUILDERS, config]),
-        "versions": _versions(),
+        "versions": packing.versions(),
         **precision.recipe(),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-
-def weights_sha256(origin: Origin) -> str:
-    """Return the SHA-256 of the weights file; of several shards, of their SHA-256s in name order, a line each."""
-    hashes = [sha256_of(path) for path in origin.weights]
-    return hashes[0] if len(hashes) == 1 else hashlib.sha256("\n".join(hashes).encode()).hexdigest()
 
 
 def read_manifest(archive: Path) -> Manifest:
@@ -210,31 +113,8 @@ def describe(archive: Path) -> str:
     return describing.manifest(read_manifest(archive))
 
 
-def _versions() -> dict[str, str]:
-    return {package: importlib.metadata.version(package) for package in BUILT_WITH}
-
-
 def _hashes(paths: list[Path]) -> dict[str, str]:
     return {path.name: sha256_of(path) for path in paths}
-
-
-def _pack(manifest: Manifest, contents: Path, config: Path, staging: Path) -> Path:
-    """Run torch-model-archiver on the staged contents."""
-    entry_point = staging / ENTRY_POINT
-    entry_point.write_text(ENTRY_POINT_CODE, encoding="utf-8")
-    scratch = staging / "scratch"  # the archiver empties $TMPDIR/<name> before it starts, whatever lies there
-    scratch.mkdir()
-    command: list[str | Path] = [Path(sys.executable).parent / "torch-model-archiver"]
-    command += ["--model-name", manifest.name, "--version", manifest.version, "--handler", entry_point]
-    command += ["--extra-files", contents, "--config-file", config, "--export-path", staging]
-    command += ["--archive-format", "zip-store"]  # weights do not compress: 7 % smaller for 10 s more
-    environment = {**os.environ, "TMPDIR": str(scratch)}
-    result = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
-    packed = staging / f"{manifest.name}.mar"
-    if result.returncode or not packed.is_file():
-        last = (result.stderr.strip().splitlines() or ["no message"])[-1]
-        raise Failure(f"torch-model-archiver failed: {last}")
-    return packed
 
 
 def main() -> None:

@@ -61,7 +61,7 @@ def main() -> None:
         raise Failure(f"there is no photo {photo}: name one with PHOTO=")
     ports = Ports(given.port)
     ports.require_free()  # said at once, and not after a build of half a minute
-    packed = archive.ensure(given.model, given.name)
+    packed = archive.ensure(given.model, given.name, apart=True)
     print(f"starting TorchServe with {packed.name}", flush=True)
     with (
         stopping_on_signals(),

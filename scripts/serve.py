@@ -33,7 +33,7 @@ def main() -> None:
     given = parser.parse_args()
     ports = Ports(given.port)
     ports.require_free()  # said at once, and not after a build of half a minute
-    packed = archive.ensure(given.model, given.name)
+    packed = archive.ensure(given.model, given.name, apart=True)
     # One folder a served name: what was registered beside one model comes back with that model.
     kept = BUILD / "serve" / "state" / packed.stem
     server = TorchServe(

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from handler.manifest import Manifest
-from scripts import archive, huggingface, program
+from scripts import archive, huggingface, packing, program
 from scripts.failure import Failure
 from scripts.precision import Precision
 from tests.conftest import PROJECT
@@ -65,6 +65,35 @@ def test_a_change_of_anything_is_another_recipe(tiny_directory: Path, tmp_path: 
     seen.append(recipe())
     assert len(set(seen)) == len(seen)
     assert recipe() == seen[-1]
+
+
+def test_a_build_apart_leaves_nothing_in_the_process_that_stays(tiny_directory: Path, tmp_path: Path) -> None:
+    code = f"""
+import sys
+from pathlib import Path
+from scripts import archive
+if __name__ == "__main__":
+    packed = archive.ensure({str(tiny_directory)!r}, "", store=Path({str(tmp_path)!r}), apart=True)
+    print(archive.read_manifest(packed).name, "torch" in sys.modules)
+"""
+    script = tmp_path / "script.py"
+    script.write_text(code)
+    environment = os.environ | {"PYTHONPATH": str(PROJECT)}
+    command = [sys.executable, str(script)]
+    result = subprocess.run(command, capture_output=True, text=True, check=True, cwd=PROJECT, env=environment)
+    assert result.stdout.splitlines()[-1] == "tiny-resnet False"
+    assert [path.name for path in tmp_path.glob("*") if path.name.startswith(".building-")] == []
+
+
+def test_a_build_apart_that_fails_ends_with_its_sentence(tiny_directory: Path, tmp_path: Path) -> None:
+    directory = Path(shutil.copytree(tiny_directory, tmp_path / "tiny-resnet"))
+    (directory / "preprocessor_config.json").write_text(json.dumps({"image_processor_type": "NoSuchProcessor"}))
+    command = [sys.executable, "-m", "scripts.serve", "--model", str(directory), "--port", "21990"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=PROJECT)
+    assert result.returncode == 1
+    (sentence,) = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
+    assert "port" not in sentence
+    assert "Traceback" not in result.stderr
 
 
 @pytest.mark.parametrize("damage", ["half", "flip", "empty", "text"])
@@ -154,7 +183,7 @@ def test_shards_have_one_hash(tiny_directory: Path, tmp_path: Path) -> None:
     AutoModelForImageClassification.from_pretrained(tiny_directory).save_pretrained(directory, max_shard_size="2KB")
     origin = huggingface.origin_of_directory(directory, "")
     assert len(origin.weights) > 1
-    assert len(archive.weights_sha256(origin)) == 64
+    assert len(packing.weights_sha256(origin)) == 64
     assert huggingface.load(directory).labels[0] == "class 0"
 
 
