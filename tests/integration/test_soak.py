@@ -28,7 +28,7 @@ def test_every_kind_is_answered_as_promised(server: TorchServe, inference: str) 
 
 
 def test_a_broken_promise_is_told_and_ends_with_status_1(server: TorchServe, inference: str, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "scripts.soak", "--url", inference, "--name", stand_in.NAME, "--minutes", "0.1"]
+    command = [sys.executable, "-m", "scripts.soak", "--url", inference, "--name", stand_in.NAME, "--minutes", "0.3"]
     command += ["--clients", "16"]  # see test_faults.py
     worker = psutil.Process(server.management.describe(stand_in.NAME)[0]["workers"][0]["pid"])
     output = tmp_path / "soak.json"
@@ -36,7 +36,7 @@ def test_a_broken_promise_is_told_and_ends_with_status_1(server: TorchServe, inf
         [*command, "--output", str(output)], cwd=PROJECT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     assert process.stdout is not None
-    assert process.stdout.readline().startswith(f"asking {stand_in.NAME} at {inference} for 0.1 minutes")
+    assert process.stdout.readline().startswith(f"asking {stand_in.NAME} at {inference} for 0.3 minutes")
     threading.Timer(1.0, worker.kill).start()
     printed, failure = process.communicate(timeout=120)
     assert process.returncode == 1
