@@ -87,7 +87,7 @@ def look(management: Management, start: float) -> Sample:
         memory = [process.memory_full_info().pss for process in (front_end, *workers)]
         files = sum(process.num_fds() for process in (front_end, *workers))
     except psutil.NoSuchProcess:  # a worker that has just ended: the pids say so
-        return Sample(time.monotonic() - start, 0, 0, 0, pids)
+        return Sample(time.monotonic() - start, 0, 0, 0, tuple(pid for pid in pids if psutil.pid_exists(pid)))
     return Sample(time.monotonic() - start, memory[0], sum(memory[1:]), files, pids)
 
 
@@ -123,7 +123,7 @@ class Soak:
         memory = [statistics.mean(one.front_end + one.workers for one in part) / 1e6 for part in (first, last)]
         latency = [statistics.median(part or [quarter]) * 1000 for part in times]  # none at all: at least as long
         files = [statistics.median(one.files for one in part) for part in (first, last)]
-        restarted = len({pid for one in self.samples for pid in one.pids} - set(self.samples[0].pids))
+        restarted = len({pid for one in self.samples for pid in one.pids} - set(self.samples[-1].pids))
         wrong = sum(self.problems.values())
         return [
             Promise("memory, MB", memory[0], memory[1], memory[1] <= memory[0] * (1 + MEMORY_DRIFT)),
@@ -168,7 +168,7 @@ def soak(traffic: Traffic, management: Management, seconds: float) -> Soak:
         while time.monotonic() - start < seconds:
             samples.append(look(management, start))
             time.sleep(max(seconds / SAMPLES, LEAST_PAUSE))
-    length = time.monotonic() - start
+        length = time.monotonic() - start  # the clients may take longer to end
     latencies = [(at - start, took) for at, took in traffic.seconds]
     return Soak(length, samples, latencies, dict(traffic.answered), dict(traffic.problems))
 

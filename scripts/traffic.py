@@ -17,7 +17,7 @@ from handler.errors import Problem
 # A PNG's header that lies about 30,000 x 30,000 pixels; nothing behind it is ever read.
 HEADER = b"IHDR\0\0\x75\x30\0\0\x75\x30\x08\x02\0\0\0"
 TOO_LARGE = b"\x89PNG\r\n\x1a\n\0\0\0\r" + HEADER + zlib.crc32(HEADER).to_bytes(4, "big") + b"\0\0\0\0IDAT"
-TIMEOUT = 120.0  # s for one answer
+TIMEOUT = 80.0  # s for one answer: longer than a worker and the gateway may take
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ def test_a_broken_promise_is_told_and_ends_with_status_1(server: TorchServe, inf
     assert process.stdout is not None
     assert process.stdout.readline().startswith(f"asking {stand_in.NAME} at {inference} for 0.3 minutes")
     threading.Timer(1.0, worker.kill).start()
-    printed, failure = process.communicate(timeout=120)
+    printed, failure = process.communicate(timeout=200)
     assert process.returncode == 1
     assert "workers restarted" in failure.splitlines()[-1]
     assert "BROKEN" in printed
