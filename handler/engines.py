@@ -52,21 +52,23 @@ class OnnxEngine:
 
 
 class TorchEngine:
-    """`program.pt2` in torch: float32 on the CPU, bfloat16 in channels-last order on a GPU."""
+    """`program.pt2` in torch: float32 on the CPU, bfloat16 on a GPU, in channels-last order on either.
+
+    No GPU has run it yet: tests/unit/handler/test_engines.py holds what must pass where there is one.
+    """
 
     name = "torch"
 
-    def __init__(self, program: Path, device: torch.device) -> None:
+    def __init__(self, program: Path, device: torch.device, dtype: torch.dtype | None = None) -> None:
         self._device = device
-        self._module = torch.export.load(program).module().to(device)
+        self._dtype = dtype or (torch.bfloat16 if device.type == "cuda" else torch.float32)
+        module = torch.export.load(program).module()
+        self._module = module.to(device=device, dtype=self._dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def run(self, batch: Tensor) -> Tensor:
         """See `Engine.run`."""
-        with (
-            torch.inference_mode(),
-            torch.autocast(self._device.type, torch.bfloat16, self._device.type == "cuda"),
-        ):
-            batch = batch.to(self._device, memory_format=torch.channels_last)
+        with torch.inference_mode():
+            batch = batch.to(self._device, self._dtype, memory_format=torch.channels_last)
             logits: Tensor = self._module(batch)
         return logits.to("cpu", torch.float32)
 

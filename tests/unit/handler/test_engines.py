@@ -40,6 +40,30 @@ def test_both_engines_agree_on_batches_of_any_size(tiny_model: Path, manifest: M
         torch.testing.assert_close(onnx.run(batch), expected, atol=1e-4, rtol=1e-4)
 
 
+GPU = pytest.param(torch.device("cuda"), marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here"))
+
+
+@pytest.mark.parametrize("device", [CPU, GPU], ids=["cpu", "gpu"])
+def test_bfloat16_is_float32_to_its_eight_bits(tiny_model: Path, device: torch.device) -> None:
+    """What a GPU runs; a CPU can do it too, slowly."""
+    exact = TorchEngine(tiny_model / TORCH_PROGRAM, CPU)
+    rounded = TorchEngine(tiny_model / TORCH_PROGRAM, device, torch.bfloat16)
+    batch = torch.randn(5, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    expected, found = exact.run(batch), rounded.run(batch)
+    assert (found.dtype, found.device) == (torch.float32, CPU)
+    assert not torch.equal(found, expected)
+    torch.testing.assert_close(found, expected, atol=0.05 * float(expected.abs().max()), rtol=0)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+def test_a_gpu_is_taken_with_bfloat16(tiny_model: Path, manifest: Manifest) -> None:
+    engine = open_engine(manifest, tiny_model, Settings(), 1, device_of(0))
+    assert isinstance(engine, TorchEngine)
+    assert {one.dtype for one in engine._module.parameters()} == {torch.bfloat16}
+    assert {one.device.type for one in engine._module.parameters()} == {"cuda"}
+    assert engine.run(torch.zeros(3, 3, 32, 32)).shape == (3, 10)
+
+
 def test_without_onnx_runtime_torch_takes_over(
     copy: Path, manifest: Manifest, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
