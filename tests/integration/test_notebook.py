@@ -28,10 +28,10 @@ def run(folder: Path, environment: dict[str, str]) -> str:
     )
 
 
-@pytest.mark.parametrize("folder", [PROJECT, PROJECT / "config" / "nginx"], ids=["top", "deep inside"])
-def test_it_runs_on_the_local_server(folder: Path) -> None:
+def test_it_runs_on_the_local_server() -> None:
     port = str(free_ports().inference)
-    printed = run(folder, {"SERVICE": "local", "PORT": port, "MODEL": "", "NAME": ""})
+    anywhere = PROJECT / "config" / "nginx"  # tests/e2e runs it in the project's own folder
+    printed = run(anywhere, {"SERVICE": "local", "PORT": port, "MODEL": "", "NAME": ""})
     assert "this walk-through uses the local server of make serve, because: SERVICE=local asks for it" in printed
     assert "$ curl -H 'Accept: text/plain' -T" in printed
     assert '"class_id"' in printed
