@@ -84,6 +84,7 @@ class OpenLoop(Client):
 def main() -> None:
     """Run one plan: url, photos (paths), clients, seconds, rate (requests/s; 0 for a closed loop)."""
     plan = json.load(sys.stdin)
+    random.seed(0)  # the same arrivals every time
     kind = OpenLoop if plan["rate"] else ClosedLoop
     kind.abstract = False
     kind.host = plan["url"]

@@ -40,7 +40,7 @@ def enlarged(photo: Path, megapixels: float, folder: Path) -> Path:
     path = folder / f"{megapixels:g}-megapixels.jpg"
     with Image.open(photo) as image:
         scale = (megapixels * 1e6 / (image.width * image.height)) ** 0.5
-        size = (round(image.width * scale), round(image.height * scale))
+        size = (round(image.width * scale / 8) * 8, round(image.height * scale / 8) * 8)  # as cameras have it
         pixels = np.asarray(image.convert("RGB").resize(size, Image.Resampling.BICUBIC))
     generator = np.random.default_rng(0)
     noise = generator.normal(0, NOISE, (*pixels.shape[:2], 1)).astype(np.int8)

@@ -80,6 +80,14 @@ def test_goals_compare_each_round_with_itself() -> None:
     ]
 
 
+def test_a_ratio_is_taken_within_a_round() -> None:
+    over, under = (
+        [{"round": index, "images_per_second": rate} for index, rate in enumerate(rates)]
+        for rates in ((4.0, 2.0, 1.0), (1.0, 1.0, 10.0))
+    )
+    assert goals.by_round(over, under) == 2.0  # of 4, 2 and 0.1; of all pairs it would be 1
+
+
 def test_a_folder_without_photos(tmp_path: Path) -> None:
     with pytest.raises(Failure, match="there is no JPEG"):
         photos.real(str(tmp_path), tmp_path)
