@@ -65,11 +65,12 @@ def test_the_only_server_dies_with_a_request_in_it(stack: Stack, photo: bytes) -
         load.begin_fault()
         docker("kill", "--signal", "KILL", server)
         wait_for("refusals", lambda: load.counts()["503"] > 0)
+        refused = requests.post(f"{stack.url}/predictions/{model}", data=photo, timeout=10)
+        stack.up()
+        load.wait_for(load.counts()["200"] + 20)
     assert set(load.counts()) <= {"200", "502", "503", "504"}, load.counts()  # problems, and never a cut connection
-    load.record("containers: the only model server killed (-9)")
-    refused = requests.post(f"{stack.url}/predictions/{model}", data=photo, timeout=10)
-    stack.up()
     assert_problem(refused, 503, "busy")
+    load.record("containers: the only model server killed (-9), and started again by hand")
 
 
 @pytest.mark.faults
