@@ -19,7 +19,14 @@ import torch
 from PIL import ExifTags, Image, UnidentifiedImageError
 from torch import Tensor
 
-from handler.errors import DAMAGED_IMAGE, TOO_MANY_PIXELS, UNSUPPORTED_FORMAT, RequestError, is_out_of_memory
+from handler.errors import (
+    DAMAGED_IMAGE,
+    TOO_MANY_PIXELS,
+    TOO_MUCH_WORK,
+    UNSUPPORTED_FORMAT,
+    RequestError,
+    is_out_of_memory,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +66,15 @@ def _tensor(pixels: np.ndarray) -> Tensor:
     return torch.from_numpy(pixels).permute(2, 0, 1)
 
 
+START_OF_SCAN = b"\xff\xda"  # never within a JPEG's compressed pixels
+# A progressive JPEG has about ten scans, and a thumbnail or a second picture its own. A hostile one repeats a scan of a
+# hundred bytes over the whole picture, and no alarm rings while libjpeg is at it.
+MOST_SCANS = 100
+
+
 def _jpeg(image: Image.Image, data: bytes, parts: int) -> Tensor:
+    if (scans := data.count(START_OF_SCAN)) > MOST_SCANS:
+        raise RequestError(TOO_MUCH_WORK, f"the JPEG has {scans} scans, over the limit of {MOST_SCANS}: save it anew")
     width, height = image.size
     if image.mode != "CMYK":  # libjpeg leaves the inversion of Adobe's CMYK to its caller; Pillow does it
         try:

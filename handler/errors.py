@@ -111,6 +111,6 @@ class RequestError(Exception):
 
 
 def is_out_of_memory(error: BaseException | None) -> bool:
-    """Say whether an error means that memory is missing; torch, torchvision and ONNX Runtime say so in words only."""
+    """Say whether an error means that memory is missing; torch and ONNX Runtime say so in words only."""
     words = ("allocate memory", "insufficient memory", "out of memory", "bad_alloc")
     return isinstance(error, MemoryError) or any(word in str(error).lower() for word in words)

@@ -22,7 +22,7 @@ from scripts.torchserve import TorchServe
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - inside the container's own network; compose decides what is published
 CALL_TIMEOUT = 3.0  # s for one look at the management API
-GATEWAY_NOTICES = 4.0  # s in which the gateway, which asks every two seconds, stops sending requests here
+GATEWAY_NOTICES = 5.0  # s in which the gateway, which asks every two seconds, stops sending requests here
 
 
 def bring_archives(archives: Path, store: Path, kept: Path) -> dict[str, str]:

@@ -17,7 +17,7 @@ from typing import Any
 import requests
 
 from scripts.failure import Failure
-from scripts.idle import CALL_TIMEOUT, wait_idle
+from scripts.idle import CALL_TIMEOUT, require_here, wait_idle
 from scripts.listener import stop_listening
 from scripts.manage import Management
 from scripts.ports import Ports
@@ -58,7 +58,9 @@ class Drain:
             stuck = self._finish(start + PATIENCE)
             self.marker.touch()
             stop_listening(self.pid, self.ports.inference)
-            for pid in _workers(stuck):
+            pids = _workers(stuck)
+            require_here(pids)
+            for pid in pids:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
             return wait_idle(self.management, end - time.monotonic())

@@ -17,8 +17,12 @@ gateway_port=$(setting GATEWAY_PORT); gateway_port=${gateway_port:-8080}
 management_port=$(setting MANAGEMENT_PORT); management_port=${management_port:-8081}
 prometheus_port=$(setting PROMETHEUS_PORT); prometheus_port=${prometheus_port:-9090}
 scheme=http
-[ -e "$here/../config/nginx/secrets/tls.crt" ] && scheme=https
-url=$scheme://127.0.0.1:$gateway_port
+secrets=$(setting GATEWAY_SECRETS); secrets=${secrets:-config/nginx/secrets}
+case $secrets in /*) ;; *) secrets=$here/../$secrets ;; esac
+[ -e "$secrets/tls.crt" ] && scheme=https
+address=$(setting GATEWAY_ADDRESS)
+case $address in "" | 0.0.0.0) address=127.0.0.1 ;; esac
+url=$scheme://$address:$gateway_port
 
 bash "$here/compose.sh" up --detach --build "$@"
 echo "waiting until a prediction works"

@@ -20,7 +20,7 @@ BEGIN {
     split(canary[model], part, " ")
     pattern = model
     gsub(/\./, "[.]", pattern) # and a pattern, because nginx compares plain words without regard to case
-    print "    \"~^" pattern "$\" $lot_" ++count ";"
+    print "    \"~^" pattern "\\z\" $lot_" ++count ";"
     lots = lots "split_clients $request_id $lot_" count " { " part[2] "% " part[1] "; * -; }\n"
     json = json (count > 1 ? "," : "") "\"" model "\":\"" canary[model] "\""
 }

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Starts nginx and keeps its list of model servers up to date. nginx before 1.27 cannot look a name up again in an
-# upstream, and without an upstream it keeps no connections open: so the list is written here, and nginx reloads it.
+# Starts nginx and keeps its list of model servers up to date. Names tell which there are, but not which take requests:
+# so the list is written here, and nginx reloads it.
 #
 # MANAGEMENT_TOKEN      opens management to whoever sends it; without it, management is closed
 # REQUESTS_PER_SECOND   from one address (default 100), with a burst of as many
@@ -25,7 +25,7 @@ mkdir -p "$own/canary"
 
 # The settings go into the configuration.
 rate=${REQUESTS_PER_SECOND:-100}
-for name in infer.conf management.conf no-body.conf problem-pages.conf problems.conf nginx.conf; do
+for name in infer.conf management.conf no-body.conf upstream-headers.conf problem-pages.conf problems.conf nginx.conf; do
   sed -e "s|@CONFIG@|$work|g" -e "s|@REQUESTS_PER_SECOND@|$rate|g" -e "s|@BURST@|$rate|g" \
     -e "s|@CONNECTIONS@|${CONNECTIONS:-200}|g" -e "s|@ANSWER_SECONDS@|${ANSWER_SECONDS:-75}|g" \
     "$config/$name" >"$work/$name"
@@ -41,7 +41,9 @@ done
 # Without a token nobody passes. nginx compares hashes, salted anew at each start: how long that takes tells nothing of
 # the token, which stands in no file either.
 token=${MANAGEMENT_TOKEN:-}
-[ -n "$token" ] || { [ -r "$secrets/management_token" ] && token=$(cat "$secrets/management_token"); } || true
+if [ -z "$token" ] && [ -e "$secrets/management_token" ]; then
+  token=$(cat "$secrets/management_token") || fail "management_token cannot be read: give it to the gateway's user (GATEWAY_USER)"
+fi
 unset MANAGEMENT_TOKEN
 if [ -z "$token" ]; then
   echo "gateway: no MANAGEMENT_TOKEN is set: management is closed"
@@ -83,7 +85,7 @@ look_around() {
   for address in $all; do
     set -- "$@" --output /dev/null "http://$address:8083/accepting"
   done
-  curl --silent --max-time 1 --write-out '\n%{http_code} %{remote_ip}\n' "$@" | awk -v all="$(echo "$all" | wc -w)" '
+  curl --silent --connect-timeout 0.5 --max-time 2 --write-out '\n%{http_code} %{remote_ip}\n' "$@" | awk -v all="$(echo "$all" | wc -w)" '
     /^Active/ { active = $3 }
     /^Reading/ { waiting = $6 }
     $1 == 200 && $2 != "127.0.0.1" { replicas[++count] = $2 }
@@ -121,8 +123,12 @@ write_upstreams() { # how many there are beside those that take requests, and th
   shift
   : >"$work/mirror.conf"
   : >"$work/mirrors.conf"
-  if [ "$away" = 0 ]; then settled='default 1;'; else settled='default 0; GET 1;'; fi
-  echo "map \$request_method \$settled { $settled }" >"$work/upstreams.conf"
+  if [ "$away" = 0 ]; then
+    settled='default 1;'
+  else # looking, a canary and a prediction change no replica
+    settled='default 0; "~^(GET|HEAD) " 1; "~ /gateway/(canary|replicas/[0-9.]+/predictions)/" 1;'
+  fi
+  echo "map \"\$request_method \$uri\" \$settled { $settled }" >"$work/upstreams.conf"
   write_addresses "$away" "$@" >>"$work/upstreams.conf"
   if [ $# = 0 ]; then
     echo 'map "" $serving { default 0; }' >>"$work/upstreams.conf"

@@ -128,7 +128,14 @@ def bombs() -> tuple[bytes, ...]:
     found.append(b"II*\0\x08\0\0\0" + struct.pack("<H", 0xFFFF) + struct.pack("<HHII", 256, 4, 1, 9) * 65_535)
     found.append(encoded(Image.new("RGB", (8, 8)), "JPEG")[:2] + b"\xff\xe1\0\x12Exif\0\0" + bytes(10))
     found.append(b"\xff\xd8" + (b"\xff\xe1\0\x12Exif\0\0" + bytes(10)) * 100_000)
+    found.append(endless_scans(encoded(Image.new("L", (4000, 4000), 90), "JPEG", progressive=True)))
     return tuple(found)
+
+
+def endless_scans(progressive: bytes) -> bytes:
+    """Return a JPEG that goes over the whole picture again and again, hours of work in a few megabytes."""
+    last = progressive[progressive.rindex(b"\xff\xda") : -2]
+    return progressive[:-2] + last * 20_000 + progressive[-2:]
 
 
 def chunk(kind: bytes, data: bytes) -> bytes:

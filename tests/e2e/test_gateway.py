@@ -1,6 +1,7 @@
 """What a client meets at the gateway's port."""
 
 import base64
+import http.client
 import json
 import os
 import re
@@ -128,6 +129,29 @@ def _raw(url: str) -> requests.PreparedRequest:
     prepared = requests.Request("GET", url).prepare()
     prepared.url = url  # as it is, not as requests would tidy it up
     return prepared
+
+
+@pytest.mark.parametrize("path", ["/ping/../predictions/x", "/ping/%2e%2e/predictions/x", "/predictions/x/../../ping"])
+def test_an_address_leads_where_it_says(stack: Stack, path: str) -> None:
+    """TorchServe gets it as it was sent, and reads it in its own way."""
+    sent = requests.Request("POST", stack.url, data=b"x").prepare()
+    sent.url = stack.url + path
+    with requests.Session() as session:
+        assert_problem(session.send(sent, timeout=10), 404, "not-found")
+
+
+def test_no_form_reaches_torchserves_own_parser(stack: Stack, predictions: str, photo: bytes) -> None:
+    host, _, path = predictions.removeprefix("http://").partition("/")
+    for kind in ("\tmultipart/form-data; boundary=x", "\tapplication/x-www-form-urlencoded", "multipart/form-data"):
+        connection = http.client.HTTPConnection(host, timeout=30)
+        connection.request("POST", f"/{path}", body=b"--x\r\nno form\r\n", headers={"Content-Type": kind})
+        assert connection.getresponse().status in (400, 415), kind
+        connection.close()
+
+
+def test_marks_of_torchserves_own_are_not_a_clients(predictions: str) -> None:
+    for mark in ("describe", "explain"):
+        assert_problem(requests.post(predictions, headers={mark: "True"}, timeout=10), 400, "empty-body")
 
 
 def test_request_ids_are_passed_through_and_logged(stack: Stack, predictions: str, photo: bytes) -> None:

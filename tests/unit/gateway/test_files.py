@@ -75,7 +75,7 @@ def canaries(wanted: str, tmp_path: Path) -> tuple[str, dict[str, str], str]:
 def test_canaries_become_configuration(tmp_path: Path) -> None:
     configuration, listed, complaints = canaries("resnet-50:2.0 10\nb.c:1.1 99\n", tmp_path)
     assert listed == {"resnet-50": "2.0 10", "b.c": "1.1 99"}
-    assert '"~^b[.]c$" $lot_2;' in configuration
+    assert '"~^b[.]c\\z" $lot_2;' in configuration
     assert "split_clients $request_id $lot_1 { 10% 2.0; * -; }" in configuration
     assert complaints == ""
     assert canaries("\n", tmp_path)[1] == {}

@@ -4,6 +4,7 @@ import struct
 import subprocess
 import sys
 import zlib
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from handler import errors
 from handler.decode import DECODERS, decode
-from handler.errors import Problem, RequestError
+from handler.errors import TOO_MUCH_WORK, Problem, RequestError
 from tests.conftest import PROJECT, encoded, picture, stored_as
 
 LIMIT = 64_000_000
@@ -222,6 +223,22 @@ def bomb(name: str) -> bytes:
         start, form = sizes[name]
         data[start : start + 2 * struct.calcsize(form)] = struct.pack(form, side) * 2
     return bytes(data)
+
+
+def scans(count: int) -> bytes:
+    """Return a progressive JPEG whose last scan is there so many times more."""
+    file = BytesIO()
+    Image.new("L", (640, 480), 90).save(file, "JPEG", progressive=True)
+    data = file.getvalue()
+    last = data[data.rindex(b"\xff\xda") : -2]
+    return data[:-2] + last * count + data[-2:]
+
+
+def test_a_jpeg_of_endless_scans_is_refused_before_it_is_decoded() -> None:
+    assert decode(scans(50), 10**6).shape == (3, 480, 640)
+    with pytest.raises(RequestError, match="scans, over the limit of 100") as caught:
+        decode(scans(100), 10**6)
+    assert caught.value.problem == TOO_MUCH_WORK
 
 
 @pytest.mark.parametrize("name", ["AVIF", "JPEG2000"])
