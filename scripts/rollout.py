@@ -115,7 +115,7 @@ class Rollout:
         try:
             yield
         except BaseException as error:
-            _say(f"putting everything back: {self.old} serves, {self.new} goes from where it was not before")
+            _say(f"putting everything back: {self.old} serves, {self.new} goes where this command brought it")
             try:
                 self._withdraw_canary()
                 self.fleet.each(self._put_back)
