@@ -92,16 +92,7 @@ class Canary:
     def start(self) -> None:
         """Send the share from now on."""
         self.gateway.request("PUT", f"/gateway/canary/{self.new.name}", data=self._share.encode())
-        self._wait(self._share)
-
-    def stop(self) -> None:
-        """Send it no longer, and wait until no request can be on its way."""
-        try:
-            self.gateway.request("DELETE", f"/gateway/canary/{self.new.name}")
-        except Refused as refused:
-            if refused.status != 404:  # a gateway that was started again has forgotten it
-                raise
-        self._wait(None)
+        _wait(self.gateway, self.new.name, self._share)
 
     def watch(self, seconds: float) -> tuple[Seen, Seen]:
         """Return what came of the default version's requests and of the share, after a while.
@@ -116,7 +107,7 @@ class Canary:
         first = self._seen()
         while True:
             old, new = (now.since(before) for now, before in zip(self._seen(), first, strict=True))
-            if self._in_force() != self._share:
+            if _in_force(self.gateway, self.new.name) != self._share:
                 raise Failure("the gateway has lost the canary: it was started again, or somebody else changed it")
             if new.error_ratio > old.error_ratio:
                 raise Failure(f"{self.new} fails more often than the version that serves: {new}; the other: {old}")
@@ -130,17 +121,6 @@ class Canary:
     @property
     def _share(self) -> str:
         return f"{self.new.version} {self.percent}"
-
-    def _in_force(self) -> str | None:
-        shares: dict[str, str] = self.gateway.request("GET", "/gateway/canaries.json").json()
-        return shares.get(self.new.name)
-
-    def _wait(self, share: str | None) -> None:
-        deadline = time.monotonic() + IN_FORCE
-        while self._in_force() != share:
-            if time.monotonic() > deadline:
-                raise Failure(f"the gateway does not change the canary within {IN_FORCE:.0f} s: its log says why")
-            time.sleep(POLL)
 
     def _seen(self) -> tuple[Seen, Seen]:
         versions = {"default": Seen(), self.new.version: Seen()}
@@ -157,3 +137,43 @@ class Canary:
                 case "request_seconds_sum":
                     seen.seconds = float(value)
         return versions["default"], versions[self.new.version]
+
+
+def withdraw(gateway: Management, name: str) -> None:
+    """Send a share of a model's requests nowhere any longer, whoever asked for it, and wait until none is on its way.
+
+    Args:
+        gateway: the gateway's management address.
+        name: the model.
+
+    Raises:
+        Failure: the gateway does not do it.
+    """
+    path = f"/gateway/canary/{name}"
+    try:
+        # What the gateway has not taken up yet is waited for: what is in force looks the same before it and after it.
+        _comes_into_force(gateway, name, gateway.request("GET", path).text.strip())
+        gateway.request("DELETE", path)
+    except Refused as refused:
+        if refused.status != 404:  # nobody asked for one, or the gateway was started again and has forgotten it
+            raise
+    _wait(gateway, name, None)
+
+
+def _in_force(gateway: Management, name: str) -> str | None:
+    shares: dict[str, str] = gateway.request("GET", "/gateway/canaries.json").json()
+    return shares.get(name)
+
+
+def _comes_into_force(gateway: Management, name: str, share: str | None) -> bool:
+    deadline = time.monotonic() + IN_FORCE
+    while _in_force(gateway, name) != share:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(POLL)
+    return True
+
+
+def _wait(gateway: Management, name: str, share: str | None) -> None:
+    if not _comes_into_force(gateway, name, share):
+        raise Failure(f"the gateway does not change the canary within {IN_FORCE:.0f} s: its log says why")

@@ -12,6 +12,7 @@ from scripts.predict import TINY_PHOTO, check_prediction
 
 LOOK = 2.0  # s for one look whether a version is idle
 POLL = 0.2  # s between two looks
+UNPACK = 10.0  # s after which an archive whose registration was interrupted is there, or will not come
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,20 @@ class Replica:
     def default(self, name: str) -> str:
         """Return the version that answers when a request names none."""
         return str(self.management.describe(name)[0]["modelVersion"])
+
+    def add(self, archive: str) -> Version:
+        """Register an archive and do not wait for its workers; whoever interrupts that leaves nothing registered."""
+        before = self.management.registered_from(archive)
+        try:
+            return self.management.add(archive)
+        except KeyboardInterrupt:
+            # The server finishes what it was asked for, whether or not somebody waits for its answer.
+            deadline = time.monotonic() + UNPACK
+            while not (new := self.management.registered_from(archive) - before) and time.monotonic() < deadline:
+                time.sleep(POLL)
+            for version in new:
+                self.management.unregister(*version)
+            raise
 
     def check_prediction(self, version: Version) -> None:
         """Ask this replica for one real prediction.
@@ -105,9 +120,20 @@ class Fleet:
             for one in listed["replicas"]
         ]
 
+    def first(self) -> Replica:
+        """Return one of them.
+
+        Raises:
+            Failure: there is none.
+        """
+        replicas = self.replicas()
+        if not replicas:
+            raise Failure("no model server takes requests: wait until one is ready, or see its log")
+        return replicas[0]
+
     def behind_gateway(self) -> bool:
         """Say whether there is a gateway."""
-        return any(replica.address for replica in self.replicas())
+        return bool(self.first().address)
 
     def each(self, step: Callable[[Replica], None]) -> None:
         """Do something on every replica, also on those that come meanwhile.

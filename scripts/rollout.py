@@ -14,9 +14,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from scripts import allowed, history
-from scripts.canary import Canary
+from scripts.canary import Canary, withdraw
 from scripts.compare import compare, photos
 from scripts.failure import Failure, run
 from scripts.fleet import Fleet, Replica
@@ -36,32 +37,43 @@ class Rollout:
         fleet: where.
         archive: the new version's file name in the model store.
         drain: most seconds to wait for requests in the version that goes.
+        expected: the version that the archive must hold, "" for any.
     """
 
     fleet: Fleet
     archive: str
     drain: float = DRAIN
-    canary: Canary | None = field(default=None, init=False)
+    expected: str = ""
+    added: set[str] = field(default_factory=set, init=False)  # addresses of replicas where this command registered it
 
-    def load(self) -> None:
+    def load(self) -> bool:
         """Have the new version ready beside the old one, with as many workers, on every replica.
+
+        Returns:
+            Whether it must still become the default; not where a rollout of it was interrupted after that.
 
         Raises:
             Failure: it does not load or does not answer, or there is no version that it could take over from.
         """
-        first = self.fleet.replicas()[0]
-        self.new, registered = self._register(first)
+        first = self.fleet.first()
+        self.gateway = bool(first.address)
+        self.new = self._register(first)
         try:
             self.old, self.old_archive, self.workers = self._running(first)
-        except Failure:
-            if registered:
+            first.idle(self.old)  # where nobody can tell whether workers are busy, that is said now
+        except BaseException:
+            if first.address in self.added:
                 first.management.unregister(*self.new)
             raise
+        if first.default(self.new.name) == self.new.version:
+            _say(f"{self.new} is the default already: only {self.old} must still go")
+            return False
         _say(f"{self.old} serves with {self.workers} workers; {self.new} loads as many beside it")
         with self.or_put_back():
+            self._withdraw_canary()  # one that a killed command left
             self.fleet.each(self._load)  # at the same time; then they are waited for
             self.fleet.each(self._ready)
-            first.idle(self.new)  # where nobody can tell whether workers are busy, that is said now
+        return True
 
     def compare(self, sent: Mapping[str, bytes], most: int | None) -> None:
         """Compare the answers of both versions.
@@ -84,16 +96,17 @@ class Rollout:
         Raises:
             Failure: it fails more often than the old one, or got no request.
         """
-        self.canary = Canary(self.fleet.management, self.new, percent)
-        self.canary.start()
+        canary = Canary(self.fleet.management, self.new, percent)
+        canary.start()
         _say(f"{percent} % of the requests go to {self.new} for {seconds:.0f} s")
-        old, new = self.canary.watch(seconds)
+        old, new = canary.watch(seconds)
         _say(f"{self.old}: {old}\n{self.new}: {new}")
 
     def switch(self) -> None:
         """Make the new version the default on every replica."""
         self.fleet.each(self._make_default)
-        history.remember(self.fleet.management.url, self.new.name, self.old_archive)
+        replaced = history.Replaced(self.old_archive, self.old.version, self.new.version)
+        history.remember(self.fleet.management.url, self.new.name, replaced)
         _say(f"{self.new} is the default")
 
     @contextmanager
@@ -102,13 +115,12 @@ class Rollout:
         try:
             yield
         except BaseException as error:
-            _say(f"putting everything back: {self.old} serves, {self.new} is unregistered")
+            _say(f"putting everything back: {self.old} serves, {self.new} goes where this command brought it")
             try:
-                tried = self.canary is not None
-                self._stop_canary()
-                self.fleet.each(lambda replica: self._put_back(replica, tried))
+                self._withdraw_canary()
+                self.fleet.each(self._put_back)
             except Failure as failure:
-                raise Failure(f"{error or 'interrupted'}; and putting back failed: {failure}") from error
+                raise Failure(f"{str(error) or 'interrupted'}; and putting back failed: {failure}") from error
             raise
 
     def finish(self) -> None:
@@ -117,48 +129,66 @@ class Rollout:
         Raises:
             Failure: requests keep coming to it, so it stays registered.
         """
-        self._stop_canary()
+        self._withdraw_canary()
         self.fleet.each(self._retire)
         _say(f"{self.old} is unregistered")
 
-    def _put_back(self, replica: Replica, tried: bool) -> None:
+    def _put_back(self, replica: Replica) -> None:
         if not {self.old.version, self.new.version} <= replica.versions(self.new.name).keys():
             return
         if replica.default(self.new.name) == self.new.version:
             replica.management.set_default(*self.old)
-            tried = True
-        if tried and not replica.wait_idle(self.new, self.drain):
+        if replica.address not in self.added:
+            return
+        workers = replica.management.describe(*self.new)[0]["workers"]
+        answering = any(worker["status"] == "READY" for worker in workers)
+        if answering and not replica.wait_idle(self.new, self.drain):
             _say(f"{self.new} still has requests after {self.drain:.0f} s: they are cut")
         replica.management.unregister(*self.new)
 
-    def _register(self, replica: Replica) -> tuple[Version, bool]:
-        """Return the new version, and whether it was registered here and now."""
+    def _register(self, replica: Replica) -> Version:
+        """Return the new version, which is registered now if it was not before."""
         _say(f"registering {self.archive}")
         try:
-            return replica.management.add(self.archive), True
+            return self._add(replica)
         except Refused as refused:
             known = replica.management.registered_from(self.archive)
             if refused.status != 409 or len(known) != 1:
                 raise
         (version,) = known
         _say(f"{version} is registered already: going on with it")
-        return version, False
+        return version
+
+    def _add(self, replica: Replica) -> Version:
+        version = replica.add(self.archive)
+        self.added.add(replica.address)
+        return version
 
     def _running(self, replica: Replica) -> tuple[Version, str, int]:
         """Return the version to take over from, its archive and its workers."""
         name = self.new.name
+        if self.expected not in ("", self.new.version):
+            raise Failure(f"{self.archive} holds {self.new} now, but {self.expected} was replaced: start another")
         others = {one["modelVersion"]: one for one in replica.management.describe(name, "all")}
         del others[self.new.version]
         default = replica.default(name)
-        if default == self.new.version and len(others) == 1:
-            (default,) = others  # a rollout that was interrupted goes on
+        if default == self.new.version and replica.address not in self.added:
+            default = self._interrupted(others)
         if default not in others:
             raise Failure(f"there is no other version that {self.new} could take over from")
         return Version(name, default), others[default]["modelUrl"], max(1, int(others[default]["minWorkers"]))
 
+    def _interrupted(self, others: Mapping[str, Mapping[str, Any]]) -> str:
+        """Return the version that the new one has replaced as the default, but that was not unregistered yet."""
+        if others:
+            last = history.last(self.fleet.management.url, self.new.name)
+            if others.keys() == {last.version} and last.by == self.new.version:
+                return last.version
+        raise Failure(f"{self.new} serves already")
+
     def _load(self, replica: Replica) -> None:
         if self.new.version not in replica.versions(self.new.name):
-            replica.management.add(self.archive)
+            self._add(replica)
         if replica.versions(self.new.name)[self.new.version] != self.workers:
             replica.management.set_workers(*self.new, self.workers)
 
@@ -174,6 +204,8 @@ class Rollout:
     def _retire(self, replica: Replica) -> None:
         if self.old.version not in replica.versions(self.old.name):
             return
+        if replica.default(self.new.name) != self.new.version:
+            self._make_default(replica)  # one that has come since
         if not replica.wait_idle(self.old, self.drain):
             raise Failure(
                 f"{self.new} serves, but {self.old} still has requests after {self.drain:.0f} s and stays registered: "
@@ -181,10 +213,9 @@ class Rollout:
             )
         replica.management.unregister(*self.old)
 
-    def _stop_canary(self) -> None:
-        if self.canary:
-            self.canary.stop()
-            self.canary = None
+    def _withdraw_canary(self) -> None:
+        if self.gateway:
+            withdraw(self.fleet.management, self.new.name)
 
 
 def _say(sentence: str) -> None:
@@ -227,13 +258,13 @@ def _start(given: argparse.Namespace, rollout: Rollout) -> None:
     if not gateway and (allowed.sums() or archive.is_symlink()):
         allowed.require(archive)  # the gateway looks by itself, where the store is
     sent = photos(given.photos) if given.command == "start" else {}
-    rollout.load()
-    with rollout.or_put_back():
-        if sent:
-            rollout.compare(sent, given.max_differ)
-        if given.canary is not None:
-            rollout.try_out(given.canary, given.watch)
-        rollout.switch()
+    if rollout.load():
+        with rollout.or_put_back():
+            if sent:
+                rollout.compare(sent, given.max_differ)
+            if given.canary is not None:
+                rollout.try_out(given.canary, given.watch)
+            rollout.switch()
     rollout.finish()
 
 
@@ -241,10 +272,12 @@ def main() -> None:
     """Run the command line; a bearer token comes from MANAGEMENT_TOKEN, never from the command line."""
     given = _parser().parse_args()
     management = Management(given.url.rstrip("/"), os.environ.get("MANAGEMENT_TOKEN", ""))
+    expected = ""
     if given.command == "back":
-        given.archive, given.canary = history.replaced(management.url, given.name), None
+        last = history.last(management.url, given.name)
+        given.archive, given.canary, expected = last.archive, None, last.version
     with stopping_on_signals():
-        _start(given, Rollout(Fleet(management, given.inference.rstrip("/")), given.archive, given.drain))
+        _start(given, Rollout(Fleet(management, given.inference.rstrip("/")), given.archive, given.drain, expected))
 
 
 if __name__ == "__main__":

@@ -220,6 +220,7 @@ while kill -0 "$nginx" 2>/dev/null; do
   wanted=$(wanted_canaries)
   if [ -z "$stopping" ] && [ "$wanted" != "$canaries" ]; then
     canaries=$wanted
+    shown=changing # also where it goes back to what is shown: workers may know what was between
     write_canaries
     echo "gateway: canaries: $(cat "$own/canaries.draft")"
     reload=yes

@@ -16,6 +16,7 @@ import requests
 
 from scripts import history, rollout
 from scripts.failure import run
+from scripts.manage import Management
 from scripts.predict import predict
 from scripts.status import Status
 from scripts.torchserve import TorchServe
@@ -241,7 +242,7 @@ def test_what_cannot_be_begun_changes_nothing(
     own = served.management.describe(model(served))[0]["modelUrl"]
     for words, message in (
         (["start", "nowhere.mar"], "status 404): Model not found"),
-        (["start", own], "there is no other version that"),
+        (["start", own], "serves already"),
         (["start", "1.mar", "--canary", "10"], "--canary needs the gateway"),
         (["start", "1.mar", "--canary", "100"], "from 1 to 99"),
         (["start", "1.mar", "--photos", str(empty)], "is empty: name a folder with photos"),
@@ -256,4 +257,47 @@ def test_what_cannot_be_begun_changes_nothing(
     with pytest.raises(SystemExit):
         command.run("start", "1.mar", "--store", str(served.store))
     assert "1.mar has SHA-256 " in capsys.readouterr().err
+    assert registered(served) == before
+
+
+def test_what_was_registered_before_the_command_stays(
+    served: TorchServe, command: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As with an image that brings two versions: nobody has switched between them."""
+    own = served.management.describe(model(served))[0]["modelUrl"]
+    other = served.management.register("different.mar")
+    try:
+        before = registered(served)
+        assert before[1] == sorted([before[0], "7.0"])
+        for archive, message in ((own, "serves already"), ("different.mar", "more than 1 photos")):
+            with pytest.raises(SystemExit):
+                command.start(archive, "--max-differ", "1")
+            assert message in capsys.readouterr().err
+            assert registered(served) == before, archive
+    finally:
+        served.management.unregister(*other)
+
+
+def test_interrupting_the_registration_leaves_nothing_registered(served: TorchServe, command: Command) -> None:
+    before, add = registered(served), Management.add
+
+    def interrupted(management: Management, archive: str) -> None:
+        add(management, archive)
+        raise KeyboardInterrupt
+
+    command.monkeypatch.setattr(Management, "add", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        command.start("different.mar")
+    assert ended.value.code == 130
+    assert registered(served) == before
+
+
+def test_an_archive_that_holds_another_version_by_now_is_no_way_back(
+    served: TorchServe, command: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before, name = registered(served), model(served)
+    history.remember(served.management.url, name, history.Replaced("different.mar", "0.9", before[0]))
+    with pytest.raises(SystemExit):
+        command.run("back", name)
+    assert "different.mar holds " in capsys.readouterr().err
     assert registered(served) == before

@@ -1,8 +1,15 @@
-"""What is read from the gateway's counters."""
+"""What is read from the gateway's counters, and how a canary is withdrawn."""
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from scripts.canary import Seen
+from scripts import canary
+from scripts.canary import Seen, withdraw
+from scripts.manage import Management
 
 BUCKETS = {0.1: 40, 0.25: 80, 0.5: 98, float("inf"): 100}
 
@@ -28,3 +35,61 @@ def test_what_was_counted_before_is_taken_off() -> None:
     earlier = Seen({"200": 10}, 1.0, {0.1: 5, float("inf"): 10})
     later = Seen({"200": 15, "500": 2}, 4.0, {0.1: 7, float("inf"): 17})
     assert later.since(earlier) == Seen({"200": 5, "500": 2}, 3.0, {0.1: 2, float("inf"): 7})
+
+
+class Gateway(BaseHTTPRequestHandler):
+    """Like the gateway, takes up what was asked for only now and then: here, at every third look."""
+
+    asked: str | None
+    shown: list[str | None]
+    takes_up: bool
+
+    def do_GET(self) -> None:
+        cls = type(self)
+        if self.path.startswith("/gateway/canary/"):
+            self._answer(404 if cls.asked is None else 200, cls.asked or "nobody asked")
+            return
+        cls.shown.append(cls.asked if cls.takes_up and len(cls.shown) % 3 == 2 else (cls.shown or [None])[-1])
+        self._answer(200, json.dumps({"m": cls.shown[-1]} if cls.shown[-1] else {}))
+
+    def do_DELETE(self) -> None:
+        type(self).asked = None
+        self._answer(200, "")
+
+    def _answer(self, status: int, text: str) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    def log_message(self, *_words: object) -> None:
+        pass
+
+
+@pytest.fixture
+def gateway(monkeypatch: pytest.MonkeyPatch) -> Iterator[Management]:
+    monkeypatch.setattr(canary, "POLL", 0.01)
+    with HTTPServer(("127.0.0.1", 0), Gateway) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield Management(f"http://127.0.0.1:{server.server_port}")
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("asked", ["2.0 10", None])
+def test_a_canary_that_is_not_in_force_yet_is_withdrawn_after_it_was(gateway: Management, asked: str | None) -> None:
+    Gateway.asked, Gateway.shown, Gateway.takes_up = asked, [], True
+    withdraw(gateway, "m")
+    assert Gateway.asked is None
+    assert asked in Gateway.shown
+    assert Gateway.shown[-1] is None
+
+
+def test_a_canary_that_never_comes_into_force_is_withdrawn_too(
+    gateway: Management, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(canary, "IN_FORCE", 0.1)
+    Gateway.asked, Gateway.shown, Gateway.takes_up = "no share", [], False
+    withdraw(gateway, "m")
+    assert Gateway.asked is None
