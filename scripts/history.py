@@ -47,13 +47,19 @@ def last(url: str, name: str) -> Replaced:
     Raises:
         Failure: nothing is known about it here.
     """
-    try:
-        return Replaced(**_read()[url][name])
-    except (KeyError, TypeError):  # an older release noted the file name alone
+    found = find(url, name)
+    if found is None:
         raise Failure(
             f"no rollout of {name} at {url} was made from here: name the archive to go back to, "
             "python -m scripts.rollout start ARCHIVE"
-        ) from None
+        )
+    return found
+
+
+def find(url: str, name: str) -> Replaced | None:
+    """Return what the last rollout replaced, None where nothing is known about it here."""
+    noted = _read().get(url, {}).get(name)
+    return Replaced(**noted) if isinstance(noted, dict) else None  # an older release noted the file name alone
 
 
 def _read() -> dict[str, dict[str, Any]]:

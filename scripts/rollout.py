@@ -180,10 +180,9 @@ class Rollout:
 
     def _interrupted(self, others: Mapping[str, Mapping[str, Any]]) -> str:
         """Return the version that the new one has replaced as the default, but that was not unregistered yet."""
-        if others:
-            last = history.last(self.fleet.management.url, self.new.name)
-            if others.keys() == {last.version} and last.by == self.new.version:
-                return last.version
+        last = history.find(self.fleet.management.url, self.new.name)
+        if last and last.by == self.new.version and others.keys() == {last.version}:
+            return last.version
         raise Failure(f"{self.new} serves already")
 
     def _load(self, replica: Replica) -> None:

@@ -261,9 +261,10 @@ def test_what_cannot_be_begun_changes_nothing(
 
 
 def test_what_was_registered_before_the_command_stays(
-    served: TorchServe, command: Command, capsys: pytest.CaptureFixture[str]
+    served: TorchServe, command: Command, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     """As with an image that brings two versions: nobody has switched between them."""
+    command.monkeypatch.setattr(history, "FILE", tmp_path / "none.json")
     own = served.management.describe(model(served))[0]["modelUrl"]
     other = served.management.register("different.mar")
     try:
