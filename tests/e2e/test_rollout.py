@@ -78,6 +78,7 @@ def readiness(stack: Stack) -> Iterator[Counter[int]]:
         thread.join()
 
 
+@pytest.mark.faults
 def test_a_canary_a_rollout_and_a_way_back_on_three_replicas(stack: Stack, store: str, photo: bytes) -> None:
     stack.up(replicas=3)
     url = f"{stack.url}/predictions/{store}"

@@ -117,6 +117,7 @@ def readiness(served: TorchServe) -> Iterator[list[str]]:
 
 
 @pytest.mark.timeout(600)
+@pytest.mark.faults
 def test_three_rollouts_and_a_rollback_under_load_lose_nothing(
     served: TorchServe, command: Command, capsys: pytest.CaptureFixture[str]
 ) -> None:

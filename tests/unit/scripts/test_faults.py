@@ -37,6 +37,16 @@ def test_the_readme_has_a_row_for_each_fault_that_a_test_records_and_nothing_is_
         assert lost == "0", what
 
 
+def test_make_faults_runs_every_test_that_records() -> None:
+    for path in (PROJECT / "tests").rglob("test_*.py"):
+        text = path.read_text(encoding="utf-8")
+        functions = [node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)]
+        for test in functions:
+            if re.search(r"^ +\w+\.record\(", ast.unparse(test), re.MULTILINE):
+                marks = [ast.unparse(mark) for mark in test.decorator_list]
+                assert "pytest.mark.faults" in marks or "pytestmark = pytest.mark.faults" in text, test.name
+
+
 def test_the_table_is_written_between_its_marks(tmp_path: Path) -> None:
     readme = tmp_path / "README.md"
     readme.write_text(f"before\n{faults.BEGIN}\nold\n{faults.END}\nafter\n")
