@@ -68,8 +68,7 @@ class Drain:
             return False  # nobody answers: nothing can be waited for
 
     def _versions(self) -> list[Version]:
-        hasty = replace(self.management, timeout=CALL_TIMEOUT)
-        return [version for model in hasty.models() for version in hasty.describe(model["modelName"], "all")]
+        return replace(self.management, timeout=CALL_TIMEOUT).describe_all()
 
     def _finish(self, end: float) -> list[Version]:
         """Wait until all that is queued now has been answered, and return the versions where it has not."""

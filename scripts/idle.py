@@ -67,14 +67,10 @@ def require_here(pids: list[int]) -> None:
 
 def _in_flight(management: Management, name: str, version: str) -> tuple[int, list[int]]:
     """Return the number of queued requests and the process ids of the workers."""
-    names = [name] if name else [model["modelName"] for model in management.models()]
-    queued, pids = 0, []
-    for one in names:
-        for described in management.describe(one, version or "all"):
-            queued += int(described["jobQueueStatus"]["pendingRequests"])
-            started = (int(worker["pid"]) for worker in described["workers"])
-            pids += [pid for pid in started if pid > 0]
-    return queued, pids
+    described = management.describe(name, version or "all") if name else management.describe_all()
+    queued = sum(int(one["jobQueueStatus"]["pendingRequests"]) for one in described)
+    pids = [int(worker["pid"]) for one in described for worker in one["workers"]]
+    return queued, [pid for pid in pids if pid > 0]
 
 
 def _cpu_seconds(pid: int) -> float:

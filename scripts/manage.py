@@ -77,6 +77,10 @@ class Management:
         described: list[dict[str, Any]] = self._call("GET", _path(name, version))
         return described
 
+    def describe_all(self) -> list[dict[str, Any]]:
+        """Return TorchServe's description of every version of every model."""
+        return [version for model in self.models() for version in self.describe(model["modelName"], "all")]
+
     def register(self, archive: str, workers: int = 0, wait: float = READY_TIMEOUT, name: str = "") -> Version:
         """Register an archive that lies in the model store, start workers and wait until they are ready.
 
@@ -113,7 +117,7 @@ class Management:
 
     def registered_from(self, archive: str) -> set[Version]:
         """Return the versions that were registered from an archive of this file name."""
-        described = (one for model in self.models() for one in self.describe(model["modelName"], "all"))
+        described = self.describe_all()
         return {Version(one["modelName"], one["modelVersion"]) for one in described if one["modelUrl"] == archive}
 
     def scale(self, name: str, version: str, workers: int, wait: float = READY_TIMEOUT) -> None:

@@ -77,7 +77,7 @@ def look(management: Management, start: float) -> Sample:
     Raises:
         Failure: the server runs elsewhere.
     """
-    described = [one for model in management.models() for one in management.describe(model["modelName"], "all")]
+    described = management.describe_all()
     pids = tuple(sorted(worker["pid"] for version in described for worker in version["workers"] if worker["pid"] > 0))
     try:
         workers = [psutil.Process(pid) for pid in pids]
