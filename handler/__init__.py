@@ -3,5 +3,5 @@
 Packed whole into every archive. It imports torch, Pillow, simplejpeg and an engine, and nothing of `scripts/` or
 `eda/`; the model is known through `model.json` alone. A request passes through one module a step::
 
-    request -> decode -> transform -> engines -> answer          (wired by classifier, described by manifest)
+    request -> decode -> transform -> engines -> answer     (wired by intake and classifier, described by manifest)
 """

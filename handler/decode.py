@@ -9,8 +9,8 @@ skips most of the work on its 8 x 8 blocks.
 
 import logging
 import struct
+import warnings
 from collections.abc import Callable
-from io import BytesIO
 from typing import Final
 
 import numpy as np
@@ -19,6 +19,7 @@ import torch
 from PIL import ExifTags, Image, UnidentifiedImageError
 from torch import Tensor
 
+from handler.deadline import Watched
 from handler.errors import (
     DAMAGED_IMAGE,
     TOO_MANY_PIXELS,
@@ -32,6 +33,8 @@ logger = logging.getLogger(__name__)
 
 # The limit is the handler's own setting, checked right after the header is read: Pillow's would come with a warning.
 Image.MAX_IMAGE_PIXELS = None
+# It warns of every odd tag of a file, and a hostile file has thousands of them: they would fill the log.
+warnings.filterwarnings("ignore", module=r"PIL\.")
 
 # What a broken or hostile file makes Pillow raise while it reads it.
 BROKEN: Final = (
@@ -72,9 +75,18 @@ START_OF_SCAN = b"\xff\xda"  # never within a JPEG's compressed pixels
 MOST_SCANS = 100
 
 
-def _jpeg(image: Image.Image, data: bytes, parts: int) -> Tensor:
+def check_scans(data: bytes) -> None:
+    """Refuse a JPEG that would keep its decoder busy.
+
+    Raises:
+        RequestError: too-much-work.
+    """
     if (scans := data.count(START_OF_SCAN)) > MOST_SCANS:
         raise RequestError(TOO_MUCH_WORK, f"the JPEG has {scans} scans, over the limit of {MOST_SCANS}: save it anew")
+
+
+def _jpeg(image: Image.Image, data: bytes, parts: int) -> Tensor:
+    check_scans(data)
     width, height = image.size
     if image.mode != "CMYK":  # libjpeg leaves the inversion of Adobe's CMYK to its caller; Pillow does it
         try:
@@ -153,7 +165,7 @@ def decode_opened(image: Image.Image, data: bytes, short_side: int | None) -> Te
     try:
         parts = _parts(*image.size, short_side) if short_side else 1
         pixels = DECODERS[str(image.format)](image, data, parts)
-        return _upright(pixels, _orientation(image))
+        return upright(pixels, orientation_of(image))
     except BROKEN as error:
         if is_out_of_memory(error):
             raise
@@ -175,7 +187,7 @@ def _parts(width: int, height: int, short_side: int) -> int:
 
 def _open(data: bytes) -> Image.Image:
     try:
-        return Image.open(BytesIO(data), formats=OPENED_AS)
+        return Image.open(Watched(data), formats=OPENED_AS)
     except UnidentifiedImageError as error:
         if any(Image.OPEN[name][1](data[:16]) for name in OPENED_AS if name in Image.OPEN):  # type: ignore[misc]
             raise RequestError(DAMAGED_IMAGE, "the image ends within its header: send the whole file again") from error
@@ -187,7 +199,7 @@ def _open(data: bytes) -> Image.Image:
         raise RequestError(DAMAGED_IMAGE, "the image's header is broken: send the whole file again") from error
 
 
-def _orientation(image: Image.Image) -> int:
+def orientation_of(image: Image.Image) -> int:
     """Return EXIF's orientation, 1 to 8; a photo whose EXIF cannot be read stands as it is."""
     try:
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))
@@ -195,7 +207,7 @@ def _orientation(image: Image.Image) -> int:
         return 1
 
 
-def _upright(pixels: Tensor, orientation: int) -> Tensor:
+def upright(pixels: Tensor, orientation: int) -> Tensor:
     """Turn and mirror (3, height, width) as EXIF 2.32, tag 0x0112, says."""
     if orientation in (5, 6, 7, 8):  # rows and columns change places
         pixels = pixels.transpose(1, 2)

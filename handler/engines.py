@@ -6,6 +6,7 @@ measured, and torch on a GPU and wherever ONNX Runtime cannot be had.
 
 import logging
 import platform
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -16,6 +17,10 @@ from handler.manifest import ONNX_PROGRAM, TORCH_PROGRAM, Manifest, sha256_of
 from handler.settings import Settings
 
 logger = logging.getLogger(__name__)
+
+
+LARGEST_BATCH = 16  # images that an engine takes at once: a JSON request may bring more than TorchServe's batch
+SIZES = (1, 2, 4, 8, 16)  # on a GPU a batch is filled up to one of these, so that only they are compiled and recorded
 
 
 class EngineError(RuntimeError):
@@ -42,6 +47,8 @@ class OnnxEngine:
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
+        # Threads that spin while they wait are no faster here, and take the CPU from the front end and the decoding.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._session = onnxruntime.InferenceSession(program, options, providers=["CPUExecutionProvider"])
         self._input = self._session.get_inputs()[0].name
 
@@ -52,25 +59,57 @@ class OnnxEngine:
 
 
 class TorchEngine:
-    """`program.pt2` in torch: float32 on the CPU, bfloat16 on a GPU, in channels-last order on either.
+    """`program.pt2` in torch: float32 on the CPU; on a GPU bfloat16, compiled; in channels-last order on either.
 
-    No GPU has run it yet: tests/unit/handler/test_engines.py holds what must pass where there is one.
+    Compiling (torch.compile, which records CUDA graphs) takes its time at the start, and a C compiler; without one the
+    network runs as it is. No GPU has run it yet: tests/unit/handler/test_engines.py holds what must pass where there is
+    one.
+
+    Args:
+        program: the file.
+        device: where to run it.
+        dtype: of its numbers; what suits the device where none is given.
+        compiled: whether to compile it; where it is not said, on a GPU.
     """
 
     name = "torch"
 
-    def __init__(self, program: Path, device: torch.device, dtype: torch.dtype | None = None) -> None:
+    def __init__(
+        self, program: Path, device: torch.device, dtype: torch.dtype | None = None, compiled: bool | None = None
+    ) -> None:
         self._device = device
         self._dtype = dtype or (torch.bfloat16 if device.type == "cuda" else torch.float32)
-        module = torch.export.load(program).module()
-        self._module = module.to(device=device, dtype=self._dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        exported = torch.export.load(program)
+        module = exported.module()
+        self._module: Callable[[Tensor], Tensor] = module.to(  # type: ignore[call-overload]
+            device=device, dtype=self._dtype, memory_format=torch.channels_last
+        )
+        self._sizes: tuple[int, ...] = ()
+        if device.type == "cuda" if compiled is None else compiled:
+            (example,), _ = exported.example_inputs or ((torch.empty(0),), {})
+            self._compile(example[:1])
+
+    def _compile(self, example: Tensor) -> None:
+        """Compile, and run every size of a batch, so that no client waits for that."""
+        plain, sizes = self._module, self._sizes
+        try:
+            self._module, self._sizes = torch.compile(plain, mode="reduce-overhead", dynamic=True), SIZES
+            for size in SIZES:
+                for _ in range(3):  # a CUDA graph is recorded in the second run and replayed in the third
+                    self.run(example.expand(size, -1, -1, -1))
+        except Exception as error:  # noqa: BLE001 - a compiler has many; the network runs without it
+            logger.warning("the network runs uncompiled, which is slower: %s", str(error).strip().partition("\n")[0])
+            self._module, self._sizes = plain, sizes
 
     def run(self, batch: Tensor) -> Tensor:
         """See `Engine.run`."""
+        images = len(batch)
+        if filled := next((size for size in self._sizes if size >= images), 0):
+            batch = torch.cat([batch, batch.new_zeros(filled - images, *batch.shape[1:])])
         with torch.inference_mode():
             batch = batch.to(self._device, self._dtype, memory_format=torch.channels_last)
-            logits: Tensor = self._module(batch)
-        return logits.to("cpu", torch.float32)
+            logits = self._module(batch)
+        return logits[:images].to("cpu", torch.float32)
 
 
 def device_of(gpu_id: int | None) -> torch.device:

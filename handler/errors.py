@@ -23,7 +23,11 @@ Above the byte limit (`max_request_size`) TorchServe itself answers an empty 413
 """
 
 import json
+import logging
+import sys
 from dataclasses import dataclass
+
+logger = logging.getLogger(__name__)
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 
@@ -114,3 +118,16 @@ def is_out_of_memory(error: BaseException | None) -> bool:
     """Say whether an error means that memory is missing; torch and ONNX Runtime say so in words only."""
     words = ("allocate memory", "insufficient memory", "out of memory", "bad_alloc")
     return isinstance(error, MemoryError) or any(word in str(error).lower() for word in words)
+
+
+def failure(stage: str, request_id: str) -> RequestError:
+    """Log the exception that is being handled, with its traceback, and return what the client may know."""
+    logger.error("request %s failed in stage %s", request_id, stage, exc_info=True)
+    if is_out_of_memory(sys.exception()):
+        return RequestError(
+            OUT_OF_MEMORY, "wait for the seconds in Retry-After and send it again, or send smaller or fewer images"
+        )
+    return RequestError(
+        INTERNAL_ERROR,
+        "the request failed on the server: give its operator this answer's x-request-id header",
+    )

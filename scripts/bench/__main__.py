@@ -24,6 +24,7 @@ from scripts.bench import engines, photos, report, service, stock
 from scripts.bench.plan import QUICK, Plan
 from scripts.bench.rounds import Sample, Subject, one_round
 from scripts.failure import run
+from scripts.load import send
 from scripts.paths import BUILD
 from scripts.ports import Ports
 from scripts.source import SourceModel
@@ -73,8 +74,8 @@ def measure(packed: Path, model: SourceModel, work: Work, plan: Plan) -> Sample:
         ours, baseline = (service.Served(server, name) for name in archives)
         runs = engines.open_all(model, unpacked, cpus())
         subject = Subject(manifest, runs, ours, baseline, work.real, large)
-        for one in (ours, baseline):  # the JVM compiles what it runs often: nobody's turn should pay for that
-            service.take_turn(one, work.real, plan.seconds, max(plan.clients))
+        service.warm_up(ours, work.real, plan.warm_up)
+        send(baseline.url, work.real, seconds=plan.seconds, clients=max(plan.clients))
         for index in range(plan.rounds):
             for sample in one_round(subject, plan, index):
                 samples.append(sample)

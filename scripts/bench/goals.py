@@ -34,11 +34,19 @@ def best_engine(samples: list[Sample]) -> list[Sample]:
 
 
 def not_inference(samples: list[Sample], busy: list[Sample]) -> float:
-    """Return the share of CPU time that is not the network: the JVM, and a worker's stages but inference."""
-    stages = pick(samples, kind="stages", photo=AS_THEY_ARE)
-    beside = sum(median(stages, f"{stage}_cpu_ms") for stage in ("decode", "transform", "normalize", "answer"))
-    jvm, workers = (median(busy, f"{process}_cpu_ms_an_image") for process in ("jvm", "worker"))
-    return (jvm + beside) / (jvm + workers)
+    """Return the share of the JVM's and the workers' CPU time that the network alone would not have needed.
+
+    The network alone is `program.onnx` at the batch size nearest to what the service reached, in the same round.
+    """
+    alone = pick(samples, kind="engine", engine=ONNX_PROGRAM)
+    reached = median(busy, "mean_batch")
+    nearest = min({sample["batch"] for sample in alone}, key=lambda size: abs(size - reached))
+    shares = [
+        1 - one["cpu_ms_an_image"] / (sample["jvm_cpu_ms_an_image"] + sample["worker_cpu_ms_an_image"])
+        for sample in busy
+        for one in pick(alone, batch=nearest, round=sample["round"])
+    ]
+    return float(statistics.median(shares))
 
 
 def lone_latency(samples: list[Sample], name: str) -> float:

@@ -9,11 +9,12 @@ class Plan:
 
     Args:
         rounds: how often each turn is taken.
-        seconds: of one turn over HTTP; an engine's turn takes a quarter of it, and at least two batches.
+        seconds: of one turn over HTTP; an engine's turn takes half of it, and at least two batches.
         batches: images that an engine takes at once.
         clients: of the closed loops.
         shares: rates of the open loops, as shares of what the closed loop with most clients reached.
         megapixels: sizes of the enlarged photos.
+        warm_up: seconds before anything counts.
         starts: how often the server is started to time it.
     """
 
@@ -23,7 +24,8 @@ class Plan:
     clients: tuple[int, ...] = (1, 2, 4, 8, 16, 32)
     shares: tuple[float, ...] = (0.5, 0.7, 0.9)
     megapixels: tuple[float, ...] = (1, 3, 12, 24, 48)
+    warm_up: float = 10.0
     starts: int = 3
 
 
-QUICK = Plan(rounds=2, seconds=2.0, clients=(1, 4, 16), shares=(0.7,), megapixels=(3, 12), starts=1)
+QUICK = Plan(rounds=2, seconds=2.0, clients=(1, 4, 16), shares=(0.7,), megapixels=(3, 12), warm_up=5.0, starts=1)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -38,33 +38,52 @@ class Subject:
 
 
 def one_round(subject: Subject, plan: Plan, index: int) -> Iterator[Sample]:
-    """Take every turn once; who begins changes from round to round, so that a drift favours nobody."""
+    """Take every turn once.
+
+    The program alone and the service take turns with each other, and who begins changes from round to round, so that a
+    drift favours nobody.
+    """
     direction = 1 if index % 2 == 0 else -1
-    for sample in chain(_alone(subject, plan, direction), _served(subject, plan, direction)):
+    best = 0.0
+    for batch, clients in zip_longest(plan.batches, plan.clients):
+        for turn in (_alone(subject, plan, direction, batch), _served(subject, plan, direction, clients)):
+            for sample in turn:
+                if sample.get("server") == subject.ours.name:
+                    best = max(best, float(sample["images_per_second"]))
+                yield sample | {"round": index}
+    for sample in chain(_stages(subject), _open_loops(subject, plan, best), _large(subject, plan)):
         yield sample | {"round": index}
 
 
-def _alone(subject: Subject, plan: Plan, direction: int) -> Iterator[Sample]:
+def _alone(subject: Subject, plan: Plan, direction: int, size: int | None) -> Iterator[Sample]:
+    if size is None:
+        return
     spec = subject.manifest.input
-    for size in plan.batches:
-        batch = normalize(torch.randint(0, 256, (size, 3, *spec.size), dtype=torch.uint8), spec)
-        for name in list(subject.runs)[::direction]:
-            yield engines.take_turn(name, subject.runs[name], batch, plan.seconds / 4)
+    batch = normalize(torch.randint(0, 256, (size, 3, *spec.size), dtype=torch.uint8), spec)
+    for name in list(subject.runs)[::direction]:
+        yield engines.take_turn(name, subject.runs[name], batch, plan.seconds / 2)
+
+
+def _served(subject: Subject, plan: Plan, direction: int, clients: int | None) -> Iterator[Sample]:
+    if clients is None:
+        return
+    for served in (subject.ours, subject.stock)[::direction]:
+        yield service.take_turn(served, subject.real, plan.seconds, clients)
+
+
+def _stages(subject: Subject) -> Iterator[Sample]:
     labels = [photos.AS_THEY_ARE] * len(subject.real) + [photo.stem for photo in subject.large]
     for photo, label in zip((*subject.real, *subject.large), labels, strict=True):
         yield stages.take_turn(photo, label, subject.runs[ONNX_PROGRAM], subject.manifest)
 
 
-def _served(subject: Subject, plan: Plan, direction: int) -> Iterator[Sample]:
-    best = 0.0
-    for clients in plan.clients:
-        for served in (subject.ours, subject.stock)[::direction]:
-            sample = service.take_turn(served, subject.real, plan.seconds, clients)
-            best = max(best, float(sample["images_per_second"])) if served is subject.ours else best
-            yield sample
+def _open_loops(subject: Subject, plan: Plan, best: float) -> Iterator[Sample]:
     for share in plan.shares:
         sample = service.take_turn(subject.ours, subject.real, plan.seconds, clients=0, rate=share * best)
         yield sample | {"share": share}
+
+
+def _large(subject: Subject, plan: Plan) -> Iterator[Sample]:
     for photo in subject.large:
         sample = service.take_turn(subject.ours, [photo], plan.seconds, clients=max(plan.clients))
         yield sample | {"kind": "large", "photo": photo.stem, "megapixels": photos.megapixels_of(photo)}

@@ -57,6 +57,18 @@ class Served:
         return float(values.get("sum", 0)), float(values.get("count", 0))
 
 
+def warm_up(served: Served, photos: Sequence[Path], seconds: float) -> None:
+    """Let the JVM compile what it runs often, which takes thousands of requests: hours at a photo's pace.
+
+    Most of them are no photos, which the worker refuses at once.
+    """
+    end = time.perf_counter() + seconds
+    with requests.Session() as session:
+        while time.perf_counter() < end:
+            session.post(served.url, data=b"no photo", timeout=30)
+    send(served.url, photos, seconds=seconds, clients=16)
+
+
 def take_turn(
     served: Served, photos: Sequence[Path], seconds: float, clients: int, rate: float = 0.0
 ) -> dict[str, Any]:

@@ -29,6 +29,15 @@ def take_turn(photo: Path, label: str, run: Run, manifest: Manifest) -> dict[str
         A sample: kind, photo (the label), megapixels, bytes, the milliseconds and CPU milliseconds of each stage, and
         scaled_ms, those of decode and transform with `large_jpegs: scaled`.
     """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # as a worker with ONNX Runtime has it
+    try:
+        return _timed(photo, label, run, manifest)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _timed(photo: Path, label: str, run: Run, manifest: Manifest) -> dict[str, Any]:
     data = photo.read_bytes()
     request = Request([data], top_k=5, threshold=0.0, media_type=JSON, instances=False)
     clock = [(time.perf_counter(), time.process_time())]

@@ -3,10 +3,13 @@
 import base64
 import json
 import logging
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from PIL import Image
 from torch import Tensor
 from ts.context import Context, RequestProcessor
@@ -14,6 +17,7 @@ from ts.metrics.metric_cache_yaml_impl import MetricsCacheYamlImpl
 
 from handler.classifier import ImageClassifier
 from handler.decode import DECODERS, decode_opened
+from handler.gpu import GpuDecoder
 from handler.manifest import InputSpec
 from handler.stopping import STOPPING_FILE
 from handler.transform import to_input
@@ -141,11 +145,62 @@ def test_a_bug_in_a_step_is_a_500_for_its_request_alone(
             raise ZeroDivisionError("a secret of the server")
         return real(image, data, short_side)
 
-    monkeypatch.setattr("handler.classifier.decode_opened", buggy)
+    monkeypatch.setattr("handler.intake.decode_opened", buggy)
     answers = handled(classifier, context, ({"body": PHOTO}, {}), ({"body": PHOTO + b" "}, {}))
     assert [status for status, _, _ in answers] == [200, 500]
     assert b"secret" not in answers[1][2]
     assert "request id-1 failed in stage accept" in caplog.text
+
+
+def test_a_gpu_decodes_what_it_takes(
+    context: Context, classifier: ImageClassifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """torchvision's decoder on the CPU stands in for the GPU's."""
+    monkeypatch.setattr("handler.intake.open_gpu_decoder", lambda spec, _: GpuDecoder(spec, torch.device("cpu")))
+    with_gpu = ImageClassifier()
+    with_gpu.initialize(context)
+    instances = [{"b64": base64.b64encode(data).decode()} for data in (encoded(picture(), "PNG"), PHOTO)]
+    several = ({"body": json.dumps({"instances": instances}).encode()}, {"Content-Type": "application/json"})
+    batch = [({"body": PHOTO}, {}), ({"body": PHOTO[:-300]}, {}), several, ({"body": b"text"}, {})]
+    answers, expected = (handled(one, context, *batch) for one in (with_gpu, classifier))
+    assert [status for status, _, _ in answers] == [200, 422, 200, 415]
+    assert answers[1] == expected[1]
+    for found, known in zip(answers[::2], expected[::2], strict=True):
+        assert _scores(found[2]) == pytest.approx(_scores(known[2]), abs=0.01)
+
+
+def _scores(body: bytes) -> list[float]:
+    """Return all scores of an answer."""
+    document = json.loads(body)
+    rows = document if isinstance(document, list) else [row for rows in document["predictions"] for row in rows]
+    return [row["score"] for row in rows]
+
+
+def test_photos_are_decoded_together_but_large_ones_one_at_a_time(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock, working, most = threading.Lock(), 0, 0
+
+    def slow(image: Image.Image, data: bytes, short_side: int) -> Tensor:
+        nonlocal working, most
+        with lock:
+            working += 1
+            most = max(most, working)
+        time.sleep(0.1)  # as a decoder that has let go of Python's lock
+        with lock:
+            working -= 1
+        return decode_opened(image, data, short_side)
+
+    context = new_context(tiny_model, {"handler": {"threads": 3}})
+    classifier = ImageClassifier()
+    classifier.initialize(context)
+    monkeypatch.setattr("handler.intake.decode_opened", slow)
+    for limit, expected in ((16_000_000, 3), (1, 1)):
+        monkeypatch.setattr("handler.intake.LARGE_PHOTO", limit)
+        most = 0
+        answers = handled(classifier, context, *[({"body": PHOTO}, {})] * 3)
+        assert [status for status, _, _ in answers] == [200] * 3
+        assert most == expected
 
 
 def test_a_request_with_more_images_than_the_engine_takes_at_once(
@@ -177,7 +232,7 @@ def test_metrics_of_a_batch(classifier: ImageClassifier, context: Context, caplo
     )
     assert "[METRICS]classifier_batch_images.images:2|#model_name:tiny-resnet|#type:HISTOGRAM" in lines
     stages = [line.split("stage:")[1].split("|")[0] for line in lines if "stage_seconds" in line]
-    assert sorted(stages) == ["decode", "decode", "decode", "inference", "transform", "transform"]
+    assert sorted(stages) == ["decode", "decode", "inference", "transform", "transform"]
 
 
 def test_the_model_describes_itself(classifier: ImageClassifier, context: Context) -> None:

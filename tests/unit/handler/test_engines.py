@@ -55,12 +55,37 @@ def test_bfloat16_is_float32_to_its_eight_bits(tiny_model: Path, device: torch.d
     torch.testing.assert_close(found, expected, atol=0.05 * float(expected.abs().max()), rtol=0)
 
 
+@pytest.mark.parametrize("device", [CPU, GPU], ids=["cpu", "gpu"])
+def test_a_compiled_network_answers_the_same_for_batches_of_any_size(
+    tiny_model: Path, device: torch.device, caplog: pytest.LogCaptureFixture
+) -> None:
+    exact = TorchEngine(tiny_model / TORCH_PROGRAM, CPU)
+    compiled = TorchEngine(tiny_model / TORCH_PROGRAM, device, torch.float32, compiled=True)
+    assert "uncompiled" not in caplog.text
+    for size in (1, 3, 16, 17):
+        batch = torch.randn(size, 3, 32, 32)
+        torch.testing.assert_close(compiled.run(batch), exact.run(batch), atol=1e-3, rtol=1e-3)
+
+
+def test_without_a_compiler_the_network_runs_as_it_is(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def no_compiler(*_: object, **__: object) -> None:
+        raise RuntimeError("Failed to find C compiler.\nPlease specify via CC environment variable.")
+
+    monkeypatch.setattr(torch, "compile", no_compiler)
+    engine = TorchEngine(tiny_model / TORCH_PROGRAM, CPU, compiled=True)
+    assert engine.run(torch.zeros(3, 3, 32, 32)).shape == (3, 10)
+    (record,) = caplog.records
+    assert record.getMessage() == "the network runs uncompiled, which is slower: Failed to find C compiler."
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 def test_a_gpu_is_taken_with_bfloat16(tiny_model: Path, manifest: Manifest) -> None:
     engine = open_engine(manifest, tiny_model, Settings(), 1, device_of(0))
     assert isinstance(engine, TorchEngine)
-    assert {one.dtype for one in engine._module.parameters()} == {torch.bfloat16}
-    assert {one.device.type for one in engine._module.parameters()} == {"cuda"}
+    assert (engine._device.type, engine._dtype) == ("cuda", torch.bfloat16)
+    assert engine._sizes  # compiled
     assert engine.run(torch.zeros(3, 3, 32, 32)).shape == (3, 10)
 
 
