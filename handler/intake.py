@@ -27,7 +27,7 @@ from handler.request import Request
 from handler.settings import Settings
 
 # Pixels. Of photos that are larger, a worker decodes one at a time, so that its memory does not grow with its threads.
-LARGE_PHOTO = 16_000_000
+LARGE_PHOTO = 32_000_000
 
 
 @dataclass
@@ -71,7 +71,8 @@ class Intake:
 
     def accept(self, data: list[Mapping[str, Any]], context: Any) -> list[Job]:
         """Return a job a row, each with its inputs or its error."""
-        jobs = list(self._threads.map(self._accept, data, repeat(context), count()))
+        each = self._threads.map if len(data) > 1 else map  # a lone request need not change threads
+        jobs = list(each(self._accept, data, repeat(context), count()))
         if self._gpu and (ready := [job for job in jobs if job.inputs]):
             with self._metrics.timed("decode"):
                 finished = self._gpu.finish([job.inputs for job in ready], self._settings.max_pixels)

@@ -8,7 +8,7 @@ import zipfile
 from pathlib import Path
 
 from handler.manifest import FILE_NAME, Manifest, sha256_of
-from scripts import describing, packing
+from scripts import describing, packing, workers
 from scripts import model as models
 from scripts.failure import Failure, run
 from scripts.paths import CONFIG, HANDLER, MODEL_STORE
@@ -84,7 +84,8 @@ def recipe_of(origin: Origin, version: str, config: Path, precision: Precision) 
         "licence": origin.licence,
         "weights": packing.weights_sha256(origin),
         "model files": _hashes(sorted(origin.directory.glob("*.json")) if origin.directory else []),
-        "code": _hashes([*sorted(HANDLER.glob("*.py")), *BUILDERS, config]),
+        "code": _hashes([*sorted(HANDLER.glob("*.py")), *BUILDERS]),
+        "config": workers.filled_in(config.read_text(encoding="utf-8")),
         "versions": packing.versions(),
         **precision.recipe(),
     }

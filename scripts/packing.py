@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from handler.manifest import FILE_NAME, ONNX_PROGRAM, TORCH_PROGRAM, InputSpec, Manifest, Quantisation, sha256_of
-from scripts import describing
+from scripts import describing, workers
 from scripts import model as models
 from scripts.failure import Failure, run
 from scripts.paths import HANDLER, remove_abandoned
@@ -116,8 +116,10 @@ def _build(order: Order, recipe: str, staging: Path) -> Path:
         quantisation=quantisation,
     )
     (contents / FILE_NAME).write_text(manifest.to_json(), encoding="utf-8")
+    config = staging / "model-config.yaml"
+    config.write_text(workers.filled_in(order.config.read_text(encoding="utf-8")), encoding="utf-8")
     shutil.copytree(HANDLER, contents / "handler", ignore=shutil.ignore_patterns("__pycache__"))
-    return _pack(manifest, contents, order.config, staging)
+    return _pack(manifest, contents, config, staging)
 
 
 def _quantise(precision: Precision, program: Path, spec: InputSpec) -> Quantisation | None:

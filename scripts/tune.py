@@ -17,7 +17,7 @@ from typing import Any
 import yaml
 
 from handler.settings import cpus
-from scripts import archive
+from scripts import archive, workers
 from scripts.demo import default_photo
 from scripts.failure import run
 from scripts.load import send
@@ -58,15 +58,17 @@ class Candidate:
 
 def candidates(cores: int) -> list[Candidate]:
     """Return what is worth comparing on a machine: the shipped setting first, then one thing changed at a time."""
-    half = max(1, cores // 2)
+    shipped = workers.rule(cores)
+    threads = cores // shipped
     return [
-        Candidate(1, cores, 8, 1),
-        Candidate(1, cores, 1, 1),
-        Candidate(1, cores, 4, 1),
-        Candidate(1, cores, 16, 1),
-        Candidate(1, cores, 8, 20),
-        Candidate(2, half, 8, 1),
-        Candidate(2, cores, 8, 1),
+        Candidate(shipped, threads, 8, 1),
+        Candidate(shipped, threads, 1, 1),
+        Candidate(shipped, threads, 4, 1),
+        Candidate(shipped, threads, 16, 1),
+        Candidate(shipped, threads, 8, 20),
+        Candidate(2 * shipped, max(1, threads // 2), 8, 1),
+        Candidate(2 * shipped, threads, 8, 1),
+        *([Candidate(1, cores, 8, 1)] if shipped > 1 else []),
     ]
 
 

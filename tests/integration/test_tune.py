@@ -22,3 +22,4 @@ def test_two_candidates_side_by_side(tiny_archive: Path, tmp_path: Path) -> None
 
 def test_the_shipped_setting_is_measured_first() -> None:
     assert candidates(2)[0] == Candidate(workers=1, threads=2, batch=8, delay=1)
+    assert candidates(16)[0] == Candidate(workers=4, threads=4, batch=8, delay=1)

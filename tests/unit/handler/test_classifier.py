@@ -195,7 +195,7 @@ def test_photos_are_decoded_together_but_large_ones_one_at_a_time(
     classifier = ImageClassifier()
     classifier.initialize(context)
     monkeypatch.setattr("handler.intake.decode_opened", slow)
-    for limit, expected in ((16_000_000, 3), (1, 1)):
+    for limit, expected in ((32_000_000, 3), (1, 1)):
         monkeypatch.setattr("handler.intake.LARGE_PHOTO", limit)
         most = 0
         answers = handled(classifier, context, *[({"body": PHOTO}, {})] * 3)
