@@ -1,9 +1,12 @@
 """Makes the channels of a tensor alike before it is quantised with one scale for all of them.
 
-A scale of one channel goes through Relu, MaxPool and Add: dividing the weights that make the channel, and multiplying
-those that use it, changes nothing in float32, but a channel of small values is no longer lost beside one of large ones
-(cross-layer equalisation, Nagel et al. 2019, arXiv:1906.04721; the scale is SmoothQuant's, Xiao et al. 2022,
+`equalise`: a scale of one channel goes through Relu, MaxPool and Add. Dividing the weights that make the channel, and
+multiplying those that use it, changes nothing in float32, but a channel of small values is no longer lost beside one of
+large ones (cross-layer equalisation, Nagel et al. 2019, arXiv:1906.04721; the scale is SmoothQuant's, Xiao et al. 2022,
 arXiv:2211.10438).
+
+`even_out`: what a convolution adds to other values in float32 can have any scale on the way there. Its channels are
+made exactly alike, and a multiplication in float32 brings their own sizes back.
 """
 
 from dataclasses import dataclass, field
@@ -51,6 +54,55 @@ def equalise(model: onnx.ModelProto, batches: list[np.ndarray]) -> onnx.ModelPro
     for one in result.graph.initializer:
         one.CopyFrom(numpy_helper.from_array(weights[one.name], one.name))
     return result
+
+
+def even_out(model: onnx.ModelProto, batches: list[np.ndarray], kept: set[str]) -> tuple[onnx.ModelProto, list[str]]:
+    """Return the same network with evened-out inputs of its additions.
+
+    Args:
+        model: a float32 network with one input.
+        batches: inputs that show how large its channels become.
+        kept: nodes to leave as they are.
+
+    Returns:
+        The network, and the names of the multiplications, which are to stay in float32.
+    """
+    result = onnx.ModelProto()
+    result.CopyFrom(model)
+    graph = result.graph
+    readers: dict[str, list[str]] = {one.name: ["an output"] for one in graph.output}
+    for node in graph.node:
+        for name in node.input:
+            readers.setdefault(name, []).append(node.op_type)
+    weights = {one.name: one for one in graph.initializer}
+    chosen = [
+        node
+        for node in graph.node
+        if node.op_type == "Conv"
+        and node.name not in kept
+        and readers.get(node.output[0]) == ["Add"]
+        and all(readers[name] == ["Conv"] for name in node.input[1:])
+    ]
+    largest = _largest(result, [node.output[0] for node in chosen], batches)
+    scaling = []
+    for node in chosen:
+        output = node.output[0]
+        scale = np.maximum(largest[output], 1e-3 * largest[output].max() + 1e-12).astype(np.float32)
+        for name in node.input[1:]:  # weights and bias
+            value = numpy_helper.to_array(weights[name])
+            value = value / scale.reshape(-1, *[1] * (value.ndim - 1))
+            weights[name].CopyFrom(numpy_helper.from_array(value, name))
+        node.output[0] = f"{output}_even"
+        graph.initializer.append(numpy_helper.from_array(scale.reshape(1, -1, 1, 1), f"{output}_scale"))
+        scaling.append(
+            onnx.helper.make_node("Mul", [f"{output}_even", f"{output}_scale"], [output], f"{output}_uneven")
+        )
+    made_by = {one.input[0]: one for one in scaling}
+    ordered = [one for node in graph.node for one in (node, made_by.get(node.output[0])) if one is not None]
+    nodes = [onnx.NodeProto.FromString(one.SerializeToString()) for one in ordered]
+    del graph.node[:], graph.value_info[:]
+    graph.node.extend(nodes)
+    return onnx.shape_inference.infer_shapes(result), [one.name for one in scaling]
 
 
 def _groups(graph: onnx.GraphProto, weights: dict[str, np.ndarray]) -> list[Channels]:

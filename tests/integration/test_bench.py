@@ -5,13 +5,16 @@ from pathlib import Path
 import pytest
 
 from scripts import model as models
-from scripts.bench import goals, photos, report
+from scripts.bench import goals, photos, precision, report
 from scripts.bench.__main__ import Work, measure
 from scripts.bench.plan import Plan
 from scripts.failure import Failure
+from scripts.torchserve import TorchServe
 from tests.integration.conftest import free_ports
 
-SHORT = Plan(rounds=1, seconds=0.3, batches=(1, 2), clients=(1, 4), shares=(0.5,), megapixels=(1,), starts=0)
+SHORT = Plan(
+    rounds=1, seconds=0.3, batches=(1, 2), clients=(1, 4), shares=(0.5,), megapixels=(1,), warm_up=0.3, starts=0
+)
 
 
 def test_every_part_is_measured(tiny_directory: Path, tiny_archive: Path, tmp_path: Path) -> None:
@@ -91,3 +94,11 @@ def test_a_ratio_is_taken_within_a_round() -> None:
 def test_a_folder_without_photos(tmp_path: Path) -> None:
     with pytest.raises(Failure, match="there is no JPEG"):
         photos.real(str(tmp_path), tmp_path)
+
+
+def test_two_precisions_take_turns(tiny_archive: Path, tmp_path: Path) -> None:
+    models = dict.fromkeys(precision.PRECISIONS, tiny_archive.name)
+    with TorchServe(models, tiny_archive.parent, free_ports(), tmp_path / "serve") as server:
+        found = precision.measure(server, photos.real("", tmp_path), rounds=2, seconds=0.3)
+    assert {clients: len(rows) for clients, rows in found.items()} == {1: 2, 16: 2}
+    assert all(rate > 0 for rows in found.values() for row in rows for rate in row)

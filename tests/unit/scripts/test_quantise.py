@@ -64,6 +64,28 @@ def test_equalised_channels_change_nothing_in_float32(tiny_model: Path) -> None:
     np.testing.assert_allclose(run(changed, batch), run(model, batch), atol=1e-4, rtol=1e-3)
 
 
+def test_evened_out_channels_change_nothing_in_float32(tiny_model: Path) -> None:
+    model = onnx.load(tiny_model / ONNX_PROGRAM)
+    batch = torch.randn(4, 3, 32, 32, generator=torch.Generator().manual_seed(0)).numpy()
+    changed, scaling = equalise.even_out(model, [batch], kept=set())
+    assert scaling
+    before, after = (run(one, batch) for one in (model, changed))
+    np.testing.assert_allclose(after, before, atol=1e-4 * float(np.abs(before).max()))
+    watched = [node.input[0] for node in changed.graph.node if node.name in scaling]
+    largest = equalise._largest(changed, watched, [batch])
+    for name in watched:
+        assert largest[name].max() == pytest.approx(1, abs=1e-3)
+        assert np.median(largest[name]) == pytest.approx(1, abs=1e-3)
+
+
+def test_a_layer_that_is_kept_is_not_evened_out(tiny_model: Path) -> None:
+    model = onnx.load(tiny_model / ONNX_PROGRAM)
+    names = {node.name for node in model.graph.node}
+    changed, scaling = equalise.even_out(model, [np.zeros((1, 3, 32, 32), np.float32)], kept=names)
+    assert scaling == []
+    assert {node.name for node in changed.graph.node} == names
+
+
 def test_the_first_layers_stay_as_they_are(tiny_model: Path) -> None:
     model = onnx.shape_inference.infer_shapes(onnx.load(tiny_model / ONNX_PROGRAM))
     names = [node.name for node in model.graph.node]
