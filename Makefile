@@ -26,12 +26,14 @@ MINUTES ?= 15
 
 # PRECISION: float32 or int8, for every command that packs or serves   CALIBRATION: a folder of photos for int8
 # LEAST_AGREEMENT: share of held-back photos that must keep their best class in int8
+# WORKERS: how many the archive asks for; auto is one for every 4 CPUs, two for each GPU
 PRECISION ?= float32
+WORKERS ?= auto
 CALIBRATION ?=
 LEAST_AGREEMENT ?=
 
 # A path that a shell or a photo's name may hold a space in is passed through the environment, never pasted.
-export MODEL NAME PHOTO PHOTOS PRECISION CALIBRATION LEAST_AGREEMENT PORT VERSION DATA MINUTES
+export MODEL NAME PHOTO PHOTOS PRECISION CALIBRATION LEAST_AGREEMENT WORKERS PORT VERSION DATA MINUTES
 
 .PHONY: help setup archive serve demo up down notebook test test-e2e faults soak fuzz bench audit lint eda
 

@@ -39,14 +39,17 @@ class ImageClassifier:
         except (OSError, ValueError) as error:
             raise RuntimeError(str(error)) from error
         threads = threads_per_worker(settings, int(model_config.get("minWorkers", 1)))
-        torch.set_num_threads(threads)
         device = device_of(context.system_properties.get("gpu_id"))
+        # torch's own threads are for the network alone: resizing a photo takes a millisecond, and a thread that decodes
+        # photos would bring others of its own.
+        torch.set_num_threads(threads if device.type == "cpu" else 1)
         self.engine = open_engine(self.manifest, directory, settings, threads, device)
         if self.engine.name == "onnx":
-            # What torch still does here, resizing a photo, takes a millisecond: threads would only wait for each other.
             torch.set_num_threads(1)
+            device = torch.device("cpu")
+        decoders = threads if torch.get_num_threads() == 1 else 1
         self.metrics = Metrics(context.metrics, context.model_name)
-        self.intake = Intake(self.manifest, settings, self.metrics, threads, device)
+        self.intake = Intake(self.manifest, settings, self.metrics, decoders, device)
         blank = torch.zeros(1, 3, *self.manifest.input.size, dtype=torch.uint8)
         self.engine.run(transform.normalize(blank, self.manifest.input))  # the first run allocates; no client waits
         self.metrics.model(self.manifest.version, self.engine.name, self.manifest.stand_in)

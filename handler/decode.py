@@ -1,7 +1,7 @@
 """From encoded bytes to a photo as a uint8 tensor.
 
 Pillow reads the header only, which names the format and the size before a pixel is decoded; simplejpeg (libjpeg-turbo)
-decodes JPEGs, Pillow the rest. DECODERS is the whole list of formats.
+decodes JPEGs, Pillow the rest. FORMATS is the whole list.
 
 A JPEG that is much larger than the model needs can be decoded at a half, a quarter or an eighth of its size, which
 skips most of the work on its 8 x 8 blocks.
@@ -10,7 +10,8 @@ skips most of the work on its 8 x 8 blocks.
 import logging
 import struct
 import warnings
-from collections.abc import Callable
+from dataclasses import dataclass
+from io import BytesIO
 from typing import Final
 
 import numpy as np
@@ -19,7 +20,6 @@ import torch
 from PIL import ExifTags, Image, UnidentifiedImageError
 from torch import Tensor
 
-from handler.deadline import Watched
 from handler.errors import (
     DAMAGED_IMAGE,
     TOO_MANY_PIXELS,
@@ -75,49 +75,60 @@ START_OF_SCAN = b"\xff\xda"  # never within a JPEG's compressed pixels
 MOST_SCANS = 100
 
 
-def check_scans(data: bytes) -> None:
-    """Refuse a JPEG that would keep its decoder busy.
+@dataclass(frozen=True)
+class Jpeg:
+    """A JPEG whose header was read; its pixels can be decoded in any thread, or on a GPU.
+
+    Args:
+        data: the encoded image.
+        width: pixels, before it is turned upright.
+        height: likewise.
+        orientation: EXIF's, 1 to 8.
+        parts: how many times smaller it is to be decoded on each side.
+        plain: whether its colours are YCbCr or grey, as nearly all are.
+    """
+
+    data: bytes
+    width: int
+    height: int
+    orientation: int
+    parts: int
+    plain: bool
+
+
+def as_jpeg(image: Image.Image, data: bytes, short_side: int | None) -> Jpeg | None:
+    """Return the JPEG of an image whose header was read, None where Pillow must decode it.
 
     Raises:
         RequestError: too-much-work.
     """
+    if image.format not in ("JPEG", "MPO"):
+        return None
     if (scans := data.count(START_OF_SCAN)) > MOST_SCANS:
         raise RequestError(TOO_MUCH_WORK, f"the JPEG has {scans} scans, over the limit of {MOST_SCANS}: save it anew")
+    if image.mode == "CMYK":  # libjpeg leaves the inversion of Adobe's CMYK to its caller; Pillow does it
+        return None
+    parts = _parts(*image.size, short_side) if short_side else 1
+    plain = image.info.get("adobe_transform", 1) == 1
+    return Jpeg(data, image.width, image.height, _orientation(image), parts, plain)
 
 
-def _jpeg(image: Image.Image, data: bytes, parts: int) -> Tensor:
-    check_scans(data)
-    width, height = image.size
-    if image.mode != "CMYK":  # libjpeg leaves the inversion of Adobe's CMYK to its caller; Pillow does it
-        try:
-            least = {"min_height": height // parts, "min_width": width // parts} if parts > 1 else {}
-            return _tensor(simplejpeg.decode_jpeg(data, "RGB", **least))
-        except ValueError as error:  # it refuses what it only has a warning for: Pillow knows what is damaged
-            logger.info("simplejpeg: %s", error)
-    if parts > 1:
-        image.draft(None, (width // parts, height // parts))
-    return _with_pillow(image)
+def decode_jpeg(jpeg: Jpeg) -> Tensor:
+    """Return the upright pixels (3, height, width).
+
+    Raises:
+        ValueError: libjpeg has an error or a warning; Pillow knows which files are damaged.
+    """
+    parts = jpeg.parts
+    least = {"min_height": jpeg.height // parts, "min_width": jpeg.width // parts} if parts > 1 else {}
+    return upright(_tensor(simplejpeg.decode_jpeg(jpeg.data, "RGB", **least)), jpeg.orientation)
 
 
-def _other(image: Image.Image, data: bytes, parts: int) -> Tensor:  # noqa: ARG001 - one shape for every decoder
-    return _with_pillow(image)
-
-
-# Pillow's name of the format -> decoder. MPO is a phone's JPEG with a second picture behind the first.
-DECODERS: Final[dict[str, Callable[[Image.Image, bytes, int], Tensor]]] = {
-    "JPEG": _jpeg,
-    "MPO": _jpeg,
-    "PNG": _other,
-    "WEBP": _other,
-    "GIF": _other,
-    "BMP": _other,
-    "TIFF": _other,
-    "AVIF": _other,
-    "JPEG2000": _other,
-}
+# Pillow's names of the formats. MPO is a phone's JPEG with a second picture behind the first.
+FORMATS: Final = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000")
 # Their decoders take some 20 bytes a pixel, where others take 3 or 4: a quarter of the pixels is their limit.
 COSTLY: Final = ("AVIF", "JPEG2000")
-OPENED_AS = tuple(name for name in DECODERS if name != "MPO")  # Pillow finds out that a JPEG is one by itself
+OPENED_AS = tuple(name for name in FORMATS if name != "MPO")  # Pillow finds out that a JPEG is one by itself
 SUPPORTED = "JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or JPEG 2000"
 
 
@@ -163,9 +174,14 @@ def open_image(data: bytes, max_pixels: int) -> Image.Image:
 def decode_opened(image: Image.Image, data: bytes, short_side: int | None) -> Tensor:
     """Decode the pixels of an image whose header was read; see `decode`."""
     try:
-        parts = _parts(*image.size, short_side) if short_side else 1
-        pixels = DECODERS[str(image.format)](image, data, parts)
-        return upright(pixels, orientation_of(image))
+        if jpeg := as_jpeg(image, data, short_side):
+            try:
+                return decode_jpeg(jpeg)
+            except ValueError as error:
+                logger.info("simplejpeg: %s", error)
+        if short_side and (parts := _parts(*image.size, short_side)) > 1:
+            image.draft(None, (image.width // parts, image.height // parts))  # a JPEG's; others take no notice
+        return upright(_with_pillow(image), _orientation(image))
     except BROKEN as error:
         if is_out_of_memory(error):
             raise
@@ -187,7 +203,7 @@ def _parts(width: int, height: int, short_side: int) -> int:
 
 def _open(data: bytes) -> Image.Image:
     try:
-        return Image.open(Watched(data), formats=OPENED_AS)
+        return Image.open(BytesIO(data), formats=OPENED_AS)
     except UnidentifiedImageError as error:
         if any(Image.OPEN[name][1](data[:16]) for name in OPENED_AS if name in Image.OPEN):  # type: ignore[misc]
             raise RequestError(DAMAGED_IMAGE, "the image ends within its header: send the whole file again") from error
@@ -199,7 +215,7 @@ def _open(data: bytes) -> Image.Image:
         raise RequestError(DAMAGED_IMAGE, "the image's header is broken: send the whole file again") from error
 
 
-def orientation_of(image: Image.Image) -> int:
+def _orientation(image: Image.Image) -> int:
     """Return EXIF's orientation, 1 to 8; a photo whose EXIF cannot be read stands as it is."""
     try:
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))

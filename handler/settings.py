@@ -22,8 +22,7 @@ class Settings:
         threads: CPU threads of one worker; 0 shares the CPUs this process may use among the model's workers.
         max_pixels: most pixels of all images of one request together; 64 megapixels is a phone's largest photo.
         max_images: most images in one JSON request; a full batch of such requests must end within responseTimeout.
-        max_seconds: most seconds of CPU time that the images of a request may take to decode and resize, for the same
-            reason.
+        max_seconds: most seconds that the images of a request may take to decode and resize, for the same reason.
         large_jpegs: `exact` decodes every JPEG whole, as the source does; `scaled` decodes one that is far larger than
             the model's input smaller, which is up to half the work and moves scores by a few hundredths.
     """

@@ -1,9 +1,16 @@
-"""How many workers a model gets where config/model-config.yaml says `auto`: the rule for the machine that packs it."""
+"""How many workers a model gets where config/model-config.yaml says `auto`.
 
+WORKERS in the environment says it, and else the rule for the machine that packs the archive. The containers' image is
+packed with WORKERS=1: what it will run on is not known then, and more replicas are the way to more there.
+"""
+
+import importlib.metadata
+import os
 import re
 from pathlib import Path
 
 from handler.settings import cpus
+from scripts.failure import Failure
 
 # One worker of all CPUs answers a lone client fastest and has one copy of the weights. But what it does beside the
 # network on a single CPU, about 1 ms a photo (scripts.bench: the front end and TorchServe's protocol), stands still
@@ -19,11 +26,25 @@ def rule(cpus: int, gpus: int = 0) -> int:
     return WORKERS_A_GPU * gpus if gpus else max(1, cpus // CPUS_A_WORKER)
 
 
-def here() -> int:
-    """Return the workers for this machine, or for the part of it that this container may use."""
-    return rule(cpus(), len(list(GPUS.glob("*"))))
+def gpus() -> int:
+    """Return the GPUs that torch could use here, without importing it."""
+    return 0 if importlib.metadata.version("torch").endswith("+cpu") else len(list(GPUS.glob("*")))
+
+
+def chosen() -> int:
+    """Return the workers to pack.
+
+    Raises:
+        Failure: WORKERS is no number of workers.
+    """
+    given = os.environ.get("WORKERS") or "auto"
+    if given == "auto":
+        return rule(cpus(), gpus())
+    if not (given.isdecimal() and int(given)):
+        raise Failure(f"WORKERS is {given!r}: give a number from 1 on, or auto")
+    return int(given)
 
 
 def filled_in(config: str) -> str:
     """Return the text of a model-config.yaml with a number wherever it leaves the workers to the rule."""
-    return re.sub(r"^((?:min|max)Workers:\s*)auto\b", rf"\g<1>{here()}", config, flags=re.MULTILINE)
+    return re.sub(r"^((?:min|max)Workers:\s*)auto\b", rf"\g<1>{chosen()}", config, flags=re.MULTILINE)

@@ -1,6 +1,7 @@
 """What the tests share: real photos and weights where they are at hand, and a tiny random network everywhere."""
 
 import json
+import os
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -14,6 +15,8 @@ SHARED = PROJECT.parent / "shared"
 RESNET = SHARED / "models" / "resnet-50"
 PHOTOS = SHARED / "photos" / "coco"
 CATS = PHOTOS / "000000039769.png"
+
+os.environ["WORKERS"] = "1"  # the same archives on every machine
 
 Encode = Callable[..., bytes]
 

@@ -46,7 +46,8 @@ def one_round(subject: Subject, plan: Plan, index: int) -> Iterator[Sample]:
     direction = 1 if index % 2 == 0 else -1
     best = 0.0
     for batch, clients in zip_longest(plan.batches, plan.clients):
-        for turn in (_alone(subject, plan, direction, batch), _served(subject, plan, direction, clients)):
+        turns = (_alone(subject, plan, direction, batch), _served(subject, plan, direction, clients))
+        for turn in turns[::direction]:
             for sample in turn:
                 if sample.get("server") == subject.ours.name:
                     best = max(best, float(sample["images_per_second"]))

@@ -3,6 +3,7 @@
 import base64
 import json
 import logging
+import struct
 import threading
 import time
 from pathlib import Path
@@ -16,8 +17,10 @@ from ts.context import Context, RequestProcessor
 from ts.metrics.metric_cache_yaml_impl import MetricsCacheYamlImpl
 
 from handler.classifier import ImageClassifier
-from handler.decode import DECODERS, decode_opened
+from handler.deadline import deadline
+from handler.decode import Jpeg, decode_jpeg, decode_opened
 from handler.gpu import GpuDecoder
+from handler.intake import Job
 from handler.manifest import InputSpec
 from handler.stopping import STOPPING_FILE
 from handler.transform import to_input
@@ -135,28 +138,69 @@ def test_a_failing_engine_is_a_500_that_leaks_nothing(
     assert "a secret of the server" in caplog.text
 
 
+@pytest.mark.parametrize("alone", [True, False])
 def test_a_bug_in_a_step_is_a_500_for_its_request_alone(
-    classifier: ImageClassifier, context: Context, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    classifier: ImageClassifier,
+    context: Context,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    alone: bool,
 ) -> None:
-    real = decode_opened
-
     def buggy(image: Image.Image, data: bytes, short_side: int) -> Tensor:
         if data != PHOTO:
             raise ZeroDivisionError("a secret of the server")
-        return real(image, data, short_side)
+        return decode_opened(image, data, short_side)
+
+    def buggy_elsewhere(jpeg: Jpeg) -> Tensor:
+        if jpeg.data != PHOTO:
+            raise ZeroDivisionError("a secret of the server")
+        return decode_jpeg(jpeg)
 
     monkeypatch.setattr("handler.intake.decode_opened", buggy)
-    answers = handled(classifier, context, ({"body": PHOTO}, {}), ({"body": PHOTO + b" "}, {}))
-    assert [status for status, _, _ in answers] == [200, 500]
-    assert b"secret" not in answers[1][2]
-    assert "request id-1 failed in stage accept" in caplog.text
+    monkeypatch.setattr("handler.intake.decode_jpeg", buggy_elsewhere)
+    bodies = [PHOTO + b" "] if alone else [PHOTO + b" ", PHOTO]
+    answers = handled(classifier, context, *[({"body": body}, {}) for body in bodies])
+    assert [status for status, _, _ in answers] == ([500] if alone else [500, 200])
+    assert b"secret" not in answers[0][2]
+    assert "request id-0 failed in stage accept" in caplog.text
+
+
+def test_a_hostile_header_costs_its_request_and_no_other(
+    classifier: ImageClassifier, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pillow reads 200,000 rationals of one EXIF tag at once, and then works on them in Python."""
+    count = 200_000
+    tiff = b"II*\0\x08\0\0\0\x01\0\x1a\x01\x05\0" + struct.pack("<II", count, 26) + bytes(4) + b"\1\0\0\0" * 2 * count
+    pieces = [tiff[start : start + 65_000] for start in range(0, len(tiff), 65_000)]
+    exif = b"".join(b"\xff\xe1" + struct.pack(">H", len(piece) + 8) + b"Exif\0\0" + piece for piece in pieces)
+    hostile = PHOTO[:2] + exif + PHOTO[20:]  # without its JFIF header, which says the resolution too
+    monkeypatch.setattr("handler.intake.deadline", lambda seconds: deadline(seconds / 100))  # 4 s by default
+    for batch in ([hostile], [hostile, PHOTO]):
+        start = time.monotonic()
+        answers = handled(classifier, context, *[({"body": data}, {}) for data in batch])
+        assert [status for status, _, _ in answers] == [413, 200][: len(batch)]
+        assert time.monotonic() - start < 2
+
+
+def test_a_request_has_one_budget_of_time(classifier: ImageClassifier, context: Context) -> None:
+    """What reading a header took is not to be had again for a JPEG that simplejpeg refuses."""
+    job = Job(spent=100.0)
+    with classifier.intake._guarded(job, context, 0):
+        end = time.monotonic() + 5
+        while time.monotonic() < end:
+            sum(range(1000))
+    assert job.error
+    assert job.error.problem.slug == "too-much-work"
+    assert 100.05 < job.spent < 104
 
 
 def test_a_gpu_decodes_what_it_takes(
     context: Context, classifier: ImageClassifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """torchvision's decoder on the CPU stands in for the GPU's."""
-    monkeypatch.setattr("handler.intake.open_gpu_decoder", lambda spec, _: GpuDecoder(spec, torch.device("cpu")))
+    monkeypatch.setattr(
+        "handler.intake.open_gpu_decoder", lambda spec, *_: GpuDecoder(spec, torch.device("cpu"), 64_000_000)
+    )
     with_gpu = ImageClassifier()
     with_gpu.initialize(context)
     instances = [{"b64": base64.b64encode(data).decode()} for data in (encoded(picture(), "PNG"), PHOTO)]
@@ -181,7 +225,7 @@ def test_photos_are_decoded_together_but_large_ones_one_at_a_time(
 ) -> None:
     lock, working, most = threading.Lock(), 0, 0
 
-    def slow(image: Image.Image, data: bytes, short_side: int) -> Tensor:
+    def slow(jpeg: Jpeg) -> Tensor:
         nonlocal working, most
         with lock:
             working += 1
@@ -189,14 +233,13 @@ def test_photos_are_decoded_together_but_large_ones_one_at_a_time(
         time.sleep(0.1)  # as a decoder that has let go of Python's lock
         with lock:
             working -= 1
-        return decode_opened(image, data, short_side)
+        return decode_jpeg(jpeg)
 
-    context = new_context(tiny_model, {"handler": {"threads": 3}})
-    classifier = ImageClassifier()
-    classifier.initialize(context)
-    monkeypatch.setattr("handler.intake.decode_opened", slow)
-    for limit, expected in ((32_000_000, 3), (1, 1)):
-        monkeypatch.setattr("handler.intake.LARGE_PHOTO", limit)
+    monkeypatch.setattr("handler.intake.decode_jpeg", slow)
+    for max_pixels, expected in ((3 * 64 * 48, 3), (3 * 64 * 48 - 3, 1)):
+        context = new_context(tiny_model, {"handler": {"threads": 3, "max_pixels": max_pixels}})
+        classifier = ImageClassifier()
+        classifier.initialize(context)
         most = 0
         answers = handled(classifier, context, *[({"body": PHOTO}, {})] * 3)
         assert [status for status, _, _ in answers] == [200] * 3
@@ -289,9 +332,12 @@ def test_missing_memory_is_no_damaged_image(
 
     with monkeypatch.context() as patch:
         if stage == "decode":
-            patch.setitem(DECODERS, "JPEG", fail)
+            patch.setattr("handler.intake.decode_jpeg", fail)
+            patch.setattr("handler.intake.decode_opened", fail)
         else:
             patch.setattr(classifier.engine, "run", fail)
-        ((status, _, body),) = handled(classifier, context, ({"body": PHOTO}, {}))
-    assert (status, json.loads(body)["type"]) == (503, "/problems/out-of-memory")
+        alone = handled(classifier, context, ({"body": PHOTO}, {}))
+        together = handled(classifier, context, *[({"body": PHOTO}, {})] * 2)
+    for status, _, body in (*alone, *together):
+        assert (status, json.loads(body)["type"]) == (503, "/problems/out-of-memory")
     assert handled(classifier, context, ({"body": PHOTO}, {}))[0][0] == 200

@@ -15,7 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from handler import errors
-from handler.decode import DECODERS, decode
+from handler.decode import FORMATS, decode
 from handler.errors import TOO_MUCH_WORK, Problem, RequestError
 from tests.conftest import PROJECT, encoded, picture, stored_as
 
@@ -49,7 +49,7 @@ def test_formats(name: str, options: dict[str, object]) -> None:
 
 
 def test_every_decoder_is_tested() -> None:
-    assert set(DECODERS) == {*LOSSLESS, *LOSSY, "MPO"}
+    assert set(FORMATS) == {*LOSSLESS, *LOSSY, "MPO"}
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """What a GPU decodes is what the CPU decodes. torchvision's decoder on the CPU takes its place where there is none."""
 
+import dataclasses
 import logging
 from pathlib import Path
 
@@ -8,9 +9,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from handler.decode import decode, open_image
-from handler.errors import RequestError
-from handler.gpu import GpuDecoder, Jpeg, open_gpu_decoder
+from handler.decode import Jpeg, as_jpeg, decode, open_image
+from handler.gpu import GpuDecoder, open_gpu_decoder
 from handler.manifest import InputSpec, Manifest
 from handler.transform import to_input
 from tests.conftest import encoded, picture
@@ -28,17 +28,18 @@ def spec(tiny_model: Path) -> InputSpec:
 
 @pytest.fixture(params=[CPU, GPU], ids=["cpu", "gpu"])
 def decoder(request: pytest.FixtureRequest, spec: InputSpec) -> GpuDecoder:
-    return GpuDecoder(spec, request.param)
+    return GpuDecoder(spec, request.param, MOST)
 
 
-def accepted(decoder: GpuDecoder, data: bytes) -> Jpeg:
-    image = open_image(data, MOST)
-    assert decoder.takes(image)
-    return decoder.accept(image, data)
+def jpeg_of(data: bytes) -> Jpeg:
+    found = as_jpeg(open_image(data, MOST), data, None)
+    assert found
+    return found
 
 
-def near(found: Tensor, data: bytes, spec: InputSpec) -> bool:
+def near(found: Tensor | None, data: bytes, spec: InputSpec) -> bool:
     """Whether an input is the CPU's but for rounding."""
+    assert found is not None
     off = (found.cpu().float() - to_input(decode(data, MOST), spec).float()).abs()
     return bool(off.mean() <= 0.5)
 
@@ -48,46 +49,57 @@ def test_a_jpeg_becomes_the_same_input(decoder: GpuDecoder, spec: InputSpec, ori
     exif = Image.Exif()
     exif[0x0112] = orientation
     data = encoded(picture(640, 480), "JPEG", quality=90, exif=exif)
-    ((found,),) = decoder.finish([[accepted(decoder, data)]], MOST)  # type: ignore[misc]
+    jpeg = jpeg_of(data)
+    assert decoder.takes(jpeg)
+    (found,) = decoder.inputs([jpeg])
+    assert found is not None
     assert found.dtype == torch.uint8
     assert near(found, data, spec)
 
 
-def test_requests_keep_their_images(decoder: GpuDecoder, spec: InputSpec) -> None:
-    """Grey and progressive JPEGs too, beside an image that the CPU has transformed already."""
-    grey = encoded(picture(300, 200).convert("L"), "JPEG")
-    progressive = encoded(picture(200, 300), "JPEG", progressive=True)
-    ready = to_input(decode(PHOTO, MOST), spec)
-    requests: list[list[Tensor | Jpeg]] = [[accepted(decoder, grey), ready], [accepted(decoder, progressive)]]
-    first, second = decoder.finish(requests, MOST)
-    assert not isinstance(first, RequestError)
-    assert not isinstance(second, RequestError)
-    assert [len(first), len(second)] == [2, 1]
-    assert near(first[0], grey, spec)
-    assert torch.equal(first[1].cpu(), ready)
-    assert near(second[0], progressive, spec)
+def test_several_at_once_in_groups_that_fit(
+    decoder: GpuDecoder, spec: InputSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Grey and progressive JPEGs too."""
+    files = [
+        encoded(picture(300, 200).convert("L"), "JPEG"),
+        encoded(picture(200, 300), "JPEG", progressive=True),
+        PHOTO,
+        encoded(picture(100, 80), "JPEG"),
+    ]
+    monkeypatch.setattr(decoder, "_max_pixels", 150_000)
+    groups: list[int] = []
+    together = GpuDecoder._together
+
+    def counted(self: GpuDecoder, jpegs: list[Jpeg]) -> list[Tensor]:
+        groups.append(len(jpegs))
+        return together(self, jpegs)
+
+    monkeypatch.setattr(GpuDecoder, "_together", counted)
+    found = decoder.inputs([jpeg_of(data) for data in files])
+    assert groups == [2, 1, 1]
+    assert all(near(one, data, spec) for one, data in zip(found, files, strict=True))
 
 
-def test_a_damaged_jpeg_harms_nobody_else(decoder: GpuDecoder, spec: InputSpec) -> None:
-    broken = Jpeg(PHOTO[:2000], 1)
-    good = accepted(decoder, PHOTO)
-    alone, beside, whole = decoder.finish([[broken], [good, broken], [good]], MOST)
-    assert isinstance(alone, RequestError)
-    assert alone.problem.slug == "damaged-image"
-    assert isinstance(beside, RequestError)
-    assert "instance 1" in str(beside.document())
-    assert not isinstance(whole, RequestError)
-    assert near(whole[0], PHOTO, spec)
+def test_what_the_gpu_refuses_is_left_to_the_cpu_and_harms_nothing_else(decoder: GpuDecoder, spec: InputSpec) -> None:
+    good = jpeg_of(PHOTO)
+    broken = dataclasses.replace(good, data=PHOTO[:2000])
+    first, second, third = decoder.inputs([good, broken, good])
+    assert second is None
+    assert near(first, PHOTO, spec)
+    assert near(third, PHOTO, spec)
 
 
 def test_what_is_not_for_a_gpu(decoder: GpuDecoder) -> None:
     cmyk = encoded(picture(64, 64).convert("CMYK"), "JPEG")
     png = encoded(picture(64, 64), "PNG")
-    assert not any(decoder.takes(open_image(data, MOST)) for data in (cmyk, png))
+    assert not any(as_jpeg(open_image(data, MOST), data, None) for data in (cmyk, png))
+    adobe_rgb = encoded(picture(64, 64), "JPEG", keep_rgb=True)
+    assert not any(decoder.takes(jpeg_of(data)) for data in (adobe_rgb, PHOTO[:-300]))
 
 
 def test_a_cpu_has_no_gpu_decoder(spec: InputSpec) -> None:
-    assert open_gpu_decoder(spec, CPU) is None
+    assert open_gpu_decoder(spec, CPU, MOST) is None
 
 
 def test_a_gpu_that_cannot_decode_leaves_it_to_the_cpu(
@@ -98,7 +110,7 @@ def test_a_gpu_that_cannot_decode_leaves_it_to_the_cpu(
 
     monkeypatch.setattr(GpuDecoder, "_together", no_gpu)
     with caplog.at_level(logging.WARNING):
-        assert open_gpu_decoder(spec, torch.device("cuda")) is None
+        assert open_gpu_decoder(spec, torch.device("cuda"), MOST) is None
     assert caplog.messages == ["the GPU cannot decode JPEGs, the CPU does: nvJPEG is not there"]
 
 
@@ -107,10 +119,10 @@ def test_a_gpu_that_decodes_wrongly_is_not_used(
 ) -> None:
     monkeypatch.setattr(GpuDecoder, "_together", lambda *_: [torch.zeros(3, *spec.size, dtype=torch.uint8)])
     with caplog.at_level(logging.WARNING):
-        assert open_gpu_decoder(spec, torch.device("cuda")) is None
+        assert open_gpu_decoder(spec, torch.device("cuda"), MOST) is None
     assert "grey levels off" in caplog.text
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 def test_a_gpu_decodes(spec: InputSpec) -> None:
-    assert open_gpu_decoder(spec, torch.device("cuda")) is not None
+    assert open_gpu_decoder(spec, torch.device("cuda"), MOST) is not None
