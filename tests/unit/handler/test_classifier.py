@@ -169,8 +169,9 @@ def test_a_hostile_header_costs_its_request_and_no_other(
     classifier: ImageClassifier, context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Pillow reads 200,000 rationals of one EXIF tag at once, and then works on them in Python."""
-    count = 200_000
-    tiff = b"II*\0\x08\0\0\0\x01\0\x1a\x01\x05\0" + struct.pack("<II", count, 26) + bytes(4) + b"\1\0\0\0" * 2 * count
+    count, header = 200_000, 38
+    entries = struct.pack("<HHII", 0x011A, 5, count, header) + struct.pack("<HHII", 0x0128, 3, 1, 2)
+    tiff = b"II*\0\x08\0\0\0\x02\0" + entries + bytes(4) + struct.pack("<II", 7, 3) * count
     pieces = [tiff[start : start + 65_000] for start in range(0, len(tiff), 65_000)]
     exif = b"".join(b"\xff\xe1" + struct.pack(">H", len(piece) + 8) + b"Exif\0\0" + piece for piece in pieces)
     hostile = PHOTO[:2] + exif + PHOTO[20:]  # without its JFIF header, which says the resolution too
