@@ -93,7 +93,7 @@ class Intake:
 
     def accept(self, data: list[Mapping[str, Any]], context: Any) -> list[Job]:
         """Return a job a row, each with its inputs or its error."""
-        alone = len(data) == 1  # another thread would only be a detour
+        alone = len(data) == 1
         jobs = [Job() for _ in data]
         for index, (job, row) in enumerate(zip(jobs, data, strict=True)):
             with self._guarded(job, context, index):
@@ -143,14 +143,15 @@ class Intake:
         for index, data in enumerate(request.images):
             try:
                 image = open_image(data, pixels_left)
-                network_input = self._input(image, data, alone)
+                # For a single image, another thread would only be a detour.
+                network_input = self._input(image, data, apart=not alone or len(request.images) > 1)
             except RequestError as error:
                 raise error.about(f"instance {index}") if request.instances else error from None
             pixels_left -= image.width * image.height
             yield network_input
 
-    def _input(self, image: Image.Image, data: bytes, alone: bool) -> Tensor | Pending:
-        if self._gpu or not alone:
+    def _input(self, image: Image.Image, data: bytes, apart: bool) -> Tensor | Pending:
+        if self._gpu or apart:
             jpeg = as_jpeg(image, data, self._short_side)
             if jpeg and self._gpu and self._gpu.takes(jpeg):
                 return Pending(jpeg)
