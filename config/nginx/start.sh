@@ -85,10 +85,10 @@ look_around() {
   for address in $all; do
     set -- "$@" --output /dev/null "http://$address:8083/accepting"
   done
-  curl --silent --connect-timeout 0.5 --max-time 2 --write-out '\n%{http_code} %{remote_ip}\n' "$@" | awk -v all="$(echo "$all" | wc -w)" '
+  curl --silent --connect-timeout 0.5 --max-time 2 --write-out '\nanswered %{http_code} %{remote_ip}\n' "$@" | awk -v all="$(echo "$all" | wc -w)" '
     /^Active/ { active = $3 }
     /^Reading/ { waiting = $6 }
-    $1 == 200 && $2 != "127.0.0.1" { replicas[++count] = $2 }
+    $1 == "answered" && $2 == 200 && $3 != "127.0.0.1" { replicas[++count] = $3 }
     END {
       line = active + 0 " " waiting + 0 " " all - count
       for (i = 1; i <= count; i++) line = line " " replicas[i]
