@@ -18,9 +18,8 @@ from handler.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-
-LARGEST_BATCH = 16  # images that an engine takes at once: a JSON request may bring more than TorchServe's batch
 SIZES = (1, 2, 4, 8, 16)  # on a GPU a batch is filled up to one of these, so that only they are compiled and recorded
+LARGEST_BATCH = SIZES[-1]  # images that an engine takes at once: a JSON request may bring more than TorchServe's batch
 
 
 class EngineError(RuntimeError):
