@@ -33,7 +33,8 @@ class Client(FastHttpUser):
     problems: list[str]
 
     def on_start(self) -> None:
-        """Start the clock with the first client."""
+        """Start the clock with the first client, and look for no cookies, which would take 0.2 ms a request."""
+        self.client.client.cookiejar = None
         type(self).began = self.began or time.perf_counter()
 
     def ask(self, due: float) -> None:

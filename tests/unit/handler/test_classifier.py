@@ -267,9 +267,9 @@ def test_metrics_of_a_batch(classifier: ImageClassifier, context: Context, caplo
     with caplog.at_level(logging.INFO, logger="ts.metrics.caching_metric"):
         handled(classifier, context, ({"body": PHOTO}, {}), ({"body": PHOTO}, {}), ({"body": b"text"}, {}))
     lines = [record.getMessage().split("|#hostname")[0] for record in caplog.records]
-    assert lines.count(
-        "[METRICS]classifier_requests_total.requests:1|#model_name:tiny-resnet,outcome:answered|#type:COUNTER"
-    ) == 2  # fmt: skip
+    assert (
+        "[METRICS]classifier_requests_total.requests:2|#model_name:tiny-resnet,outcome:answered|#type:COUNTER" in lines
+    )
     assert (
         "[METRICS]classifier_rejected_total.requests:1|#model_name:tiny-resnet,reason:unsupported-format|#type:COUNTER"
         in lines
@@ -277,6 +277,24 @@ def test_metrics_of_a_batch(classifier: ImageClassifier, context: Context, caplo
     assert "[METRICS]classifier_batch_images.images:2|#model_name:tiny-resnet|#type:HISTOGRAM" in lines
     stages = [line.split("stage:")[1].split("|")[0] for line in lines if "stage_seconds" in line]
     assert sorted(stages) == ["decode", "decode", "inference", "transform", "transform"]
+
+
+def test_no_metric_is_written_while_the_network_runs(
+    classifier: ImageClassifier, context: Context, caplog: pytest.LogCaptureFixture
+) -> None:
+    run, written = classifier.engine.run, []
+
+    def watched(batch: torch.Tensor) -> torch.Tensor:
+        written.append(len(caplog.records))
+        return run(batch)
+
+    classifier.engine.run = watched  # type: ignore[method-assign]
+    with caplog.at_level(logging.INFO, logger="ts.metrics.caching_metric"):
+        for _ in range(2):
+            caplog.clear()
+            handled(classifier, context, ({"body": PHOTO}, {}), ({"body": PHOTO}, {}))
+            assert written.pop() == 0
+            assert sum("classifier_stage_seconds" in record.getMessage() for record in caplog.records) == 5
 
 
 def test_the_model_describes_itself(classifier: ImageClassifier, context: Context) -> None:

@@ -3,6 +3,7 @@
 import builtins
 import dataclasses
 import logging
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -38,6 +39,26 @@ def test_both_engines_agree_on_batches_of_any_size(tiny_model: Path, manifest: M
         expected = torch_engine.run(batch)
         assert expected.shape == (size, 10)
         torch.testing.assert_close(onnx.run(batch), expected, atol=1e-4, rtol=1e-4)
+
+
+def _pinned_threads() -> dict[str, int]:
+    """Return the CPU of each thread of this process that may run on a single one."""
+    places = {task.name: os.sched_getaffinity(int(task.name)) for task in Path("/proc/self/task").iterdir()}
+    return {task: next(iter(cpus)) for task, cpus in places.items() if len(cpus) == 1}
+
+
+def test_a_worker_that_has_all_cpus_gives_each_of_its_threads_one(tiny_model: Path) -> None:
+    cpus = sorted(os.sched_getaffinity(0))
+    if len(cpus) < 2:
+        pytest.skip("a single CPU")
+    before = _pinned_threads()
+    engine = OnnxEngine(tiny_model / ONNX_PROGRAM, len(cpus))
+    found = {task: cpu for task, cpu in _pinned_threads().items() if task not in before}
+    assert sorted(found.values()) == cpus[1:]  # the caller is the first thread, and stays free
+    del engine
+    others = OnnxEngine(tiny_model / ONNX_PROGRAM, len(cpus) + 1)
+    assert set(_pinned_threads()) <= set(before)
+    del others
 
 
 GPU = pytest.param(torch.device("cuda"), marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here"))
