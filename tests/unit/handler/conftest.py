@@ -1,0 +1,21 @@
+"""A handler in this process."""
+
+from pathlib import Path
+
+import pytest
+from ts.context import Context
+
+from handler.classifier import ImageClassifier
+from tests.unit.handler.batches import new_context
+
+
+@pytest.fixture
+def context(tiny_model: Path) -> Context:
+    return new_context(tiny_model)
+
+
+@pytest.fixture
+def classifier(context: Context) -> ImageClassifier:
+    handler = ImageClassifier()
+    handler.initialize(context)
+    return handler
