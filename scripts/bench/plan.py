@@ -12,6 +12,7 @@ class Plan:
         seconds: of one turn over HTTP; an engine's turn takes half of it, and at least two batches.
         batches: images that an engine takes at once.
         clients: of the closed loops.
+        pairs: of a lone client and the network at batch 1, which take short turns in a round.
         shares: rates of the open loops, as shares of what the closed loop with most clients reached.
         megapixels: sizes of the enlarged photos.
         warm_up: seconds before anything counts.
@@ -22,10 +23,13 @@ class Plan:
     seconds: float = 4.0
     batches: tuple[int, ...] = (1, 2, 4, 8, 16)
     clients: tuple[int, ...] = (1, 2, 4, 8, 16, 32)
+    pairs: int = 6
     shares: tuple[float, ...] = (0.5, 0.7, 0.9)
     megapixels: tuple[float, ...] = (1, 3, 12, 24, 48)
     warm_up: float = 10.0
     starts: int = 3
 
 
-QUICK = Plan(rounds=2, seconds=2.0, clients=(1, 4, 16), shares=(0.7,), megapixels=(3, 12), warm_up=5.0, starts=1)
+QUICK = Plan(
+    rounds=2, seconds=2.0, clients=(1, 4, 16), pairs=3, shares=(0.7,), megapixels=(3, 12), warm_up=5.0, starts=1
+)

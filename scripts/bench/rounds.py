@@ -52,7 +52,9 @@ def one_round(subject: Subject, plan: Plan, index: int) -> Iterator[Sample]:
                 if sample.get("server") == subject.ours.name:
                     best = max(best, float(sample["images_per_second"]))
                 yield sample | {"round": index}
-    for sample in chain(_stages(subject), _open_loops(subject, plan, best), _large(subject, plan)):
+    for sample in chain(
+        _lone(subject, plan), _stages(subject), _open_loops(subject, plan, best), _large(subject, plan)
+    ):
         yield sample | {"round": index}
 
 
@@ -70,6 +72,19 @@ def _served(subject: Subject, plan: Plan, direction: int, clients: int | None) -
         return
     for served in (subject.ours, subject.stock)[::direction]:
         yield service.take_turn(served, subject.real, plan.seconds, clients)
+
+
+def _lone(subject: Subject, plan: Plan) -> Iterator[Sample]:
+    """Let a lone client and the network at batch 1 take short turns.
+
+    A goal compares them to a few percent, and a shared machine has seconds that are slower than others by more.
+    """
+    blank = torch.zeros(1, 3, *subject.manifest.input.size, dtype=torch.uint8)
+    batch, seconds = normalize(blank, subject.manifest.input), plan.seconds / 4
+    for _ in range(plan.pairs):
+        alone = engines.take_turn(ONNX_PROGRAM, subject.runs[ONNX_PROGRAM], batch, seconds)
+        served = service.take_turn(subject.ours, subject.real, seconds, clients=1)
+        yield {"kind": "lone", "alone_ms": alone["ms_a_batch"], "latencies": served["latencies"]}
 
 
 def _stages(subject: Subject) -> Iterator[Sample]:

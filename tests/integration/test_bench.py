@@ -13,7 +13,15 @@ from scripts.torchserve import TorchServe
 from tests.integration.conftest import free_ports
 
 SHORT = Plan(
-    rounds=1, seconds=0.3, batches=(1, 2), clients=(1, 4), shares=(0.5,), megapixels=(1,), warm_up=0.3, starts=0
+    rounds=1,
+    seconds=0.3,
+    batches=(1, 2),
+    clients=(1, 4),
+    pairs=2,
+    shares=(0.5,),
+    megapixels=(1,),
+    warm_up=0.3,
+    starts=0,
 )
 
 
@@ -38,6 +46,8 @@ def test_every_part_is_measured(tiny_directory: Path, tiny_archive: Path, tmp_pa
         assert row["jvm_cpu_ms_an_image"] > 0
     (four,) = goals.pick(turns, kind="closed loop", server="tiny-resnet", clients=4)
     assert 1 <= four["mean_batch"] <= 4
+    (lone,) = goals.pick(turns, kind="lone")
+    assert 0 < lone["alone_ms"] < lone["p50_ms"]
     (opened,) = goals.pick(turns, kind="open loop")
     assert opened["requests"] > 0
     assert {name: row["workers_mb"] > 50 for name, row in results["memory"].items()} == {
@@ -57,13 +67,12 @@ def samples() -> list[goals.Sample]:
         both = {"round": index}
         rounds += [
             both | {"kind": "engine", "engine": "program.onnx", "batch": 1, "images_per_second": 20 * speed,
-                    "ms_a_batch": 50 / speed, "cpu_ms_an_image": 60.0},
+                    "cpu_ms_an_image": 60.0},
             both | {"kind": "engine", "engine": "program.onnx", "batch": 8, "images_per_second": 40 * speed,
                     "cpu_ms_an_image": 45.0},
             both | {"kind": "stages", "photo": photos.AS_THEY_ARE,
                     **{f"{stage}_ms": 1 / speed for stage in ("decode", "transform", "normalize", "answer")}},
-            both | {"kind": "closed loop", "server": "x", "clients": 1, "latencies": [0.054 / speed] * 3,
-                    "images_per_second": 18 * speed},
+            both | {"kind": "lone", "alone_ms": 50 / speed, "latencies": [0.054 / speed] * 3},
             both | {"kind": "closed loop", "server": "x", "clients": 16, "images_per_second": 36 * speed,
                     "mean_batch": 7.0, "jvm_cpu_ms_an_image": 1.0, "worker_cpu_ms_an_image": 49.0},
             both | {"kind": "closed loop", "server": "stock", "clients": 16, "images_per_second": 18 * speed},
