@@ -51,8 +51,8 @@ class OnnxEngine:
         # A thread spins between two layers, which saves a lone photo 2 % of its time, and no longer (it would for some
         # milliseconds): the front end and the decoding need the CPU.
         options.add_session_config_entry("session.intra_op.spin_duration_us", "50")
-        if places := _places(threads):
-            options.add_session_config_entry("session.intra_op_thread_affinities", places)
+        if affinities := _affinities(threads):
+            options.add_session_config_entry("session.intra_op_thread_affinities", affinities)
         self._session = onnxruntime.InferenceSession(program, options, providers=["CPUExecutionProvider"])
         self._input = self._session.get_inputs()[0].name
 
@@ -62,11 +62,11 @@ class OnnxEngine:
         return torch.from_numpy(logits)
 
 
-def _places(threads: int) -> str:
-    """Return a CPU for each thread but the caller's, as ONNX Runtime wants them; none where others need CPUs too.
+def _affinities(threads: int) -> str:
+    """Return a CPU for each thread but the caller's, counted from 1; empty unless the threads are as many as the CPUs.
 
-    It does the same where it chooses the threads itself. When the front end wakes up, the kernel would else put two
-    threads on one CPU for some milliseconds: 0.5 % of the images of 16 clients, and of a lone one's time.
+    ONNX Runtime does the same where it chooses the threads itself. When the front end wakes up, the kernel would else
+    put two threads on one CPU for some milliseconds: 0.5 % of the images of 16 clients, and of a lone one's time.
     """
     cpus = sorted(os.sched_getaffinity(0))
     return ";".join(str(cpu + 1) for cpu in cpus[1:]) if threads == len(cpus) else ""

@@ -50,7 +50,7 @@ def not_inference(samples: list[Sample], busy: list[Sample]) -> float:
 
 
 def lone_latency(samples: list[Sample]) -> float:
-    """Return p50 of a lone client over `program.onnx` at batch 1, in the turn before, and the stages beside it."""
+    """Return p50 of a lone client over its neighbouring turn, `program.onnx` at batch 1, and the stages."""
     ratios: list[float] = []
     for sample in pick(samples, kind="lone"):
         stages = pick(samples, kind="stages", photo=AS_THEY_ARE, round=sample["round"])

@@ -81,10 +81,14 @@ def _lone(subject: Subject, plan: Plan) -> Iterator[Sample]:
     """
     blank = torch.zeros(1, 3, *subject.manifest.input.size, dtype=torch.uint8)
     batch, seconds = normalize(blank, subject.manifest.input), plan.seconds / 4
-    for _ in range(plan.pairs):
-        alone = engines.take_turn(ONNX_PROGRAM, subject.runs[ONNX_PROGRAM], batch, seconds)
-        served = service.take_turn(subject.ours, subject.real, seconds, clients=1)
-        yield {"kind": "lone", "alone_ms": alone["ms_a_batch"], "latencies": served["latencies"]}
+    for pair in range(plan.pairs):
+        both: Sample = {}
+        for network in (True, False) if pair % 2 == 0 else (False, True):
+            if network:
+                both |= engines.take_turn(ONNX_PROGRAM, subject.runs[ONNX_PROGRAM], batch, seconds)
+            else:
+                both |= service.take_turn(subject.ours, subject.real, seconds, clients=1)
+        yield {"kind": "lone", "alone_ms": both["ms_a_batch"], "latencies": both["latencies"]}
 
 
 def _stages(subject: Subject) -> Iterator[Sample]:

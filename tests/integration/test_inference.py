@@ -16,6 +16,7 @@ from handler.errors import TABLE
 from scripts.demo import default_photo
 from scripts.torchserve import TorchServe
 from tests.conftest import encoded, picture, stored_as
+from tests.integration.scraping import settled
 from tests.unit.handler.test_decode import bomb
 
 PHOTO = encoded(Image.open(default_photo()), "JPEG", quality=95)
@@ -221,16 +222,9 @@ def test_eight_requests_in_one_batch_are_answered_each_on_its_own(server: TorchS
 
 def batches(server: TorchServe) -> tuple[float, float]:
     """Return how often the patient model's engine ran, and on how many images in all."""
-    from prometheus_client.parser import text_string_to_metric_families
-
-    text = requests.get(f"{server.ports.url(server.ports.metrics)}/metrics").text
-    samples = {
-        sample.name: sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-        if sample.labels.get("model_name") == "patient"
-    }
-    return samples.get("classifier_batch_images_count", 0.0), samples.get("classifier_batch_images_sum", 0.0)
+    samples, labels = settled(server), (("model_name", "patient"),)
+    count, total = (samples.get((f"classifier_batch_images_{figure}", labels), 0.0) for figure in ("count", "sum"))
+    return count, total
 
 
 def test_a_storm_of_good_and_bad_requests_harms_nobody(classify: str) -> None:

@@ -2,30 +2,20 @@
 
 import pytest
 import requests
-from prometheus_client.parser import text_string_to_metric_families
 
 from handler.metrics import DECLARED
 from scripts.torchserve import TorchServe
+from tests.integration.scraping import scrape, settled
 from tests.integration.test_inference import PHOTO, broken
 
 MODEL = "efficientnet-lite0"
-
-
-def scrape(server: TorchServe) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
-    answer = requests.get(f"{server.ports.url(server.ports.metrics)}/metrics")
-    assert answer.status_code == 200
-    return {
-        (sample.name, tuple(sorted((k, v) for k, v in sample.labels.items() if k.lower() != "hostname"))): sample.value
-        for family in text_string_to_metric_families(answer.text)
-        for sample in family.samples
-    }
 
 
 def test_a_good_and_a_bad_request_are_counted(server: TorchServe, classify: str) -> None:
     before = scrape(server)
     assert requests.post(classify, data=PHOTO).status_code == 200
     assert requests.post(classify, data=broken(PHOTO)).status_code == 422
-    after = scrape(server)
+    after = settled(server)
 
     def grown(name: str, **labels: str) -> float:
         key = (name, tuple(sorted({"model_name": MODEL, **labels}.items())))
@@ -48,7 +38,7 @@ def test_a_good_and_a_bad_request_are_counted(server: TorchServe, classify: str)
 def test_every_metric_of_ours_is_exported(server: TorchServe, classify: str) -> None:
     requests.post(classify, data=PHOTO)
     requests.post(classify, data=b"text")
-    exported = {name for name, _ in scrape(server)}
+    exported = {name for name, _ in settled(server)}
     for name, (kind, _, _) in DECLARED.items():
         assert (f"{name}_bucket" if kind.value == "histogram" else name) in exported
 
