@@ -91,19 +91,19 @@ def test_a_bug_in_a_step_is_a_500_for_its_request_alone(
 def test_a_hostile_header_costs_its_request_and_no_other(
     classifier: ImageClassifier, context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Pillow reads 200,000 rationals of one EXIF tag at once, and then works on them in Python."""
-    count, header = 200_000, 38
+    """Pillow reads 400,000 rationals of one EXIF tag at once, and then works on them in Python."""
+    count, header = 400_000, 38
     entries = struct.pack("<HHII", 0x011A, 5, count, header) + struct.pack("<HHII", 0x0128, 3, 1, 2)
     tiff = b"II*\0\x08\0\0\0\x02\0" + entries + bytes(4) + struct.pack("<II", 7, 3) * count
     pieces = [tiff[start : start + 65_000] for start in range(0, len(tiff), 65_000)]
     exif = b"".join(b"\xff\xe1" + struct.pack(">H", len(piece) + 8) + b"Exif\0\0" + piece for piece in pieces)
     hostile = PHOTO[:2] + exif + PHOTO[20:]  # without its JFIF header, which says the resolution too
-    monkeypatch.setattr("handler.intake.deadline", lambda seconds: deadline(seconds / 100))  # 4 s by default
+    monkeypatch.setattr("handler.intake.deadline", lambda seconds: deadline(seconds / 10))  # 4 s by default
     for batch in ([hostile], [hostile, PHOTO]):
         start = time.monotonic()
         answers = handled(classifier, context, *[({"body": data}, {}) for data in batch])
         assert [status for status, _, _ in answers] == [413, 200][: len(batch)]
-        assert time.monotonic() - start < 2
+        assert time.monotonic() - start < 3
 
 
 def test_a_request_has_one_budget_of_time(classifier: ImageClassifier, context: Context) -> None:
