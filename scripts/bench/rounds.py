@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from handler.manifest import ONNX_PROGRAM, Manifest
 from handler.transform import normalize
@@ -61,10 +62,14 @@ def one_round(subject: Subject, plan: Plan, index: int) -> Iterator[Sample]:
 def _alone(subject: Subject, plan: Plan, direction: int, size: int | None) -> Iterator[Sample]:
     if size is None:
         return
-    spec = subject.manifest.input
-    batch = normalize(torch.randint(0, 256, (size, 3, *spec.size), dtype=torch.uint8), spec)
+    batch = _batch(subject, size)
     for name in list(subject.runs)[::direction]:
         yield engines.take_turn(name, subject.runs[name], batch, plan.seconds / 2)
+
+
+def _batch(subject: Subject, size: int) -> Tensor:
+    spec = subject.manifest.input
+    return normalize(torch.randint(0, 256, (size, 3, *spec.size), dtype=torch.uint8), spec)
 
 
 def _served(subject: Subject, plan: Plan, direction: int, clients: int | None) -> Iterator[Sample]:
@@ -79,8 +84,7 @@ def _lone(subject: Subject, plan: Plan) -> Iterator[Sample]:
 
     A goal compares them to a few percent, and a shared machine has seconds that are slower than others by more.
     """
-    blank = torch.zeros(1, 3, *subject.manifest.input.size, dtype=torch.uint8)
-    batch, seconds = normalize(blank, subject.manifest.input), plan.seconds / 4
+    batch, seconds = _batch(subject, 1), plan.seconds / 4
     for pair in range(plan.pairs):
         both: Sample = {}
         for network in (True, False) if pair % 2 == 0 else (False, True):

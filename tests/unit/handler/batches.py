@@ -18,6 +18,12 @@ def new_context(model: Path, model_config: dict[str, Any] | None = None) -> Cont
     return Context("tiny-resnet", str(model), {}, 8, None, "0.12.0", True, metrics, model_config or {})
 
 
+def loaded(context: Context) -> ImageClassifier:
+    handler = ImageClassifier()
+    handler.initialize(context)
+    return handler
+
+
 def handled(handler: ImageClassifier, context: Context, *requests: tuple[dict[str, Any], dict[str, str]]) -> list[Any]:
     """Hand a batch over as TorchServe does and return (status, content type, body) of each."""
     context.request_processor = [RequestProcessor(headers) for _, headers in requests]

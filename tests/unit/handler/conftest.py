@@ -6,7 +6,7 @@ import pytest
 from ts.context import Context
 
 from handler.classifier import ImageClassifier
-from tests.unit.handler.batches import new_context
+from tests.unit.handler.batches import loaded, new_context
 
 
 @pytest.fixture
@@ -16,6 +16,4 @@ def context(tiny_model: Path) -> Context:
 
 @pytest.fixture
 def classifier(context: Context) -> ImageClassifier:
-    handler = ImageClassifier()
-    handler.initialize(context)
-    return handler
+    return loaded(context)

@@ -21,7 +21,7 @@ from handler.intake import Job
 from handler.manifest import InputSpec
 from handler.transform import to_input
 from tests.conftest import encoded, picture
-from tests.unit.handler.batches import PHOTO, handled, new_context
+from tests.unit.handler.batches import PHOTO, handled, loaded, new_context
 
 
 def test_an_error_in_one_of_several_images_names_it(classifier: ImageClassifier, context: Context) -> None:
@@ -33,8 +33,7 @@ def test_an_error_in_one_of_several_images_names_it(classifier: ImageClassifier,
 
 def test_the_pixel_limit_is_of_a_request_not_of_an_image(tiny_model: Path) -> None:
     context = new_context(tiny_model, {"handler": {"max_pixels": 5000}})  # one picture has 3072
-    handler = ImageClassifier()
-    handler.initialize(context)
+    handler = loaded(context)
     instances = [{"b64": base64.b64encode(PHOTO).decode()}] * 2
     row = {"body": json.dumps({"instances": instances}).encode()}
     ((status, _, _),) = handled(handler, context, (row, {"Content-Type": "application/json"}))
@@ -54,8 +53,7 @@ def test_large_jpegs_are_decoded_as_the_setting_says(
 
     monkeypatch.setattr("handler.transform.to_input", watched)
     context = new_context(tiny_model, {"handler": {"large_jpegs": setting}})
-    handler = ImageClassifier()
-    handler.initialize(context)
+    handler = loaded(context)
     photo = encoded(picture(1536, 1024), "JPEG")
     assert handled(handler, context, ({"body": photo}, {}))[0][0] == 200
     assert seen == [decoded]
@@ -127,8 +125,7 @@ def test_a_gpu_decodes_what_it_takes(
     monkeypatch.setattr(
         "handler.intake.open_gpu_decoder", lambda spec, *_: GpuDecoder(spec, torch.device("cpu"), 64_000_000)
     )
-    with_gpu = ImageClassifier()
-    with_gpu.initialize(context)
+    with_gpu = loaded(context)
     instances = [{"b64": base64.b64encode(data).decode()} for data in (encoded(picture(), "PNG"), PHOTO)]
     several = ({"body": json.dumps({"instances": instances}).encode()}, {"Content-Type": "application/json"})
     batch = [({"body": PHOTO}, {}), ({"body": PHOTO[:-300]}, {}), several, ({"body": b"text"}, {})]
@@ -164,8 +161,7 @@ def test_photos_are_decoded_together_but_large_ones_one_at_a_time(
     monkeypatch.setattr("handler.intake.decode_jpeg", slow)
     for max_pixels, expected in ((3 * 64 * 48, 3), (3 * 64 * 48 - 3, 1)):
         context = new_context(tiny_model, {"handler": {"threads": 3, "max_pixels": max_pixels}})
-        classifier = ImageClassifier()
-        classifier.initialize(context)
+        classifier = loaded(context)
         most = 0
         answers = handled(classifier, context, *[({"body": PHOTO}, {})] * 3)
         assert [status for status, _, _ in answers] == [200] * 3
