@@ -32,6 +32,7 @@ class ImageClassifier:
             RuntimeError: whatever is wrong with the archive or its settings; any other error would make TorchServe
                 restart the worker again and again.
         """
+        logging.getLogger().addFilter(_is_worth_a_line)
         directory = Path(context.system_properties["model_dir"])
         model_config = context.model_yaml_config or {}
         try:
@@ -127,6 +128,14 @@ class ImageClassifier:
         if error.problem.retry_after:
             context.set_response_header(index, "Retry-After", str(error.problem.retry_after))
         return error.document()
+
+
+def _is_worth_a_line(record: logging.LogRecord) -> bool:
+    """Whether to log it: TorchServe's line for every batch says nothing, and wakes the front end as the network begins.
+
+    It costs 0.5 % of a lone photo's time.
+    """
+    return not str(record.msg).startswith("Backend received inference")
 
 
 def _give_memory_back() -> None:

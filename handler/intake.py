@@ -100,11 +100,10 @@ class Intake:
                 self._begin(job, row, context.get_all_request_header(index), alone)
         on_gpu = self._decode_on_gpu(jobs)
         for index, job in enumerate(jobs):
-            if job.error:
-                continue
-            wait([one.decoded for one in job.inputs if isinstance(one, Pending) and one.decoded])
-            with self._guarded(job, context, index):
-                job.inputs = tuple(self._finished(job, on_gpu))
+            if pending := [one for one in job.inputs if isinstance(one, Pending)]:
+                wait([one.decoded for one in pending if one.decoded])
+                with self._guarded(job, context, index):
+                    job.inputs = tuple(self._finished(job, on_gpu))
         return jobs
 
     @contextmanager
@@ -162,15 +161,17 @@ class Intake:
     def _decode(self, image: Image.Image, data: bytes) -> Tensor:
         with self._metrics.timed("decode"):
             photo = decode_opened(image, data, self._short_side)
-        with self._metrics.timed("transform"):
-            return transform.to_input(photo, self._manifest.input)
+        return self._transform(photo)
 
     def _decode_jpeg(self, jpeg: Jpeg) -> Tensor:
         with self._one_large if jpeg.width * jpeg.height > self._large else nullcontext():
             with self._metrics.timed("decode"):
                 photo = decode_jpeg(jpeg)
-            with self._metrics.timed("transform"):
-                return transform.to_input(photo, self._manifest.input)
+            return self._transform(photo)
+
+    def _transform(self, photo: Tensor) -> Tensor:
+        with self._metrics.timed("transform"):
+            return transform.to_input(photo, self._manifest.input).to(self._device)
 
     def _decode_on_gpu(self, jobs: list[Job]) -> dict[int, Tensor | None]:
         """Return the inputs that the GPU made, by the identity of what was pending."""
@@ -184,7 +185,7 @@ class Intake:
     def _finished(self, job: Job, on_gpu: dict[int, Tensor | None]) -> Iterator[Tensor]:
         for index, one in enumerate(job.inputs):
             try:
-                yield self._finish(one, on_gpu).to(self._device)
+                yield self._finish(one, on_gpu)
             except RequestError as error:
                 raise error.about(f"instance {index}") if job.request and job.request.instances else error from None
 

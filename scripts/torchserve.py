@@ -32,7 +32,7 @@ DRAIN_TIMEOUT = 20.0  # s that requests in flight may take once a stop is asked 
 STOP_TIMEOUT = 15.0  # s until a drained server that was asked to stop is killed; it takes about 5
 START_TIMEOUT = 180.0  # s until the first real prediction
 SCRATCH = "torchserve-"  # the folder of unpacked archives, with the process's number behind it
-PR_SET_PDEATHSIG = 1  # of prctl(2)
+PR_SET_PDEATHSIG, PR_SET_TIMERSLACK = 1, 29  # of prctl(2)
 JVM = (
     "-Xmx1g",  # the requests of a full queue fit: bodies are the heap's largest tenants
     # A collector and a compiler with threads of their own take CPU time from the workers: for minutes, the second
@@ -42,12 +42,20 @@ JVM = (
     "-XX:Tier4InvocationThreshold=200000",
     "-XX:Tier4MinInvocationThreshold=200000",
     "-XX:Tier4CompileThreshold=200000",
+    # On one or two CPUs, Java would start a thread for every batch that goes to a worker: 0.4 ms of a lone photo.
+    "-Djava.util.concurrent.ForkJoinPool.common.parallelism=32",
 )
 
 
-def _end_with_parent() -> None:
-    """Have the kernel send SIGTERM to this process when its parent is gone, however it went."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+def _before_start() -> None:
+    """Have the kernel send SIGTERM to this process when its parent is gone, however it went, and wake it up in time.
+
+    A timed wait may end 50 microseconds late unless somebody says otherwise. A lone photo's request waits for company,
+    a millisecond: 0.2 ms of its time.
+    """
+    libc = ctypes.CDLL(None)
+    libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    libc.prctl(PR_SET_TIMERSLACK, 1)  # ns
 
 
 @dataclass
@@ -105,7 +113,7 @@ class TorchServe:
                 stdout=None if self.to_console else console,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C reaches us alone, and we stop it in order
-                preexec_fn=_end_with_parent,  # noqa: PLW1509 - nothing else runs in this process yet
+                preexec_fn=_before_start,  # noqa: PLW1509 - nothing else runs in this process yet
             )
 
     def wait_ready(self, timeout: float = START_TIMEOUT) -> None:

@@ -1,6 +1,7 @@
 """The goals as ratios within one run, each met or missed."""
 
 import statistics
+from collections.abc import Sequence
 from typing import Any
 
 from handler.manifest import ONNX_PROGRAM
@@ -8,6 +9,8 @@ from scripts.bench.photos import AS_THEY_ARE
 from scripts.bench.stock import NAME as STOCK
 
 Sample = dict[str, Any]
+LONE = "lone client"  # the two kinds of pairs: clients and an engine alone, in short turns
+BUSY = "busy"
 
 
 def pick(samples: list[Sample], **wanted: object) -> list[Sample]:
@@ -26,11 +29,11 @@ def by_round(over: list[Sample], under: list[Sample], figure: str = "images_per_
     return float(statistics.median(one[figure] / other[figure] for one, other in pairs))
 
 
-def best_engine(samples: list[Sample]) -> list[Sample]:
-    """Return the samples of the engine and batch size whose median rate is the highest."""
-    kinds = {(sample["engine"], sample["batch"]) for sample in pick(samples, kind="engine")}
-    every = [pick(samples, kind="engine", engine=engine, batch=batch) for engine, batch in sorted(kinds)]
-    return max(every, key=lambda chosen: median(chosen, "images_per_second"))
+def best_engine(samples: list[Sample]) -> tuple[str, int]:
+    """Return the engine and batch size whose median rate is the highest."""
+    turns = pick(samples, kind="engine")
+    kinds = sorted({(sample["engine"], sample["batch"]) for sample in turns})
+    return max(kinds, key=lambda kind: median(pick(turns, engine=kind[0], batch=kind[1]), "images_per_second"))
 
 
 def not_inference(samples: list[Sample], busy: list[Sample]) -> float:
@@ -52,23 +55,32 @@ def not_inference(samples: list[Sample], busy: list[Sample]) -> float:
 def lone_latency(samples: list[Sample]) -> float:
     """Return p50 of a lone client over its neighbouring turn, `program.onnx` at batch 1, and the stages."""
     ratios: list[float] = []
-    for sample in pick(samples, kind="lone"):
+    for sample in pick(samples, kind=LONE):
         stages = pick(samples, kind="stages", photo=AS_THEY_ARE, round=sample["round"])
         beside = sum(median(stages, f"{stage}_ms") for stage in ("decode", "transform", "normalize", "answer"))
         ratios.append(1000 * statistics.median(sample["latencies"]) / (sample["alone_ms"] + beside))
     return statistics.median(ratios)
 
 
+def busy_clients(measured: Sequence[int]) -> int:
+    """Return how many clients throughput is judged at: 16, or the most that are measured."""
+    return max(clients for clients in measured if clients <= 16)
+
+
+def busy_rate(samples: list[Sample]) -> float:
+    """Return the images/s of busy clients over their neighbouring turn, the best engine alone."""
+    pairs = pick(samples, kind=BUSY)
+    return float(statistics.median(one["images_per_second"] / one["alone_images_per_second"] for one in pairs))
+
+
 def judge(results: Sample) -> list[Sample]:
     """Return each goal: what it is, its value, its bound, and whether it is met."""
     samples, name = results["samples"], results["model"]["name"]
-    clients = max(size for size in results["plan"]["clients"] if size <= 16)
+    clients = busy_clients(results["plan"]["clients"])
     busy = pick(samples, kind="closed loop", server=name, clients=clients)
     stock = pick(samples, kind="closed loop", server=STOCK, clients=clients)
-    best = best_engine(samples)
-    alone = f"{best[0]['engine']} at batch {best[0]['batch']}"
     rows = [
-        (f"images/s of {clients} clients, of the best engine alone ({alone})", by_round(busy, best), ">=", 0.95),
+        (f"images/s of {clients} clients, of the best engine alone", busy_rate(samples), ">=", 0.95),
         (f"images/s of {clients} clients, of the stock handler's", by_round(busy, stock), ">=", 1.5),
         ("p50 of a lone client, of batch 1 and the stages alone", lone_latency(samples), "<=", 1.08),
         ("share of CPU time beyond the network alone", not_inference(samples, busy), "<=", 0.05),

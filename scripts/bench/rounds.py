@@ -11,7 +11,7 @@ from torch import Tensor
 
 from handler.manifest import ONNX_PROGRAM, Manifest
 from handler.transform import normalize
-from scripts.bench import engines, photos, service, stages
+from scripts.bench import engines, goals, photos, service, stages
 from scripts.bench.plan import Plan
 
 Sample = dict[str, Any]
@@ -45,16 +45,20 @@ def one_round(subject: Subject, plan: Plan, index: int) -> Iterator[Sample]:
     drift favours nobody.
     """
     direction = 1 if index % 2 == 0 else -1
-    best = 0.0
+    taken: list[Sample] = []
     for batch, clients in zip_longest(plan.batches, plan.clients):
         turns = (_alone(subject, plan, direction, batch), _served(subject, plan, direction, clients))
         for turn in turns[::direction]:
             for sample in turn:
-                if sample.get("server") == subject.ours.name:
-                    best = max(best, float(sample["images_per_second"]))
+                taken.append(sample)
                 yield sample | {"round": index}
+    reached = max(sample["images_per_second"] for sample in goals.pick(taken, server=subject.ours.name))
     for sample in chain(
-        _lone(subject, plan), _stages(subject), _open_loops(subject, plan, best), _large(subject, plan)
+        _pairs(subject, plan, goals.LONE, ONNX_PROGRAM, 1),
+        _pairs(subject, plan, goals.BUSY, *goals.best_engine(taken)),
+        _stages(subject),
+        _open_loops(subject, plan, reached),
+        _large(subject, plan),
     ):
         yield sample | {"round": index}
 
@@ -79,20 +83,25 @@ def _served(subject: Subject, plan: Plan, direction: int, clients: int | None) -
         yield service.take_turn(served, subject.real, plan.seconds, clients)
 
 
-def _lone(subject: Subject, plan: Plan) -> Iterator[Sample]:
-    """Let a lone client and the network at batch 1 take short turns.
+def _pairs(subject: Subject, plan: Plan, kind: str, engine: str, size: int) -> Iterator[Sample]:
+    """Let clients and an engine alone take turns of a second or two.
 
-    A goal compares them to a few percent, and a shared machine has seconds that are slower than others by more.
+    The goals compare them to a few percent, and a shared machine has seconds that are slower than others by more.
     """
-    batch, seconds = _batch(subject, 1), plan.seconds / 4
+    batch = _batch(subject, size)
+    lone = kind == goals.LONE
+    clients, seconds = (1, plan.seconds / 2) if lone else (goals.busy_clients(plan.clients), plan.seconds)
+
+    def alone() -> Sample:
+        sample = engines.take_turn(engine, subject.runs[engine], batch, seconds / 2)
+        return {"alone_ms": sample["ms_a_batch"], "alone_images_per_second": sample["images_per_second"]}
+
+    def served() -> Sample:
+        return service.take_turn(subject.ours, subject.real, seconds, clients)
+
     for pair in range(plan.pairs):
-        both: Sample = {}
-        for network in (True, False) if pair % 2 == 0 else (False, True):
-            if network:
-                both |= engines.take_turn(ONNX_PROGRAM, subject.runs[ONNX_PROGRAM], batch, seconds)
-            else:
-                both |= service.take_turn(subject.ours, subject.real, seconds, clients=1)
-        yield {"kind": "lone", "alone_ms": both["ms_a_batch"], "latencies": both["latencies"]}
+        first, second = (alone, served) if pair % 2 == 0 else (served, alone)
+        yield first() | second() | {"kind": kind, "engine": engine, "batch": size}
 
 
 def _stages(subject: Subject) -> Iterator[Sample]:
@@ -101,9 +110,9 @@ def _stages(subject: Subject) -> Iterator[Sample]:
         yield stages.take_turn(photo, label, subject.runs[ONNX_PROGRAM], subject.manifest)
 
 
-def _open_loops(subject: Subject, plan: Plan, best: float) -> Iterator[Sample]:
+def _open_loops(subject: Subject, plan: Plan, reached: float) -> Iterator[Sample]:
     for share in plan.shares:
-        sample = service.take_turn(subject.ours, subject.real, plan.seconds, clients=0, rate=share * best)
+        sample = service.take_turn(subject.ours, subject.real, plan.seconds, clients=0, rate=share * reached)
         yield sample | {"share": share}
 
 

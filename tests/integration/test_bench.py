@@ -46,8 +46,13 @@ def test_every_part_is_measured(tiny_directory: Path, tiny_archive: Path, tmp_pa
         assert row["jvm_cpu_ms_an_image"] > 0
     (four,) = goals.pick(turns, kind="closed loop", server="tiny-resnet", clients=4)
     assert 1 <= four["mean_batch"] <= 4
-    (lone,) = goals.pick(turns, kind="lone")
+    (lone,) = goals.pick(turns, kind=goals.LONE)
+    assert (lone["engine"], lone["batch"], lone["clients"]) == ("program.onnx", 1, 1)
     assert 0 < lone["alone_ms"] < lone["p50_ms"]
+    (busy,) = goals.pick(turns, kind=goals.BUSY)
+    assert (busy["engine"], busy["batch"]) == goals.best_engine(turns)
+    assert busy["clients"] == 4
+    assert 0 < busy["images_per_second"] < busy["alone_images_per_second"]
     (opened,) = goals.pick(turns, kind="open loop")
     assert opened["requests"] > 0
     assert {name: row["workers_mb"] > 50 for name, row in results["memory"].items()} == {
@@ -72,7 +77,8 @@ def samples() -> list[goals.Sample]:
                     "cpu_ms_an_image": 45.0},
             both | {"kind": "stages", "photo": photos.AS_THEY_ARE,
                     **{f"{stage}_ms": 1 / speed for stage in ("decode", "transform", "normalize", "answer")}},
-            both | {"kind": "lone", "alone_ms": 50 / speed, "latencies": [0.054 / speed] * 3},
+            both | {"kind": goals.LONE, "alone_ms": 50 / speed, "latencies": [0.054 / speed] * 3},
+            both | {"kind": goals.BUSY, "alone_images_per_second": 40 * speed, "images_per_second": 36 * speed},
             both | {"kind": "closed loop", "server": "x", "clients": 16, "images_per_second": 36 * speed,
                     "mean_batch": 7.0, "jvm_cpu_ms_an_image": 1.0, "worker_cpu_ms_an_image": 49.0},
             both | {"kind": "closed loop", "server": "stock", "clients": 16, "images_per_second": 18 * speed},

@@ -171,3 +171,12 @@ def test_missing_memory_is_no_damaged_image(
     for status, _, body in (*alone, *together):
         assert (status, json.loads(body)["type"]) == (503, "/problems/out-of-memory")
     assert handled(classifier, context, ({"body": PHOTO}, {}))[0][0] == 200
+
+
+def test_torchserves_line_for_every_batch_is_left_out(
+    classifier: ImageClassifier, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        logging.info("Backend received inference at: %d", 1)
+        logging.info("Torch worker started.")
+    assert caplog.messages == ["Torch worker started."]
