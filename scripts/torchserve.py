@@ -42,7 +42,8 @@ JVM = (
     "-XX:Tier4InvocationThreshold=200000",
     "-XX:Tier4MinInvocationThreshold=200000",
     "-XX:Tier4CompileThreshold=200000",
-    # On one or two CPUs, Java would start a thread for every batch that goes to a worker: 0.4 ms of a lone photo.
+    # On one or two CPUs, Java would start a thread for every batch that goes to a worker: 0.4 ms of a lone photo. From
+    # a pool of two on it keeps them; one that writes to a worker that does not read is taken until the worker ends.
     "-Djava.util.concurrent.ForkJoinPool.common.parallelism=32",
 )
 
@@ -50,8 +51,7 @@ JVM = (
 def _before_start() -> None:
     """Have the kernel send SIGTERM to this process when its parent is gone, however it went, and wake it up in time.
 
-    A timed wait may end 50 microseconds late unless somebody says otherwise. A lone photo's request waits for company,
-    a millisecond: 0.2 ms of its time.
+    A timed wait, such as a lone request's for company, may else end 50 microseconds late.
     """
     libc = ctypes.CDLL(None)
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -12,9 +12,9 @@ class Plan:
         seconds: of one turn over HTTP; an engine's turn takes half of it, and at least two batches.
         batches: images that an engine takes at once.
         clients: of the closed loops.
-        pairs: of a lone client and the network at batch 1, and of 16 clients and the best engine: their short turns
-            in a round.
-        shares: rates of the open loops, as shares of what the closed loop with most clients reached.
+        pairs: of neighbouring turns in a round: a lone client and the network at batch 1, 16 clients and the best
+            engine.
+        shares: rates of the open loops, as shares of the most that a closed loop reached.
         megapixels: sizes of the enlarged photos.
         warm_up: seconds before anything counts.
         starts: how often the server is started to time it.

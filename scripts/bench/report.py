@@ -19,6 +19,8 @@ def line(sample: Sample) -> str:
     """Return a sample as one line of progress."""
     what = " ".join(f"{key} {sample[key]}" for key in KEYS[1:] if sample.get(key) is not None)
     rate = f"{sample['images_per_second']:8.1f} images/s" if "images_per_second" in sample else ""
+    if "alone_images_per_second" in sample:
+        rate += f", the engine alone {sample['alone_images_per_second']:.1f}"
     return f"round {sample['round'] + 1}  {sample['kind']:<12}{what}  {rate}"
 
 
@@ -87,7 +89,9 @@ def _memory(name: str, row: Sample) -> str:
 
 
 def _goal(row: Sample) -> str:
-    return f"  {'met   ' if row['met'] else 'MISSED'}  {row['value']:<8g} {row['bound']:<9} {row['goal']}"
+    half = "half of the pairs {:g} to {:g}".format(*row["middle_half"]) if "middle_half" in row else ""
+    goal = "; ".join(filter(None, (row["goal"], half)))
+    return f"  {'met   ' if row['met'] else 'MISSED'}  {row['value']:<8g} {row['bound']:<9} {goal}"
 
 
 def plot(results: Sample, path: Path) -> None:

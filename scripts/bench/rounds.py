@@ -1,7 +1,8 @@
 """One round: every turn once."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
@@ -38,25 +39,27 @@ class Subject:
     large: list[Path]
 
 
-def one_round(subject: Subject, plan: Plan, index: int) -> Iterator[Sample]:
+def one_round(subject: Subject, plan: Plan, before: list[Sample], index: int) -> Iterator[Sample]:
     """Take every turn once.
 
     The program alone and the service take turns with each other, and who begins changes from round to round, so that a
-    drift favours nobody.
+    drift favours nobody. `before` are the samples of the rounds before.
     """
     direction = 1 if index % 2 == 0 else -1
-    taken: list[Sample] = []
+    taken = list(before)
     for batch, clients in zip_longest(plan.batches, plan.clients):
         turns = (_alone(subject, plan, direction, batch), _served(subject, plan, direction, clients))
         for turn in turns[::direction]:
             for sample in turn:
-                taken.append(sample)
-                yield sample | {"round": index}
-    reached = max(sample["images_per_second"] for sample in goals.pick(taken, server=subject.ours.name))
+                taken.append(sample | {"round": index})
+                yield taken[-1]
+    closed = goals.pick(taken, kind="closed loop", server=subject.ours.name, round=index)
+    reached = max(sample["images_per_second"] for sample in closed)
+    best = goals.best_engine(goals.pick(taken, round=0))  # one for all rounds
     for sample in chain(
-        _pairs(subject, plan, goals.LONE, ONNX_PROGRAM, 1),
-        _pairs(subject, plan, goals.BUSY, *goals.best_engine(taken)),
+        _lone(subject, plan, index),
         _stages(subject),
+        _busy(subject, plan, index, *best),
         _open_loops(subject, plan, reached),
         _large(subject, plan),
     ):
@@ -83,25 +86,38 @@ def _served(subject: Subject, plan: Plan, direction: int, clients: int | None) -
         yield service.take_turn(served, subject.real, plan.seconds, clients)
 
 
-def _pairs(subject: Subject, plan: Plan, kind: str, engine: str, size: int) -> Iterator[Sample]:
-    """Let clients and an engine alone take turns of a second or two.
+def _lone(subject: Subject, plan: Plan, index: int) -> Iterator[Sample]:
+    alone = _engine(subject, ONNX_PROGRAM, 1, plan.seconds / 4)
+    served = partial(service.take_turn, subject.ours, subject.real, plan.seconds / 2, clients=1)
+    for network, asked in _pairs(alone, served, range(index, index + plan.pairs)):
+        yield asked | {"kind": goals.LONE, "alone_ms": network["ms_a_batch"]}
+
+
+def _busy(subject: Subject, plan: Plan, index: int, engine: str, size: int) -> Iterator[Sample]:
+    clients = goals.busy_clients(plan.clients)
+    alone = _engine(subject, engine, size, plan.seconds / 2)
+    served = partial(service.take_turn, subject.ours, subject.real, plan.seconds, clients)
+    for network, asked in _pairs(alone, served, range(index, index + plan.pairs)):
+        rate = network["images_per_second"]
+        yield asked | {"kind": goals.BUSY, "engine": engine, "batch": size, "alone_images_per_second": rate}
+
+
+def _engine(subject: Subject, engine: str, size: int, seconds: float) -> Callable[[], Sample]:
+    return partial(engines.take_turn, engine, subject.runs[engine], _batch(subject, size), seconds)
+
+
+def _pairs(
+    alone: Callable[[], Sample], served: Callable[[], Sample], numbers: Iterable[int]
+) -> Iterator[tuple[Sample, Sample]]:
+    """Let an engine alone and clients take neighbouring turns, of which either begins every second pair.
 
     The goals compare them to a few percent, and a shared machine has seconds that are slower than others by more.
     """
-    batch = _batch(subject, size)
-    lone = kind == goals.LONE
-    clients, seconds = (1, plan.seconds / 2) if lone else (goals.busy_clients(plan.clients), plan.seconds)
-
-    def alone() -> Sample:
-        sample = engines.take_turn(engine, subject.runs[engine], batch, seconds / 2)
-        return {"alone_ms": sample["ms_a_batch"], "alone_images_per_second": sample["images_per_second"]}
-
-    def served() -> Sample:
-        return service.take_turn(subject.ours, subject.real, seconds, clients)
-
-    for pair in range(plan.pairs):
-        first, second = (alone, served) if pair % 2 == 0 else (served, alone)
-        yield first() | second() | {"kind": kind, "engine": engine, "batch": size}
+    for number in numbers:
+        if number % 2 == 0:
+            yield alone(), served()
+        else:
+            yield (served(), alone())[::-1]
 
 
 def _stages(subject: Subject) -> Iterator[Sample]:

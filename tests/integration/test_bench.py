@@ -13,7 +13,7 @@ from scripts.torchserve import TorchServe
 from tests.integration.conftest import free_ports
 
 SHORT = Plan(
-    rounds=1,
+    rounds=2,
     seconds=0.3,
     batches=(1, 2),
     clients=(1, 4),
@@ -47,10 +47,10 @@ def test_every_part_is_measured(tiny_directory: Path, tiny_archive: Path, tmp_pa
     (four,) = goals.pick(turns, kind="closed loop", server="tiny-resnet", clients=4)
     assert 1 <= four["mean_batch"] <= 4
     (lone,) = goals.pick(turns, kind=goals.LONE)
-    assert (lone["engine"], lone["batch"], lone["clients"]) == ("program.onnx", 1, 1)
+    assert lone["clients"] == 1
     assert 0 < lone["alone_ms"] < lone["p50_ms"]
-    (busy,) = goals.pick(turns, kind=goals.BUSY)
-    assert (busy["engine"], busy["batch"]) == goals.best_engine(turns)
+    (busy,) = goals.pick(turns, kind=goals.BUSY)  # of both rounds: they have one engine
+    assert (busy["engine"], busy["batch"]) in engines
     assert busy["clients"] == 4
     assert 0 < busy["images_per_second"] < busy["alone_images_per_second"]
     (opened,) = goals.pick(turns, kind="open loop")
@@ -78,7 +78,8 @@ def samples() -> list[goals.Sample]:
             both | {"kind": "stages", "photo": photos.AS_THEY_ARE,
                     **{f"{stage}_ms": 1 / speed for stage in ("decode", "transform", "normalize", "answer")}},
             both | {"kind": goals.LONE, "alone_ms": 50 / speed, "latencies": [0.054 / speed] * 3},
-            both | {"kind": goals.BUSY, "alone_images_per_second": 40 * speed, "images_per_second": 36 * speed},
+            both | {"kind": goals.BUSY, "engine": "program.onnx", "batch": 8, "alone_images_per_second": 40 * speed,
+                    "images_per_second": 36 * speed},
             both | {"kind": "closed loop", "server": "x", "clients": 16, "images_per_second": 36 * speed,
                     "mean_batch": 7.0, "jvm_cpu_ms_an_image": 1.0, "worker_cpu_ms_an_image": 49.0},
             both | {"kind": "closed loop", "server": "stock", "clients": 16, "images_per_second": 18 * speed},
@@ -96,6 +97,8 @@ def test_goals_compare_each_round_with_itself() -> None:
         (0.1, False),  # 1 + 49 ms, of which a batch of 8 needs 45
         (7.0, False),
     ]
+    assert judged[0]["middle_half"] == [0.9, 0.9]
+    assert "middle_half" not in judged[1]
 
 
 def test_a_ratio_is_taken_within_a_round() -> None:

@@ -1,6 +1,7 @@
 """The handler with TorchServe's own context and metrics, in this process."""
 
 import base64
+import inspect
 import json
 import logging
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 from ts.context import Context
+from ts.protocol import otf_message_handler
 
 from handler.classifier import ImageClassifier
 from handler.stopping import STOPPING_FILE
@@ -176,6 +178,7 @@ def test_missing_memory_is_no_damaged_image(
 def test_torchserves_line_for_every_batch_is_left_out(
     classifier: ImageClassifier, caplog: pytest.LogCaptureFixture
 ) -> None:
+    assert "Backend received inference at: %d" in inspect.getsource(otf_message_handler)
     with caplog.at_level(logging.INFO):
         logging.info("Backend received inference at: %d", 1)
         logging.info("Torch worker started.")

@@ -11,14 +11,15 @@ import pytest
 import torch
 from PIL import Image
 from torch import Tensor
-from ts.context import Context
+from ts.context import Context, RequestProcessor
 
 from handler.classifier import ImageClassifier
 from handler.deadline import deadline
 from handler.decode import Jpeg, decode_jpeg, decode_opened
 from handler.gpu import GpuDecoder
-from handler.intake import Job
+from handler.intake import Intake, Job
 from handler.manifest import InputSpec
+from handler.settings import Settings
 from handler.transform import to_input
 from tests.conftest import encoded, picture
 from tests.unit.handler.batches import PHOTO, handled, loaded, new_context
@@ -166,3 +167,14 @@ def test_photos_are_decoded_together_but_large_ones_one_at_a_time(
         answers = handled(classifier, context, *[({"body": PHOTO}, {})] * 3)
         assert [status for status, _, _ in answers] == [200] * 3
         assert most == expected
+
+
+@pytest.mark.parametrize("together", [1, 2])
+def test_inputs_are_where_the_network_runs(classifier: ImageClassifier, context: Context, together: int) -> None:
+    intake = Intake(classifier.manifest, Settings(), classifier.metrics, 2, torch.device("meta"))
+    context.request_processor = [RequestProcessor({})] * together
+    context.request_ids = dict.fromkeys(range(together), "id")
+    for photo in (PHOTO, encoded(picture(), "PNG")):
+        jobs = intake.accept([{"body": photo}] * together, context)
+        assert [job.error for job in jobs] == [None] * together
+        assert {image.device.type for job in jobs for image in job.inputs if isinstance(image, Tensor)} == {"meta"}

@@ -1,5 +1,6 @@
 """The load generator, on a server that answers in a time that is known, one request at a time."""
 
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -29,7 +30,7 @@ def seen() -> list[bytes]:
 
 @pytest.fixture(scope="module")
 def server(seen: list[bytes]) -> Iterator[str]:
-    """Answers one request after another, however many come; /refused answers 503."""
+    """Answers one request after another, however many come; /refused answers 503, /cut half of what it promises."""
     one_at_a_time = threading.Lock()
 
     class Answer(BaseHTTPRequestHandler):
@@ -40,9 +41,10 @@ def server(seen: list[bytes]) -> Iterator[str]:
             with one_at_a_time:
                 time.sleep(TAKES)
             self.send_response(503 if self.path == "/refused" else 200)
-            self.send_header("Content-Length", "2")
+            self.send_header("Content-Length", "4" if self.path == "/cut" else "2")
             self.end_headers()
             self.wfile.write(b"ok")
+            self.close_connection = self.path == "/cut"
 
         def log_message(self, *_: object) -> None:
             pass
@@ -73,6 +75,18 @@ def test_an_open_loop_shows_the_queue_that_a_closed_loop_hides(server: str, phot
 def test_a_refusal_is_no_figure(server: str, photos: list[Path]) -> None:
     with pytest.raises(Failure, match="answered 503: ok"):
         send(f"{server}/refused", photos, seconds=0.3)
+
+
+def test_an_answer_that_is_cut_is_no_figure(server: str, photos: list[Path]) -> None:
+    with pytest.raises(Failure, match="does not answer"):
+        send(f"{server}/cut", photos, seconds=0.3)
+
+
+def test_nobody_there(photos: list[Path]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    with pytest.raises(Failure, match=r"does not answer: .*refused"):
+        send(f"http://127.0.0.1:{port}/x", photos, seconds=0.3)
 
 
 def test_percentiles() -> None:
