@@ -49,13 +49,10 @@ JVM = (
 
 
 def _before_start() -> None:
-    """Have the kernel send SIGTERM to this process when its parent is gone, however it went, and wake it up in time.
-
-    A timed wait, such as a lone request's for company, may else end 50 microseconds late.
-    """
+    """Have the kernel send SIGTERM to this process when its parent is gone, however it went, and wake it up in time."""
     libc = ctypes.CDLL(None)
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-    libc.prctl(PR_SET_TIMERSLACK, 1)  # ns
+    libc.prctl(PR_SET_TIMERSLACK, 1)  # ns that a wait, such as a lone request's for company, may end late; else 50,000
 
 
 @dataclass

@@ -23,10 +23,10 @@ def median(samples: list[Sample], figure: str) -> float:
     return float(statistics.median(sample[figure] for sample in samples))
 
 
-def by_round(over: list[Sample], under: list[Sample], figure: str = "images_per_second") -> float:
-    """Return the median of a figure's ratio, each round compared with itself."""
+def by_round(over: list[Sample], under: list[Sample]) -> float:
+    """Return the median of the ratio of images/s, each round compared with itself."""
     pairs = [(one, other) for one in over for other in under if one["round"] == other["round"]]
-    return float(statistics.median(one[figure] / other[figure] for one, other in pairs))
+    return float(statistics.median(one["images_per_second"] / other["images_per_second"] for one, other in pairs))
 
 
 def best_engine(samples: list[Sample]) -> tuple[str, int]:

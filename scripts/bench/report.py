@@ -89,9 +89,8 @@ def _memory(name: str, row: Sample) -> str:
 
 
 def _goal(row: Sample) -> str:
-    half = "half of the pairs {:g} to {:g}".format(*row["middle_half"]) if "middle_half" in row else ""
-    goal = "; ".join(filter(None, (row["goal"], half)))
-    return f"  {'met   ' if row['met'] else 'MISSED'}  {row['value']:<8g} {row['bound']:<9} {goal}"
+    half = "; half of the pairs {:g} to {:g}".format(*row["middle_half"]) if "middle_half" in row else ""
+    return f"  {'met   ' if row['met'] else 'MISSED'}  {row['value']:<8g} {row['bound']:<9} {row['goal']}{half}"
 
 
 def plot(results: Sample, path: Path) -> None:

@@ -117,7 +117,8 @@ def _pairs(
         if number % 2 == 0:
             yield alone(), served()
         else:
-            yield (served(), alone())[::-1]
+            asked = served()
+            yield alone(), asked
 
 
 def _stages(subject: Subject) -> Iterator[Sample]:
