@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass, field
 
 from scripts.failure import Failure
-from scripts.manage import Management, Refused, Version
+from scripts.management import Management, Refused, Version
 
 POLL = 1.0  # s between two looks; the gateway looks every other second
 IN_FORCE = (

@@ -9,7 +9,7 @@ import requests
 
 from scripts.demo import default_photo
 from scripts.failure import Failure
-from scripts.manage import Version
+from scripts.management import Version
 from scripts.predict import TINY_PHOTO, predict
 
 AT_HAND = ("coffee.png", "chelsea.png", "astronaut.png", "rocket.jpg")  # photos that scikit-image brings along

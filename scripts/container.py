@@ -15,7 +15,7 @@ from pathlib import Path
 
 from scripts import state, status
 from scripts.failure import Failure, run
-from scripts.manage import Management
+from scripts.management import Management
 from scripts.ports import Ports
 from scripts.stopping import stopping_on_signals
 from scripts.torchserve import TorchServe

@@ -19,7 +19,7 @@ import requests
 from scripts.failure import Failure
 from scripts.idle import CALL_TIMEOUT, require_here, wait_idle
 from scripts.listener import stop_listening
-from scripts.manage import Management
+from scripts.management import Management
 from scripts.ports import Ports
 from scripts.predict import TINY_PHOTO
 

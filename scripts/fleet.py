@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from scripts.failure import Failure
 from scripts.idle import wait_idle
-from scripts.manage import Management, Refused, Version
+from scripts.management import Management, Refused, Version
 from scripts.predict import TINY_PHOTO, check_prediction
 
 LOOK = 2.0  # s for one look whether a version is idle

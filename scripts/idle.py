@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 
 from scripts.failure import Failure
-from scripts.manage import Management
+from scripts.management import Management
 
 POLL = 0.1  # s between two looks
 CALL_TIMEOUT = 3.0  # s for one call: a server that hangs must not hold up its own stop

@@ -22,7 +22,7 @@ from PIL import Image
 from scripts import archive
 from scripts.demo import default_photo
 from scripts.failure import Failure, run
-from scripts.manage import Management
+from scripts.management import Management
 from scripts.paths import BUILD
 from scripts.ports import Ports
 from scripts.stopping import stopping_on_signals

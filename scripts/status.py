@@ -30,7 +30,7 @@ import requests
 from scripts import registration
 from scripts.failure import Failure, run
 from scripts.idle import wait_idle
-from scripts.manage import Management
+from scripts.management import Management
 from scripts.paths import MODEL_STORE
 from scripts.predict import TINY_PHOTO
 

@@ -23,7 +23,7 @@ from handler.stopping import STOPPING_FILE
 from scripts import allowed, java, state
 from scripts.drain import Drain
 from scripts.failure import Failure
-from scripts.manage import Management
+from scripts.management import Management
 from scripts.paths import BUILD, CONFIG, MODEL_STORE, remove_abandoned
 from scripts.ports import Ports
 from scripts.predict import check_prediction

@@ -12,7 +12,7 @@ import requests
 from scripts import archive
 from scripts.demo import default_photo
 from scripts.failure import Failure
-from scripts.manage import Management
+from scripts.management import Management
 from scripts.paths import BUILD, PROJECT
 from scripts.ports import Ports
 from scripts.torchserve import TorchServe

@@ -16,7 +16,7 @@ from scripts import archive
 from scripts.failure import Failure, run
 from scripts.fuzz.attack import Attack, Report
 from scripts.fuzz.corpus import Corpus
-from scripts.manage import Management
+from scripts.management import Management
 from scripts.paths import BUILD
 from scripts.ports import Ports
 from scripts.stopping import stopping_on_signals

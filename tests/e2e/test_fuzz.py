@@ -7,7 +7,7 @@ import requests
 
 from scripts.fuzz.__main__ import Workers, fuzz
 from scripts.fuzz.attack import Attack
-from scripts.manage import Management
+from scripts.management import Management
 from tests import openapi
 from tests.e2e.stack import TOKEN, Stack
 

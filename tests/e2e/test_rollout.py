@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from scripts.manage import Management, Refused
+from scripts.management import Management, Refused
 from scripts.paths import PROJECT
 from tests.archives import as_version
 from tests.e2e.stack import TOKEN, Stack, docker, wait_for

@@ -101,7 +101,7 @@ def test_a_worker_that_is_stuck(running: TorchServe, url: str) -> None:
 
 def test_more_clients_than_the_queue_holds(running: TorchServe, url: str) -> None:
     before = worker(running).pid
-    # A worker that takes longer to decode a photo than clients, slow ones too, take to send it: else the queue is empty.
+    # Takes a worker longer to decode than even slow clients need to send it: else the queue may stay empty.
     photo = encoded(Image.new("RGB", (1000, 1000)), "PNG")
     with Load(url, photo, clients=2 * QUEUE) as load:
         load.wait_for(200)

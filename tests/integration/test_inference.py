@@ -17,7 +17,7 @@ from scripts.demo import default_photo
 from scripts.torchserve import TorchServe
 from tests.conftest import encoded, picture, stored_as
 from tests.integration.scraping import settled
-from tests.unit.handler.test_decode import bomb
+from tests.unit.handler.test_decode_bombs import bomb
 
 PHOTO = encoded(Image.open(default_photo()), "JPEG", quality=95)
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}

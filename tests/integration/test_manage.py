@@ -15,7 +15,7 @@ import requests
 from handler.manifest import sha256_of
 from scripts import allowed, archive
 from scripts.failure import Failure
-from scripts.manage import Management
+from scripts.management import Management
 from scripts.torchserve import TorchServe
 from tests.conftest import PROJECT
 from tests.integration.conftest import STORE

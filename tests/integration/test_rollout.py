@@ -16,7 +16,7 @@ import requests
 
 from scripts import history, rollout
 from scripts.failure import run
-from scripts.manage import Management
+from scripts.management import Management
 from scripts.predict import predict
 from scripts.status import Status
 from scripts.torchserve import TorchServe

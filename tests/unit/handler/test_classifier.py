@@ -16,7 +16,7 @@ from ts.protocol import otf_message_handler
 from handler.classifier import ImageClassifier
 from handler.stopping import STOPPING_FILE
 from tests.unit.handler.batches import PHOTO, handled, new_context
-from tests.unit.handler.test_decode import bomb
+from tests.unit.handler.test_decode_bombs import bomb
 
 
 def test_a_bad_request_never_harms_its_batch_mates(classifier: ImageClassifier, context: Context) -> None:

@@ -1,11 +1,7 @@
-"""Every format that is promised decodes to the same picture; nothing else gets in, and nothing large is decoded."""
+"""Every format that is promised decodes to the same picture, and nothing else gets in."""
 
 import struct
-import subprocess
-import sys
 import zlib
-from io import BytesIO
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,8 +12,9 @@ from torch import Tensor
 
 from handler import errors
 from handler.decode import FORMATS, decode
-from handler.errors import TOO_MUCH_WORK, Problem, RequestError
-from tests.conftest import PROJECT, encoded, picture, stored_as
+from handler.errors import Problem, RequestError
+from scripts.fuzz.images import chunk
+from tests.conftest import encoded, picture, stored_as
 
 LIMIT = 64_000_000
 LOSSLESS = {
@@ -97,8 +94,8 @@ def test_16_bit_grey_is_scaled_and_not_clipped(name: str, mode: str, byte_order:
 def test_16_bit_colour_png() -> None:
     """Pillow cannot write one, so this writes the three chunks by hand."""
     rows = b"".join(b"\0" + struct.pack(">6H", 65535, 0, 0, 0, 32768, 65535) for _ in range(2))
-    data = b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", struct.pack(">IIBBBBB", 2, 2, 16, 2, 0, 0, 0))
-    data += _chunk(b"IDAT", zlib.compress(rows)) + _chunk(b"IEND", b"")
+    data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 2, 2, 16, 2, 0, 0, 0))
+    data += chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
     assert decode(data, LIMIT)[:, 0].T.tolist() == [[255, 0, 0], [0, 128, 255]]
 
 
@@ -202,85 +199,3 @@ def test_what_is_no_whole_image(data: bytes, problem: Problem) -> None:
     with pytest.raises(RequestError) as caught:
         decode(data, LIMIT)
     assert caught.value.problem is problem
-
-
-def _chunk(kind: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-
-def bomb(name: str) -> bytes:
-    """Return a file of a few kB that claims 20,000 x 20,000 pixels (16,383 where the format ends there)."""
-    if name == "PNG":
-        header = _chunk(b"IHDR", struct.pack(">IIBBBBB", 20_000, 20_000, 8, 2, 0, 0, 0))
-        return b"\x89PNG\r\n\x1a\n" + header + _chunk(b"IDAT", zlib.compress(bytes(10**6), 9)) + _chunk(b"IEND", b"")
-    side = 16_383 if name == "WEBP" else 20_000
-    data = bytearray(encoded(picture(64, 64), name))
-    sizes = {"GIF": (6, "<H"), "BMP": (18, "<i"), "WEBP": (26, "<H")}
-    if name == "JPEG":
-        start = data.index(b"\xff\xc0") + 5
-        data[start : start + 4] = struct.pack(">HH", side, side)
-    else:
-        start, form = sizes[name]
-        data[start : start + 2 * struct.calcsize(form)] = struct.pack(form, side) * 2
-    return bytes(data)
-
-
-def scans(count: int) -> bytes:
-    """Return a progressive JPEG whose last scan is there so many times more."""
-    file = BytesIO()
-    Image.new("L", (640, 480), 90).save(file, "JPEG", progressive=True)
-    data = file.getvalue()
-    last = data[data.rindex(b"\xff\xda") : -2]
-    return data[:-2] + last * count + data[-2:]
-
-
-def test_a_jpeg_of_endless_scans_is_refused_before_it_is_decoded() -> None:
-    assert decode(scans(50), 10**6).shape == (3, 480, 640)
-    with pytest.raises(RequestError, match="scans, over the limit of 100") as caught:
-        decode(scans(100), 10**6)
-    assert caught.value.problem == TOO_MUCH_WORK
-
-
-@pytest.mark.parametrize("name", ["AVIF", "JPEG2000"])
-def test_formats_that_cost_more_memory_have_a_lower_limit(name: str) -> None:
-    data = encoded(picture(64, 48), name)
-    assert decode(data, 4 * 64 * 48).shape == (3, 48, 64)
-    with pytest.raises(RequestError, match="over the limit"):
-        decode(data, 4 * 64 * 48 - 1)
-
-
-BOMBS = ("PNG", "JPEG", "GIF", "BMP", "WEBP")
-
-
-@pytest.mark.parametrize("name", BOMBS)
-def test_pixel_bomb_is_refused(name: str) -> None:
-    data = bomb(name)
-    assert len(data) < 20_000
-    with pytest.raises(RequestError, match="over the limit of 64 megapixels") as caught:
-        decode(data, LIMIT)
-    assert caught.value.problem is errors.TOO_MANY_PIXELS
-
-
-def test_pixel_bombs_cost_no_memory(tmp_path: Path) -> None:
-    """In a process of its own, whose highest use of memory nothing else has raised before."""
-    for name in BOMBS:
-        (tmp_path / name).write_bytes(bomb(name))
-    code = """
-import pathlib, resource, sys
-from handler.decode import decode
-from handler.errors import RequestError
-decode(pathlib.Path(sys.argv[1]).read_bytes(), 64_000_000)
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-for path in sys.argv[2:]:
-    try:
-        decode(pathlib.Path(path).read_bytes(), 64_000_000)
-    except RequestError:
-        continue
-    raise SystemExit(f"{path} was decoded")
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
-"""
-    good = tmp_path / "good"
-    good.write_bytes(encoded(picture(), "PNG"))
-    command = [sys.executable, "-W", "ignore", "-c", code, str(good), *(str(tmp_path / name) for name in BOMBS)]
-    result = subprocess.run(command, capture_output=True, text=True, check=True, cwd=PROJECT)
-    assert int(result.stdout) < 20_000  # kB; a single one decoded would take more than 1,000,000

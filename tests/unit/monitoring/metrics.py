@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from scripts.manage import Management
+from scripts.management import Management
 from scripts.paths import CONFIG
 from scripts.status import Status
 

@@ -10,6 +10,7 @@ import requests
 
 from scripts import allowed, manage, registration, state, status
 from scripts.failure import Failure
+from scripts.management import Management
 from scripts.torchserve import TorchServe
 from tests.unit.scripts.test_state import save, version
 
@@ -132,7 +133,7 @@ def test_the_gateway_passes_a_file_of_the_store_on(store: Path) -> None:
 
 
 def test_the_gateway_asks_over_http(store: Path) -> None:
-    server = status.serve(status.Status(manage.Management("http://127.0.0.1:9"), "", store), "127.0.0.1", 0)
+    server = status.serve(status.Status(Management("http://127.0.0.1:9"), "", store), "127.0.0.1", 0)
     try:
         url = f"http://127.0.0.1:{server.server_address[1]}/registration"
 

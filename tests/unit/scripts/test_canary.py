@@ -9,7 +9,7 @@ import pytest
 
 from scripts import canary
 from scripts.canary import Seen, withdraw
-from scripts.manage import Management
+from scripts.management import Management
 
 BUCKETS = {0.1: 40, 0.25: 80, 0.5: 98, float("inf"): 100}
 

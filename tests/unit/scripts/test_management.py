@@ -7,8 +7,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from scripts import manage
-from scripts.manage import Management, Refused
+from scripts import management
+from scripts.management import Management, Refused
 
 
 class Gateway(ThreadingHTTPServer):
@@ -51,7 +51,7 @@ def test_a_change_waits_until_all_replicas_are_there(gateway: Gateway) -> None:
 
 
 def test_but_not_for_ever(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(manage, "PATIENCE", 0.2)
+    monkeypatch.setattr(management, "PATIENCE", 0.2)
     gateway.refusals = 1_000_000
     with pytest.raises(Refused, match=r"the server refused \(status 409\): wait"):
         Management(f"http://127.0.0.1:{gateway.server_port}").set_default("a", "1")
