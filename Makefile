@@ -64,8 +64,10 @@ down:  ## stop the containers; requests in flight are finished, models and metri
 notebook: $(STAMP)  ## the walk-through, from build to answer, in Jupyter
 	@$(VENV)/bin/jupyter lab scripts/image_classification.ipynb
 
+# In two processes: most tests wait for a server to start, which keeps one CPU busy. By worksteal, because loadfile would
+# run only one of the tests to which Schemathesis gives the same id.
 test: $(STAMP) lint  ## the whole suite but for the containers, lint included
-	$(PY) -m pytest -m "not e2e" --cov --cov-report=term
+	$(PY) -m pytest -m "not e2e" --numprocesses 2 --dist worksteal --cov --cov-report=term
 
 # The limit of a test holds for the build of the image too.
 test-e2e: $(STAMP)  ## the containers, tested for real (about 10 minutes; needs Docker, or root and Debian's docker.io)

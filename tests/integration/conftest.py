@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from filelock import FileLock
 
 from scripts import archive, stand_in
 from scripts.failure import Failure
@@ -28,12 +29,18 @@ def free_ports() -> Ports:
     raise AssertionError("no five free ports on this machine")
 
 
+def stored(directory: str, name: str, config: Path = archive.MODEL_CONFIG) -> Path:
+    """Return an archive in the store, built once though tests run in several processes."""
+    with FileLock(STORE.with_suffix(".lock")):
+        return archive.ensure(directory, name, store=STORE, config=config)
+
+
 @pytest.fixture(scope="session")
 def resnet() -> Path:
     """The real ResNet-50, packed as resnet-50."""
     if not RESNET.is_dir():
         pytest.skip("no real weights beside the project: ../shared/models/resnet-50 is not there")
-    return archive.ensure(str(RESNET), "", store=STORE)
+    return stored(str(RESNET), "")
 
 
 @pytest.fixture(scope="session")
@@ -44,7 +51,7 @@ def stand_in_archive() -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(constants, "HF_HUB_OFFLINE", True)
         patch.setattr(constants, "HF_HUB_CACHE", str(STORE / "no-cache"))
-        return archive.ensure("", stand_in.NAME, store=STORE)
+        return stored("", stand_in.NAME)
 
 
 @pytest.fixture(scope="session")
@@ -53,7 +60,7 @@ def patient(tmp_path_factory: pytest.TempPathFactory, tiny_directory: Path) -> P
     config = yaml.safe_load(archive.MODEL_CONFIG.read_text()) | {"batchSize": 8, "maxBatchDelay": 2000}
     path = tmp_path_factory.mktemp("config") / "model-config.yaml"
     path.write_text(yaml.safe_dump(config))
-    return archive.ensure(str(tiny_directory), "patient", store=STORE, config=path)
+    return stored(str(tiny_directory), "patient", path)
 
 
 @pytest.fixture(scope="session")
@@ -61,7 +68,7 @@ def server(stand_in_archive: Path, patient: Path, tmp_path_factory: pytest.TempP
     """A running server with every model that can be had here: the stand-in, the tiny one, the real ResNet-50."""
     archives = [stand_in_archive, patient]
     if RESNET.is_dir():
-        archives.append(archive.ensure(str(RESNET), "", store=STORE))
+        archives.append(stored(str(RESNET), ""))
     models = {path.stem: path.name for path in archives}
     with TorchServe(models, STORE, free_ports(), tmp_path_factory.mktemp("serve")) as running:
         yield running

@@ -19,7 +19,7 @@ from scripts.failure import Failure
 from scripts.predict import TINY_PHOTO
 from scripts.torchserve import TorchServe
 from tests.conftest import encoded
-from tests.integration.conftest import STORE, free_ports
+from tests.integration.conftest import STORE, free_ports, stored
 from tests.load import Load
 
 pytestmark = pytest.mark.faults
@@ -48,7 +48,7 @@ def brittle(tmp_path_factory: pytest.TempPathFactory, tiny_directory: Path) -> P
     settings = {"batchSize": BATCH, "responseTimeout": 3, "jobQueueSize": QUEUE}
     config = tmp_path_factory.mktemp("config") / "model-config.yaml"
     config.write_text(yaml.safe_dump(yaml.safe_load(archive.MODEL_CONFIG.read_text()) | settings))
-    return archive.ensure(str(tiny_directory), "brittle", store=STORE, config=config)
+    return stored(str(tiny_directory), "brittle", config)
 
 
 @pytest.fixture(scope="module")
