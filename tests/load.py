@@ -6,6 +6,7 @@ import threading
 import time
 import uuid
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import requests
@@ -79,6 +80,20 @@ class Load:
         times = [self._fault, *sorted(answered for _, answered, _ in self.answers if answered > self._fault)]
         end = max(itertools.pairwise(times), key=lambda pair: pair[1] - pair[0], default=times * 2)[1]
         return end - self._fault
+
+    def refuse_untaken(self, taken: Iterable[object]) -> None:
+        """Call a cut connection "refused" where the server's log does not know the request, at most once a client.
+
+        A server that closes its listener leaves connections that the system held for it: they are reset, and it has
+        read nothing of them.
+
+        Args:
+            taken: ids of the requests in the server's log.
+        """
+        cut = {request for request, outcome in self.outcomes.items() if outcome == "ConnectionError"}
+        untaken = cut - set(taken)
+        assert len(untaken) <= self.clients, self.counts()
+        self.outcomes |= dict.fromkeys(untaken, "refused")
 
     def lost(self) -> int:
         """Return how many requests came to anything but an answer, a documented refusal or a refused connection."""

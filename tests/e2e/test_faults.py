@@ -158,6 +158,7 @@ def test_the_gateway_is_started_again(stack: Stack, photo: bytes) -> None:
         docker("restart", "--time", "90", gateway)
         assert stack.address(gateway, "outside") == address
         load.wait_for(load.counts()["200"] + 20)
+    load.refuse_untaken(one["request_id"] for one in stack.log())
     load.record("containers: gateway restarted")
     assert set(load.counts()) <= {"200", "503", "refused"}, load.counts()
     wait_for("a ready stack", stack.ready)

@@ -88,6 +88,7 @@ def test_down_under_load_cuts_no_request_and_keeps_within_the_grace_period(stack
     # Whatever the gateway took in, it answered; what it did not take in was refused before it was sent.
     assert {one["status"] for one in log if one["request_id"] in answered} == {200}
     assert all(load.outcomes[one] == "200" for one in answered)
+    load.refuse_untaken(one["request_id"] for one in log)
     assert set(load.counts()) <= {"200", "refused"}, load.counts()
     load.record("containers: `make down` under load", seconds=round(took, 1))
     assert took < 60, took  # far from the grace periods: nothing had to be killed

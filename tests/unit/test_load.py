@@ -1,0 +1,38 @@
+"""What a load makes of connections that end without an answer."""
+
+import select
+import socket
+
+import pytest
+
+from tests.load import Load
+
+
+@pytest.fixture
+def stopped() -> Load:
+    """A load on a server that closes its listener while the system holds a connection for it."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 60)  # is readable once the client has sent
+    with Load(f"http://127.0.0.1:{listener.getsockname()[1]}/", b"photo", clients=1) as load:
+        select.select([listener], [], [], 60)
+        listener.close()
+        load.wait_for(1, "refused")
+    assert load.counts()["ConnectionError"] == 1
+    return load
+
+
+def test_a_request_that_no_server_took_is_refused(stopped: Load) -> None:
+    stopped.refuse_untaken([])
+    assert set(stopped.counts()) == {"refused"}
+    assert not stopped.lost()
+
+
+def test_a_request_that_a_server_took_is_lost(stopped: Load) -> None:
+    stopped.refuse_untaken(list(stopped.outcomes))
+    assert stopped.lost() == 1
+
+
+def test_more_than_one_a_client_is_no_accident(stopped: Load) -> None:
+    stopped.outcomes["another"] = "ConnectionError"
+    with pytest.raises(AssertionError):
+        stopped.refuse_untaken([])
