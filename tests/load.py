@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import requests
+from filelock import FileLock
 from urllib3.exceptions import NewConnectionError
 
 from scripts.paths import BUILD
@@ -108,8 +109,7 @@ class Load:
             more: further figures, such as recovery_seconds.
         """
         counts = self.counts()
-        figures = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
-        figures[what] = {
+        row = {
             "sent": counts.total(),
             "answered": counts["200"],
             "refused": counts.total() - counts["200"] - self.lost(),
@@ -120,8 +120,9 @@ class Load:
             **({"recovery_seconds": round(self.recovery_seconds(), 2)} if self._fault else {}),
             **more,
         }
-        FIGURES.parent.mkdir(exist_ok=True)
-        FIGURES.write_text(json.dumps(figures, indent=1) + "\n")
+        with FileLock(FIGURES.with_suffix(".lock")):  # tests run in two processes
+            figures = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
+            FIGURES.write_text(json.dumps(figures | {what: row}, indent=1) + "\n")
 
     def _client(self) -> None:
         with requests.Session() as session:

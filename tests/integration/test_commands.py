@@ -1,6 +1,6 @@
 """`make demo` and `make serve` as a person types them, also where something is in the way.
 
-They use the project's own model store, and the stand-in, which every machine can have.
+They use the project's own model store, but for builds that fail, and the stand-in, which every machine can have.
 """
 
 import os
@@ -31,6 +31,15 @@ def environment(tmp_path: Path) -> dict[str, str]:
     left_out = ("MODEL", "NAME", "PHOTO", "PORT", "VERSION", "MAKEFLAGS", "MAKELEVEL")
     inherited = {key: value for key, value in os.environ.items() if key not in left_out}
     return inherited | {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "no-cache")}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """What builds archives, copied, with a store that no other test uses at the same time."""
+    for folder in ("config", "handler", "scripts"):
+        shutil.copytree(PROJECT / folder, tmp_path / "project" / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "project" / "model_store").mkdir()
+    return tmp_path / "project"
 
 
 def make(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -180,35 +189,37 @@ def test_a_port_that_cannot_be(environment: dict[str, str], port: str) -> None:
     assert failure(make(environment, "serve", f"PORT={port}")).startswith(f"error: port {port} cannot be used")
 
 
-def test_a_build_that_is_stopped_leaves_nothing_behind(environment: dict[str, str], tiny_directory: Path) -> None:
-    store = PROJECT / "model_store"
-    before = {path.name for path in store.iterdir()}
+def test_a_build_that_is_stopped_leaves_nothing_behind(
+    environment: dict[str, str], project: Path, tiny_directory: Path
+) -> None:
+    store = project / "model_store"
     command = [sys.executable, "-m", "scripts.archive", "build", "--model", str(tiny_directory), "--name", "stopped"]
     for number in (signal.SIGTERM, signal.SIGKILL):
-        process = subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=subprocess.DEVNULL)
+        process = subprocess.Popen(command, cwd=project, env=environment, stdout=subprocess.DEVNULL)
         deadline = time.monotonic() + PATIENCE
         while not any(path.name.startswith(f".building-{process.pid}") for path in store.iterdir()):
             assert time.monotonic() < deadline
             time.sleep(0.02)
         process.send_signal(number)
         process.wait(PATIENCE)
-    assert {path.name for path in store.iterdir()} != before  # a kill leaves its folder to the next build
-    subprocess.run(command, cwd=PROJECT, env=environment, stdout=subprocess.DEVNULL, check=True)
-    assert {path.name for path in store.iterdir()} == before | {"stopped.mar"}
-    (store / "stopped.mar").unlink()
+    assert list(store.iterdir())  # a kill leaves its folder to the next build
+    subprocess.run(command, cwd=project, env=environment, stdout=subprocess.DEVNULL, check=True)
+    assert [path.name for path in store.iterdir()] == ["stopped.mar"]
 
 
 def test_a_full_disk_is_one_sentence_and_leaves_the_store_as_it_was(
-    environment: dict[str, str], tiny_directory: Path
+    environment: dict[str, str], project: Path, tiny_directory: Path
 ) -> None:
     """The shell's limit on file sizes stands in for a disk that fills up while the archive is written."""
-    before = {path.name for path in (PROJECT / "model_store").iterdir()}
+    other = project / "model_store" / "other.mar"
+    other.write_bytes(b"of another build")
     command = f"ulimit -f 8; exec {sys.executable} -m scripts.archive build --model {tiny_directory} --name too-large"
     result = subprocess.run(
-        ["bash", "-c", command], capture_output=True, text=True, check=False, cwd=PROJECT, env=environment
+        ["bash", "-c", command], capture_output=True, text=True, check=False, cwd=project, env=environment
     )
     assert "free some" in failure(result)
-    assert {path.name for path in (PROJECT / "model_store").iterdir()} == before
+    assert list(other.parent.iterdir()) == [other]
+    assert other.read_bytes() == b"of another build"
 
 
 def test_no_java_is_one_sentence(environment: dict[str, str], tmp_path: Path) -> None:
