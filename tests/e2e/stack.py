@@ -162,13 +162,16 @@ class Stack:
         self.compose("run", "--detach", "--no-deps", "--name", name, *options, "gateway")
         try:
             address = self.address(name)
-            wait_for("a second gateway", lambda: _listens(address, 8080))
+            wait_for("a second gateway", lambda: _answers(address))
             yield name, address
         finally:
             docker("rm", "--force", name)
 
 
-def _listens(address: str, port: int) -> bool:
-    with socket.socket() as probe:
-        probe.settimeout(1)
-        return probe.connect_ex((address, port)) == 0
+def _answers(address: str) -> bool:
+    """Not only whether somebody listens: `nginx -t` does that too, for a moment before nginx is started."""
+    try:
+        requests.get(f"http://{address}:8080/healthz", timeout=10)
+    except requests.RequestException:
+        return False
+    return True
