@@ -132,10 +132,10 @@ def bombs() -> tuple[bytes, ...]:
     return tuple(found)
 
 
-def endless_scans(progressive: bytes) -> bytes:
-    """Return a JPEG that goes over the whole picture again and again, hours of work in a few megabytes."""
+def endless_scans(progressive: bytes, count: int = 20_000) -> bytes:
+    """Return a JPEG that goes over the whole picture so many times more: hours of work in a few megabytes."""
     last = progressive[progressive.rindex(b"\xff\xda") : -2]
-    return progressive[:-2] + last * 20_000 + progressive[-2:]
+    return progressive[:-2] + last * count + progressive[-2:]
 
 
 def chunk(kind: bytes, data: bytes) -> bytes:
