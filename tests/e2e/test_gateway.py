@@ -7,12 +7,12 @@ import os
 import re
 import subprocess
 import threading
-import zlib
 from pathlib import Path
 
 import pytest
 import requests
 
+from scripts.traffic import TOO_LARGE
 from tests.e2e.stack import Stack, docker, wait_for
 from tests.load import Load
 
@@ -84,10 +84,7 @@ def test_a_damaged_photo_is_refused_by_the_handler(predictions: str, photo: byte
 
 
 def test_too_many_pixels_keep_the_handlers_explanation(predictions: str) -> None:
-    # A PNG's header that lies about 30,000 x 30,000 pixels; nothing behind it is ever read.
-    header = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x75\x30\x00\x00\x75\x30\x08\x02\x00\x00\x00"
-    checksum = zlib.crc32(header[12:]).to_bytes(4, "big")
-    answer = requests.post(predictions, data=header + checksum + b"\x00\x00\x00\x00IDAT", timeout=60)
+    answer = requests.post(predictions, data=TOO_LARGE, timeout=60)
     assert_problem(answer, 413, "too-many-pixels")
 
 
