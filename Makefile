@@ -47,22 +47,22 @@ $(STAMP): pyproject.toml constraints.txt scripts/setup.sh
 	@touch $@
 
 archive: $(STAMP)  ## the model packed into model_store/ (MODEL= a local directory, NAME= the served name, PRECISION=int8)
-	@$(PY) -m scripts.archive build --model "$$MODEL" --name "$$NAME" --version "$$VERSION"
+	@$(PY) -m scripts archive --model "$$MODEL" --name "$$NAME" --version "$$VERSION"
 
 serve: $(STAMP)  ## TorchServe in the foreground (MODEL=, NAME=, PORT=); Ctrl-C stops it
-	@exec $(PY) -m scripts.serve --model "$$MODEL" --name "$$NAME" --port "$$PORT"
+	@exec $(PY) -m scripts serve --model "$$MODEL" --name "$$NAME" --port "$$PORT"
 
 demo: $(STAMP)  ## everything from nothing to a named photo, then stops (MODEL=, NAME=, PORT=, PHOTO= a photo)
-	@$(PY) -m scripts.demo --model "$$MODEL" --name "$$NAME" --port "$$PORT" --photo "$$PHOTO"
+	@$(PY) -m scripts demo --model "$$MODEL" --name "$$NAME" --port "$$PORT" --photo "$$PHOTO"
 
 up:  ## the containers: gateway, model server, Prometheus (config/CONTAINERS.md says what can be set)
-	@bash scripts/up.sh
+	@bash scripts/container/up.sh
 
 down:  ## stop the containers; requests in flight are finished, models and metrics are kept
-	@bash scripts/compose.sh down
+	@bash scripts/container/compose.sh down
 
 notebook: $(STAMP)  ## the walk-through, from build to answer, in Jupyter
-	@$(VENV)/bin/jupyter lab scripts/image_classification.ipynb
+	@$(VENV)/bin/jupyter lab scripts/notebook/image_classification.ipynb
 
 # In two processes: most tests wait for a server to start, which keeps one CPU busy. By worksteal, because loadfile would
 # run only one of the tests to which Schemathesis gives the same id.
@@ -77,10 +77,10 @@ test-e2e: $(STAMP)  ## the containers, tested for real (about 10 minutes; needs 
 faults: $(STAMP)  ## the figures of what goes wrong under load: build/faults.json and the README's table (needs Docker)
 	@rm -f build/faults.json
 	$(PY) -m pytest -m faults --timeout=1800
-	@$(PY) -m scripts.faults
+	@$(PY) -c "from scripts.docs.faults import run; run()"
 
 soak: $(STAMP)  ## good and bad requests for MINUTES= (15), first quarter against last: build/soak.json (MODEL=, NAME=, PORT=)
-	@$(PY) -m scripts.soak --minutes "$$MINUTES" --model "$$MODEL" --name "$$NAME" --port "$$PORT"
+	@$(PY) -m scripts soak --minutes "$$MINUTES" --model "$$MODEL" --name "$$NAME" --port "$$PORT"
 
 lint: $(STAMP)  ## format, lint and types (changes nothing)
 	$(VENV)/bin/ruff format --check .
@@ -88,13 +88,13 @@ lint: $(STAMP)  ## format, lint and types (changes nothing)
 	$(VENV)/bin/mypy
 
 fuzz: $(STAMP)  ## 2,500 malformed requests to a server of its own (MODEL=, NAME=, PORT=): build/fuzz.json
-	@$(PY) -m scripts.fuzz --model "$$MODEL" --name "$$NAME" --port "$$PORT"
+	@$(PY) -m scripts fuzz --model "$$MODEL" --name "$$NAME" --port "$$PORT"
 
 audit: $(STAMP)  ## known vulnerabilities of the pinned packages (needs PyPI)
-	@$(PY) -m scripts.audit
+	@$(PY) -m scripts audit
 
 eda: $(STAMP)  ## explore CPPE-5: eda/report/index.html (DATA= a local folder)
 	@$(PY) -m eda --data "$$DATA"
 
 bench: $(STAMP)  ## how fast it is: a table, build/bench.json and build/bench.png (MODEL=, PHOTOS= JPEGs, BENCH=--quick)
-	@$(PY) -m scripts.bench --model "$$MODEL" --name "$$NAME" --photos "$$PHOTOS" --port "$$PORT" $(BENCH)
+	@$(PY) -m scripts bench --model "$$MODEL" --name "$$NAME" --images "$$PHOTOS" --port "$$PORT" $(BENCH)

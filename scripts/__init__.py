@@ -1,4 +1,1 @@
-"""What an operator runs: build an archive, serve it, manage models, ask for a prediction.
-
-Each module with a `main` is a command: `python -m scripts.<name> --help`. The Makefile calls them.
-"""
+"""What an operator runs. `python -m scripts --help` lists the commands; each sub-package has one job."""

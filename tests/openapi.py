@@ -13,8 +13,8 @@ from hypothesis import strategies
 from schemathesis import checks
 from schemathesis.specs.openapi import checks as openapi_checks
 
+from scripts.common.paths import CONFIG
 from scripts.fuzz.images import photos
-from scripts.paths import CONFIG
 
 EXAMPLES = 12  # requests an operation
 SERVED = "served-model"  # stands for the name that is known only once a server runs

@@ -13,7 +13,7 @@ config=/etc/nginx/gateway
 secrets=/run/secrets/gateway
 work=/tmp/gateway
 backend=torchserve
-every=2 # s between two looks; scripts/container.py counts on it
+every=2 # s between two looks; scripts/container/run.py counts on it
 
 fail() { echo "gateway: $1" >&2; exit 1; }
 

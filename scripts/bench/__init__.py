@@ -1,4 +1,4 @@
-"""The benchmark: `python -m scripts.bench`, or `make bench`.
+"""The benchmark: `python -m scripts bench`, or `make bench`.
 
 plan      how much is measured
 photos    JPEGs of several sizes
@@ -6,7 +6,7 @@ engines   the network alone, in this process
 stages    decode, transform, inference and answer alone
 stock     TorchServe's own image classifier on the same weights, the baseline
 service   both over HTTP on one TorchServe, memory, and the time from `make serve` to the first answer
-precision 8 bits against float32 over HTTP: a command of its own, `python -m scripts.bench.precision`
+precision 8 bits against float32 over HTTP: a command of its own, `python -m scripts bench precision`
 report    medians, the goals, the table and the plot
 
 Everything is measured in turns, several rounds of them, so that a machine that slows down or speeds up meets all alike:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from handler.engines import OnnxEngine, TorchEngine
 from handler.manifest import ONNX_PROGRAM, TORCH_PROGRAM
-from scripts.source import SourceModel
+from scripts.build.sources.source import SourceModel
 
 Run = Callable[[Tensor], object]
 EAGER = "torch eager"

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from scripts.demo import default_photo
-from scripts.failure import Failure
+from scripts.common.errors import CommandError
+from scripts.common.example import example_image
 
 AS_THEY_ARE = "as they are"
 MOST = 8  # photos; enough that no cache holds an answer
@@ -22,16 +22,16 @@ def real(given: str, folder: Path) -> list[Path]:
         folder: where to write that one.
 
     Raises:
-        Failure: there is no JPEG in the given folder.
+        CommandError: there is no JPEG in the given folder.
     """
     if not given:
         path = folder / "photo.jpg"
-        with Image.open(default_photo()) as image:
+        with Image.open(example_image()) as image:
             image.convert("RGB").save(path, quality=QUALITY)
         return [path]
     found = sorted(path for path in Path(given).glob("*") if path.suffix.lower() in (".jpg", ".jpeg"))
     if not found:
-        raise Failure(f"there is no JPEG in {given}: name a folder of photos with PHOTOS=, or none")
+        raise CommandError(f"there is no JPEG in {given}: name a folder of photos with PHOTOS=, or none")
     return found[:MOST]
 
 

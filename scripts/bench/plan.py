@@ -1,6 +1,6 @@
 """How much is measured."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -34,3 +34,9 @@ class Plan:
 QUICK = Plan(
     rounds=2, seconds=2.0, clients=(1, 4, 16), pairs=3, shares=(0.7,), megapixels=(3, 12), warm_up=5.0, starts=1
 )
+
+
+def plan(*, quick: bool, rounds: int | None) -> Plan:
+    """Return the whole plan or the quick one, with another number of rounds where one is given."""
+    chosen = QUICK if quick else Plan()
+    return replace(chosen, rounds=rounds) if rounds else chosen

@@ -1,22 +1,23 @@
 """8 bits against float32 over HTTP: both archives on one TorchServe, asked in turns.
 
-`python -m scripts.bench.precision --model <directory> --calibration <folder of photos>` prints images/s of each and
+`python -m scripts bench precision --model <directory> --calibration <folder of photos>` prints images/s of each and
 their ratio, and what the build measured of the answers.
 """
 
-import argparse
 import statistics
 import tempfile
 from pathlib import Path
 
-from scripts import archive, describing
+from scripts.archives import describe
+from scripts.archives.reading import read_manifest
 from scripts.bench import photos, service
-from scripts.failure import Failure, run
-from scripts.paths import BUILD
-from scripts.ports import Ports
-from scripts.precision import Precision
-from scripts.stopping import stopping_on_signals
-from scripts.torchserve import TorchServe
+from scripts.build import archive
+from scripts.build.int8.precision import Precision
+from scripts.common.errors import CommandError
+from scripts.common.paths import BUILD
+from scripts.common.signals import stopping_on_signals
+from scripts.server.ports import Ports
+from scripts.server.torchserve import TorchServe
 
 CLIENTS = (1, 16)
 PRECISIONS = ("float32", "int8")
@@ -37,42 +38,28 @@ def measure(server: TorchServe, real: list[Path], rounds: int, seconds: float) -
     return found
 
 
-def main() -> None:
-    """Run the command line."""
-    parser = argparse.ArgumentParser(prog="python -m scripts.bench.precision", description=__doc__)
-    parser.add_argument("--model", default="", help="a local Hugging Face model directory")
-    parser.add_argument(
-        "--calibration", default="", help="a folder of photos (default: some that packages bring along)"
-    )
-    parser.add_argument("--photos", default="", help="a folder of JPEGs to send (default: one that is always at hand)")
-    parser.add_argument("--rounds", type=int, default=6, help="(default %(default)s)")
-    parser.add_argument("--seconds", type=float, default=5.0, help="of each turn (default %(default).0f)")
-    parser.add_argument("--port", type=int, default=8080)
-    given = parser.parse_args()
-    ports = Ports(given.port)
+def run(model: str, calibration: str, images: str, port: int, rounds: int, seconds: float) -> None:  # noqa: PLR0913, PLR0917 - the command's options
+    """Pack both precisions, ask them in turns and print the ratios."""
+    ports = Ports(port)
     ports.require_free()  # said at once
     BUILD.mkdir(exist_ok=True)
     with stopping_on_signals(), tempfile.TemporaryDirectory(prefix="precision-", dir=BUILD) as folder:
         store = Path(folder) / "store"
         archives = {
             name: archive.ensure(
-                given.model, name, store=store, precision=Precision(name, given.calibration, 0.0), apart=True
+                model, name, store=store, precision=Precision(name, calibration, 0.0), in_subprocess=True
             )
             for name in PRECISIONS
         }
-        real = photos.real(given.photos, Path(folder))
+        real = photos.real(images, Path(folder))
         models = {name: path.name for name, path in archives.items()}
         with TorchServe(models, store, ports, Path(folder) / "serve") as server:
-            found = measure(server, real, given.rounds, given.seconds)
-        measured = archive.read_manifest(archives["int8"]).quantisation
+            found = measure(server, real, rounds, seconds)
+        measured = read_manifest(archives["int8"]).quantisation
     if measured is None:
-        raise Failure("the archive was not packed in 8 bits: report this")
+        raise CommandError("the archive was not packed in 8 bits: report this")
     for clients, rows in found.items():
         exact, rounded = (statistics.median(column) for column in zip(*rows, strict=True))
         ratio = statistics.median(after / before for before, after in rows)
         print(f"{clients:2d} clients: float32 {exact:.1f} images/s, int8 {rounded:.1f}, ratio {ratio:.2f}")
-    print(describing.quantisation(measured))
-
-
-if __name__ == "__main__":
-    run(main)
+    print(describe.quantisation(measured))

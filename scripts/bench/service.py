@@ -14,10 +14,10 @@ from typing import Any
 import psutil
 import requests
 
-from scripts.failure import Failure
-from scripts.load import send
-from scripts.ports import Ports
-from scripts.torchserve import TorchServe
+from scripts.common.errors import CommandError
+from scripts.load.load import send
+from scripts.server.ports import Ports
+from scripts.server.torchserve import TorchServe
 
 KNOCKING = 16  # clients that warm the JVM up
 
@@ -126,9 +126,20 @@ def cold_start(model: str, name: str, ports: Ports, timeout: float = 300.0) -> f
     """Return the seconds from `make serve`'s command to its first real prediction, with the archive built.
 
     Raises:
-        Failure: the server ended, or took too long.
+        CommandError: the server ended, or took too long.
     """
-    command = [sys.executable, "-m", "scripts.serve", "--model", model, "--name", name, "--port", str(ports.inference)]
+    command = [
+        sys.executable,
+        "-m",
+        "scripts",
+        "serve",
+        "--model",
+        model,
+        "--name",
+        name,
+        "--port",
+        str(ports.inference),
+    ]
     start = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None  # noqa: S101 - asked for above
@@ -142,5 +153,5 @@ def cold_start(model: str, name: str, ports: Ports, timeout: float = 300.0) -> f
     process.send_signal(signal.SIGTERM)
     process.communicate()
     if taken is None:
-        raise Failure(f"the server did not start (status {process.returncode}): try make serve by itself")
+        raise CommandError(f"the server did not start (status {process.returncode}): try make serve by itself")
     return taken

@@ -8,9 +8,9 @@ from pathlib import Path
 import torch
 import yaml
 
-from scripts import archive, workers
-from scripts.failure import Failure
-from scripts.source import SourceModel
+from scripts.build import archive, workers
+from scripts.build.sources.source import SourceModel
+from scripts.common.errors import CommandError
 
 NAME = "stock"
 # TorchServe makes the class without arguments, and gives the weights to load_state_dict().
@@ -36,7 +36,7 @@ def pack(model: SourceModel, store: Path, staging: Path) -> Path:
     """Pack the baseline into a model store, with the batches and workers that this project ships.
 
     Raises:
-        Failure: torch-model-archiver's own message.
+        CommandError: torch-model-archiver's own message.
     """
     network = getattr(model.network, "model", model.network)  # a transformers model behind our plain function
     torch.save(network, staging / "network.pt")
@@ -56,5 +56,5 @@ def pack(model: SourceModel, store: Path, staging: Path) -> Path:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise Failure(f"the baseline could not be packed: {last}")
+        raise CommandError(f"the baseline could not be packed: {last}")
     return store / f"{NAME}.mar"

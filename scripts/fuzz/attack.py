@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from scripts.failure import Failure
+from scripts.common.errors import CommandError
 from scripts.fuzz.wire import Malformed, encode
 
 CLIENTS = 8  # as many as a batch takes, so that good and bad requests meet in one
@@ -82,7 +82,7 @@ class Attack:
         """Send them all, with good photos between them.
 
         Raises:
-            Failure: the server does not even answer good photos while nothing else happens.
+            CommandError: the server does not even answer good photos while nothing else happens.
         """
         report, lock = Report(), threading.Lock()
         expected = {photo: self._expected(photo) for photo in photos}
@@ -123,7 +123,7 @@ class Attack:
     def _expected(self, photo: bytes) -> Any:
         status, body = self._send(encode(self._path(), photo), TIMEOUT)
         if status != 200:
-            raise Failure(f"{self.url} does not name a good photo (status {status}): {body[:300]!r}")
+            raise CommandError(f"{self.url} does not name a good photo (status {status}): {body[:300]!r}")
         return json.loads(body)
 
     def _send(self, data: bytes, timeout: float, half: bool = False) -> tuple[int, bytes]:

@@ -8,7 +8,7 @@ from io import BytesIO
 
 from PIL import Image
 
-from scripts.demo import default_photo
+from scripts.common.example import example_image
 
 SIDE = 160  # pixels: small files, so that a flipped bit is likely to hit something that matters
 BOMB_SIDE = 8192  # 67 megapixels, over the handler's limit of 64; AVIF's and JPEG 2000's is a quarter
@@ -25,7 +25,7 @@ def encoded(image: Image.Image, name: str, **options: object) -> bytes:
 @functools.cache
 def photos() -> dict[str, bytes]:
     """Return real photos by the name of their form: each format, and each form that takes its own way through it."""
-    folder = default_photo().parent
+    folder = example_image().parent
     found = {}
     for name in ("coffee.png", "chelsea.png", "astronaut.png"):
         photo = Image.open(folder / name).convert("RGB")

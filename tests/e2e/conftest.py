@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from scripts.demo import default_photo
-from scripts.paths import BUILD
+from scripts.common.example import example_image
+from scripts.common.paths import BUILD
 from tests.e2e import engine
 from tests.e2e.stack import Stack, wait_for
 
@@ -43,7 +43,7 @@ def stack(docker_engine: None) -> Iterator[Stack]:
         stack.compose("up", "--detach")
         # What a client sees while the model is still loading; test_readiness.py looks at it.
         wait_for("the gateway", lambda: _answer(stack, "/healthz"))
-        photo = default_photo().read_bytes()
+        photo = example_image().read_bytes()
         stack.early["alive"] = requests.get(f"{stack.url}/healthz", timeout=10)
         stack.early["ready"] = requests.get(f"{stack.url}/readyz", timeout=10)
         stack.early["prediction"] = requests.post(f"{stack.url}/predictions/any", data=photo, timeout=10)
@@ -67,7 +67,7 @@ def _answer(stack: Stack, path: str) -> bool:
 
 @pytest.fixture(scope="session")
 def photo() -> bytes:
-    return default_photo().read_bytes()
+    return example_image().read_bytes()
 
 
 @pytest.fixture

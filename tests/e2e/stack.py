@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import requests
 
-from scripts.paths import PROJECT
+from scripts.common.paths import PROJECT
 
 TOKEN = "e2e-token-0123456789abcdef"
 Found = TypeVar("Found")
@@ -76,7 +76,7 @@ class Stack:
     def compose(self, *command: str, timeout: float = 1800.0) -> str:
         """Run docker compose on this project and return what it prints."""
         result = subprocess.run(
-            ["bash", str(PROJECT / "scripts" / "compose.sh"), *command],
+            ["bash", str(PROJECT / "scripts" / "container" / "compose.sh"), *command],
             env=self.environment,
             capture_output=True,
             text=True,

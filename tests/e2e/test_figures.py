@@ -2,15 +2,15 @@
 
 import json
 
-from scripts.demo import default_photo
-from scripts.gateway_cost import Plan, measure
-from scripts.load import send
-from scripts.paths import BUILD
+from scripts.bench.gateway_cost import Plan, measure
+from scripts.common.example import example_image
+from scripts.common.paths import BUILD
+from scripts.load.load import send
 from tests.e2e.stack import Stack, docker
 
 
 def test_what_the_gateway_costs(stack: Stack) -> None:
-    photo = default_photo()
+    photo = example_image()
     model, containers = stack.model(), [stack.containers(one)[0] for one in ("gateway", "torchserve")]
     # Container to container, so that the engine's own proxy for published ports is in neither.
     direct = f"http://{stack.address(stack.containers('torchserve')[0])}:8080/predictions/{model}"

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 import requests
 
-from scripts.fuzz.__main__ import Workers, fuzz
+from scripts.client.management import Management
 from scripts.fuzz.attack import Attack
-from scripts.management import Management
+from scripts.fuzz.fuzz import Workers, fuzz
 from tests import openapi
 from tests.e2e.stack import TOKEN, Stack
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from scripts.traffic import TOO_LARGE
+from scripts.load.traffic import TOO_LARGE
 from tests.e2e.stack import Stack, docker, wait_for
 from tests.load import Load
 

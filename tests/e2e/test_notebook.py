@@ -1,6 +1,6 @@
 """The walk-through notebook on the containers, beside the stack of the other tests."""
 
-from scripts.paths import PROJECT
+from scripts.common.paths import PROJECT
 from tests.e2e.stack import Stack
 from tests.integration.test_notebook import run
 
@@ -10,7 +10,7 @@ def test_it_runs_on_the_containers(stack: Stack) -> None:
     settings = {name: own.environment[name] for name in (*own.ports, "COMPOSE_PROJECT_NAME", "TORCH_INDEX_URL")}
     settings |= {"IMAGE": stack.environment["IMAGE"], "MODEL": "", "NAME": "", "VERSION": "1.0", "SERVICE": ""}
     try:
-        printed = run(PROJECT / "scripts", settings)
+        printed = run(PROJECT / "scripts" / "notebook", settings)
     finally:
         own.compose("down", "--volumes")
     assert "this walk-through uses the containers of docker-compose.yml\n" in printed

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from scripts.management import Management, Refused
-from scripts.paths import PROJECT
+from scripts.client.management import Management, ManagementApiError
+from scripts.common.paths import PROJECT
 from tests.archives import as_version
 from tests.e2e.stack import TOKEN, Stack, docker, wait_for
 from tests.load import Load
@@ -42,7 +42,7 @@ def store(stack: Stack, tmp_path: Path) -> Iterator[str]:
 
 
 def rollout(stack: Stack, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "scripts.rollout", *words]
+    command = [sys.executable, "-m", "scripts", "rollout", *words]
     command += ["--url", stack.management_url, "--inference", stack.url]
     environment = {**os.environ, "MANAGEMENT_TOKEN": TOKEN}
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd=PROJECT, env=environment)
@@ -130,7 +130,7 @@ def test_what_is_no_canary_is_left_out(stack: Stack) -> None:
             management.request("PUT", f"/gateway/canary/{name}", data=body)
         wait_for("it", lambda: stack.manage("GET", "/gateway/canaries.json").json() == {"good": "2.0 10"})
         for path in ("a/b", ".hidden", "%2e%2e%2fx"):
-            with pytest.raises(Refused, match=r"status 40[04]"):
+            with pytest.raises(ManagementApiError, match=r"status 40[04]"):
                 management.request("PUT", f"/gateway/canary/{path}", data=b"2.0 10")
     finally:
         for name in ("evil", "good"):

@@ -12,7 +12,7 @@ import psutil
 import pytest
 import requests
 
-from scripts.paths import CONFIG
+from scripts.common.paths import CONFIG
 from tests.e2e.stack import TOKEN, Stack, docker, wait_for
 from tests.e2e.test_gateway import assert_problem
 

@@ -8,10 +8,11 @@ import pytest
 import yaml
 from filelock import FileLock
 
-from scripts import archive, stand_in
-from scripts.failure import Failure
-from scripts.ports import Ports
-from scripts.torchserve import TorchServe
+from scripts.build import archive
+from scripts.build.sources import fallback
+from scripts.common.errors import CommandError
+from scripts.server.ports import Ports
+from scripts.server.torchserve import TorchServe
 from tests.conftest import PROJECT, RESNET
 
 STORE = PROJECT / "build" / "test-store"  # kept between runs: an archive is built only when something changed
@@ -23,7 +24,7 @@ def free_ports() -> Ports:
         ports = Ports(random.randrange(20_000, 30_000, 10))
         try:
             ports.require_free()
-        except Failure:
+        except CommandError:
             continue
         return ports
     raise AssertionError("no five free ports on this machine")
@@ -51,7 +52,7 @@ def stand_in_archive() -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(constants, "HF_HUB_OFFLINE", True)
         patch.setattr(constants, "HF_HUB_CACHE", str(STORE / "no-cache"))
-        return stored("", stand_in.NAME)
+        return stored("", fallback.NAME)
 
 
 @pytest.fixture(scope="session")
@@ -83,4 +84,4 @@ def inference(server: TorchServe) -> str:
 @pytest.fixture(scope="session")
 def classify(inference: str) -> str:
     """Address that classifies with the stand-in, which is there on every machine."""
-    return f"{inference}/predictions/{stand_in.NAME}"
+    return f"{inference}/predictions/{fallback.NAME}"

@@ -5,7 +5,7 @@ import time
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
-from scripts.torchserve import TorchServe
+from scripts.server.torchserve import TorchServe
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]  # (name, labels but the host's) -> value
 

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from scripts import model as models
 from scripts.bench import goals, photos, precision, report
-from scripts.bench.__main__ import Work, measure
+from scripts.bench.benchmark import Work, measure
 from scripts.bench.plan import Plan
-from scripts.failure import Failure
-from scripts.torchserve import TorchServe
+from scripts.build.sources import choice
+from scripts.common.errors import CommandError
+from scripts.server.torchserve import TorchServe
 from tests.integration.conftest import free_ports
 
 SHORT = Plan(
@@ -26,7 +26,7 @@ SHORT = Plan(
 
 
 def test_every_part_is_measured(tiny_directory: Path, tiny_archive: Path, tmp_path: Path) -> None:
-    model = models.load(models.choose(str(tiny_directory), ""))
+    model = choice.load(choice.choose(str(tiny_directory), ""))
     work = Work(tmp_path, free_ports(), photos.real("", tmp_path))
     results = report.summary(measure(tiny_archive, model, work, SHORT) | {"cold_start_s": [3.0]})
 
@@ -110,7 +110,7 @@ def test_a_ratio_is_taken_within_a_round() -> None:
 
 
 def test_a_folder_without_photos(tmp_path: Path) -> None:
-    with pytest.raises(Failure, match="there is no JPEG"):
+    with pytest.raises(CommandError, match="there is no JPEG"):
         photos.real(str(tmp_path), tmp_path)
 
 

@@ -17,8 +17,8 @@ import psutil
 import pytest
 import requests
 
-from scripts import stand_in
-from scripts.demo import default_photo
+from scripts.build.sources import fallback
+from scripts.common.example import example_image
 from tests.conftest import PROJECT
 from tests.integration.conftest import free_ports
 
@@ -61,9 +61,9 @@ def test_demo_names_a_photo_and_leaves_nothing_running(environment: dict[str, st
     port = free_ports().inference
     result = make(environment, "demo", f"PORT={port}")
     assert result.returncode == 0, result.stdout + result.stderr
-    url = f"http://127.0.0.1:{port}/predictions/{stand_in.NAME}"
-    assert f"$ curl -H 'Accept: text/plain' -T {default_photo()} {url}\nespresso\n" in result.stdout
-    assert f'$ curl -T {default_photo()} {url}\n[{{"class_id":967,"label":"espresso",' in result.stdout
+    url = f"http://127.0.0.1:{port}/predictions/{fallback.NAME}"
+    assert f"$ curl -H 'Accept: text/plain' -T {example_image()} {url}\nespresso\n" in result.stdout
+    assert f'$ curl -T {example_image()} {url}\n[{{"class_id":967,"label":"espresso",' in result.stdout
     assert "STAND-IN" in result.stdout
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", port)) != 0
@@ -95,7 +95,7 @@ def test_a_server_whose_terminal_is_gone_is_gone_too(
 
 def test_demo_with_a_photo_whose_name_holds_a_space(environment: dict[str, str], tmp_path: Path) -> None:
     photo = tmp_path / "my $HOME photo's.png"
-    photo.write_bytes(default_photo().read_bytes())
+    photo.write_bytes(example_image().read_bytes())
     result = make(environment | {"PHOTO": str(photo)}, "demo", f"PORT={free_ports().inference}")
     assert "\nespresso\n" in result.stdout, result.stderr
 
@@ -142,10 +142,10 @@ def test_serve_says_where_it_is_and_stops_cleanly(
 ) -> None:
     process, port, output = serving
     wait_for("is served", output)
-    url = f"http://127.0.0.1:{port}/predictions/{stand_in.NAME}"
+    url = f"http://127.0.0.1:{port}/predictions/{fallback.NAME}"
     for line in (f"curl -T photo.jpg {url}", f"http://127.0.0.1:{port + 1}", f"http://127.0.0.1:{port + 2}/metrics"):
         assert line in output.read_text()
-    assert requests.post(url, data=default_photo().read_bytes()).json()[0]["label"] == "espresso"
+    assert requests.post(url, data=example_image().read_bytes()).json()[0]["label"] == "espresso"
 
     sentence = failure(make(environment, "serve", f"PORT={port}"))
     assert sentence == f"error: port {port} is taken: stop what listens there, or serve elsewhere with PORT=9080"
@@ -193,7 +193,7 @@ def test_a_build_that_is_stopped_leaves_nothing_behind(
     environment: dict[str, str], project: Path, tiny_directory: Path
 ) -> None:
     store = project / "model_store"
-    command = [sys.executable, "-m", "scripts.archive", "build", "--model", str(tiny_directory), "--name", "stopped"]
+    command = [sys.executable, "-m", "scripts", "archive", "--model", str(tiny_directory), "--name", "stopped"]
     for number in (signal.SIGTERM, signal.SIGKILL):
         process = subprocess.Popen(command, cwd=project, env=environment, stdout=subprocess.DEVNULL)
         deadline = time.monotonic() + PATIENCE
@@ -213,7 +213,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_the_store_as_it_was(
     """The shell's limit on file sizes stands in for a disk that fills up while the archive is written."""
     other = project / "model_store" / "other.mar"
     other.write_bytes(b"of another build")
-    command = f"ulimit -f 8; exec {sys.executable} -m scripts.archive build --model {tiny_directory} --name too-large"
+    command = f"ulimit -f 8; exec {sys.executable} -m scripts archive --model {tiny_directory} --name too-large"
     result = subprocess.run(
         ["bash", "-c", command], capture_output=True, text=True, check=False, cwd=project, env=environment
     )
@@ -254,13 +254,13 @@ def test_help_lists_every_target() -> None:
     ],
 )
 def test_predict_says_what_is_wrong(arguments: list[str], sentence: str) -> None:
-    command = [sys.executable, "-m", "scripts.predict", "--url", "http://127.0.0.1:9", *arguments]
+    command = [sys.executable, "-m", "scripts", "predict", "--url", "http://127.0.0.1:9", *arguments]
     result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=PROJECT)
     assert failure(result).startswith(sentence)
 
 
 def test_predict_prints_what_curl_would(inference: str) -> None:
-    command = [sys.executable, "-m", "scripts.predict", "--url", inference, stand_in.NAME, str(default_photo())]
+    command = [sys.executable, "-m", "scripts", "predict", "--url", inference, fallback.NAME, str(example_image())]
     text = subprocess.run([*command, "--text", "--top-k", "2"], capture_output=True, text=True, check=True, cwd=PROJECT)
     assert text.stdout == "espresso\ncup\n"
     json_text = subprocess.run(command, capture_output=True, text=True, check=True, cwd=PROJECT).stdout
@@ -274,4 +274,4 @@ def test_the_computers_name_is_no_models_name(environment: dict[str, str]) -> No
     named = environment | {"NAME": Path("/proc/sys/kernel/hostname").read_text().strip()}
     result = make(named, "archive")
     assert result.returncode == 0, result.stderr
-    assert stand_in.NAME in result.stdout
+    assert fallback.NAME in result.stdout

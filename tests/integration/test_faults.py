@@ -14,10 +14,10 @@ import requests
 import yaml
 from PIL import Image
 
-from scripts import archive
-from scripts.failure import Failure
-from scripts.predict import TINY_PHOTO
-from scripts.torchserve import TorchServe
+from scripts.build import archive
+from scripts.client.predict import TINY_IMAGE
+from scripts.common.errors import CommandError
+from scripts.server.torchserve import TorchServe
 from tests.conftest import encoded
 from tests.integration.conftest import STORE, free_ports, stored
 from tests.load import Load
@@ -71,7 +71,7 @@ def worker(server: TorchServe) -> psutil.Process:
 def under_load(server: TorchServe, url: str, fault: Callable[[psutil.Process], None]) -> Load:
     """Send a fault to the worker of a server under load, and wait until it answers steadily again."""
     (name,) = server.models
-    with Load(url, TINY_PHOTO, CLIENTS) as load:
+    with Load(url, TINY_IMAGE, CLIENTS) as load:
         load.wait_for(50)
         before = worker(server)
         load.begin_fault()
@@ -115,7 +115,7 @@ def test_a_worker_without_memory_says_so_and_serves_on(running: TorchServe, url:
     process = worker(running)
     large = encoded(Image.new("RGB", (7000, 7000)), "JPEG")
     allowed = process.rlimit(psutil.RLIMIT_AS)
-    with Load(url, TINY_PHOTO) as load:
+    with Load(url, TINY_IMAGE) as load:
         load.wait_for(20)
         load.begin_fault()
         process.rlimit(psutil.RLIMIT_AS, (process.memory_info().vms + 40_000_000, allowed[1]))
@@ -135,12 +135,12 @@ def test_a_worker_without_memory_says_so_and_serves_on(running: TorchServe, url:
 
 def test_clients_that_hang_up(running: TorchServe, url: str) -> None:
     port, path = running.ports.inference, url.partition(str(running.ports.inference))[2]
-    head = f"POST {path} HTTP/1.1\r\nHost: here\r\nContent-Length: {len(TINY_PHOTO)}\r\n\r\n".encode()
+    head = f"POST {path} HTTP/1.1\r\nHost: here\r\nContent-Length: {len(TINY_IMAGE)}\r\n\r\n".encode()
     files = psutil.Process(running.process.pid).num_fds()
-    with Load(url, TINY_PHOTO, clients=4) as load:
+    with Load(url, TINY_IMAGE, clients=4) as load:
         load.wait_for(20)
         load.begin_fault()
-        for sent in [head + TINY_PHOTO, head + TINY_PHOTO[:20], head[:10]] * 50:
+        for sent in [head + TINY_IMAGE, head + TINY_IMAGE[:20], head[:10]] * 50:
             with socket.create_connection(("127.0.0.1", port)) as client:
                 client.sendall(sent)
         load.wait_for(load.counts()["200"] + 20)
@@ -159,12 +159,12 @@ def test_a_disk_that_is_full(brittle: Path, small_disk: Path, monkeypatch: pytes
     )
     with server:
         url = f"{server.ports.url(server.ports.inference)}/predictions/{brittle.stem}"
-        with Load(url, TINY_PHOTO, CLIENTS) as load:
+        with Load(url, TINY_IMAGE, CLIENTS) as load:
             load.wait_for(50)
             load.begin_fault()
             fill(small_disk)
             load.wait_for(load.counts()["200"] + 100)
-            with pytest.raises(Failure, match="the server refused"):
+            with pytest.raises(CommandError, match="the server refused"):
                 server.management.register(brittle.name, name="another")
             worker(server).kill()
             load.wait_for(load.counts()["200"] + 100)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from scripts.failure import Failure
-from scripts.torchserve import TorchServe
+from scripts.common.errors import CommandError
+from scripts.server.torchserve import TorchServe
 from tests.integration.conftest import STORE
 from tests.integration.test_inference import PHOTO
 
@@ -53,7 +53,7 @@ def test_an_archive_with_no_whole_program_is_not_served(
 ) -> None:
     registered.append("changed-both")
     archive = tampered(patient, "changed-both", ("program.onnx", "program.pt2"))
-    with pytest.raises(Failure, match=r"a worker of changed-both 1.0 ended while it loaded"):
+    with pytest.raises(CommandError, match=r"a worker of changed-both 1.0 ended while it loaded"):
         server.management.register(archive.name, workers=0)
     assert "changed-both" not in [model["modelName"] for model in server.management.models()]
     assert "program.pt2 is refused: its SHA-256 is not the manifest's" in server.log.read_text(errors="replace")

@@ -13,13 +13,13 @@ from PIL import Image
 
 from handler import errors
 from handler.errors import TABLE
-from scripts.demo import default_photo
-from scripts.torchserve import TorchServe
+from scripts.common.example import example_image
+from scripts.server.torchserve import TorchServe
 from tests.conftest import encoded, picture, stored_as
 from tests.integration.scraping import settled
 from tests.unit.handler.test_decode_bombs import bomb
 
-PHOTO = encoded(Image.open(default_photo()), "JPEG", quality=95)
+PHOTO = encoded(Image.open(example_image()), "JPEG", quality=95)
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 B64 = base64.b64encode(PHOTO).decode()
 JSON = {"Content-Type": "application/json"}
@@ -36,14 +36,14 @@ def best(answer: requests.Response) -> dict[str, Any]:
 
 
 def test_the_readmes_curl_lines(classify: str) -> None:
-    named = json.loads(curl("-T", default_photo(), classify))
+    named = json.loads(curl("-T", example_image(), classify))
     assert [set(row) for row in named] == [{"class_id", "label", "score"}] * 5
     assert named[0]["label"] == "espresso"
-    names = curl("-H", "Accept: text/plain", "-T", default_photo(), classify)
+    names = curl("-H", "Accept: text/plain", "-T", example_image(), classify)
     assert names.splitlines() == [row["label"] for row in named]
-    form = curl("-F", f"data=@{default_photo()}", "-F", "top_k=1", classify)
+    form = curl("-F", f"data=@{example_image()}", "-F", "top_k=1", classify)
     assert json.loads(form) == named[:1]
-    typed = curl("-H", "Content-Type: image/png", "--data-binary", f"@{default_photo()}", classify)
+    typed = curl("-H", "Content-Type: image/png", "--data-binary", f"@{example_image()}", classify)
     assert json.loads(typed) == named
 
 
@@ -81,13 +81,13 @@ def test_json_is_compact_and_says_its_type(classify: str) -> None:
 
 @pytest.mark.parametrize("name", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000"])
 def test_one_photo_in_every_format_is_the_same_class(classify: str, name: str) -> None:
-    data = encoded(Image.open(default_photo()).convert("RGB"), name)
+    data = encoded(Image.open(example_image()).convert("RGB"), name)
     assert best(requests.post(classify, data=data))["label"] == "espresso"
 
 
 @pytest.mark.parametrize("mode", ["CMYK", "P", "RGBA", "progressive"])
 def test_the_photo_in_other_modes(classify: str, mode: str) -> None:
-    photo = Image.open(default_photo())
+    photo = Image.open(example_image())
     data = {
         "CMYK": lambda: encoded(photo.convert("CMYK"), "JPEG"),
         "P": lambda: encoded(photo.convert("P", palette=Image.Palette.ADAPTIVE), "PNG"),
@@ -99,7 +99,7 @@ def test_the_photo_in_other_modes(classify: str, mode: str) -> None:
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_a_turned_photo_with_the_tag_that_says_so(classify: str, orientation: int) -> None:
-    upright = Image.open(default_photo()).convert("RGB")
+    upright = Image.open(example_image()).convert("RGB")
     exif = Image.Exif()
     exif[0x0112] = orientation
     turned = encoded(stored_as(upright, orientation), "PNG", exif=exif)

@@ -13,17 +13,18 @@ import pytest
 import requests
 
 from handler.manifest import sha256_of
-from scripts import allowed, archive
-from scripts.failure import Failure
-from scripts.management import Management
-from scripts.torchserve import TorchServe
+from scripts.archives import allowed
+from scripts.build import archive
+from scripts.client.management import Management
+from scripts.common.errors import CommandError
+from scripts.server.torchserve import TorchServe
 from tests.conftest import PROJECT
 from tests.integration.conftest import STORE
 from tests.integration.test_inference import PHOTO
 
 
 def manage(server: TorchServe, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "scripts.manage", "--url", server.management.url, *arguments]
+    command = [sys.executable, "-m", "scripts", "models", *arguments, "--url", server.management.url]
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd=PROJECT)
 
 
@@ -168,14 +169,14 @@ def test_only_allowed_archives_are_registered(
 
 def test_workers_that_do_not_come_in_time_are_reported_with_their_states(server: TorchServe) -> None:
     requests.put(f"{server.management.url}/models/patient?min_worker=2&max_worker=2&synchronous=false")
-    with pytest.raises(Failure, match=r"patient has not 2 workers ready after 0 s \(they are \["):
+    with pytest.raises(CommandError, match=r"patient has not 2 workers ready after 0 s \(they are \["):
         server.management.wait_ready("patient", wait=0)
     server.management.scale("patient", "", 1)
     assert len(server.management.describe("patient")[0]["workers"]) == 1
 
 
 def test_no_server_is_one_sentence() -> None:
-    command = [sys.executable, "-m", "scripts.manage", "--url", "http://127.0.0.1:9", "list"]
+    command = [sys.executable, "-m", "scripts", "models", "list", "--url", "http://127.0.0.1:9"]
     environment = {**os.environ, "no_proxy": "127.0.0.1"}
     result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=PROJECT, env=environment)
     assert result.returncode == 1

@@ -4,7 +4,7 @@ import pytest
 import requests
 
 from handler.metrics import DECLARED
-from scripts.torchserve import TorchServe
+from scripts.server.torchserve import TorchServe
 from tests.integration.scraping import scrape, settled
 from tests.integration.test_inference import PHOTO, broken
 

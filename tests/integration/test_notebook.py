@@ -7,10 +7,10 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from scripts.paths import PROJECT
+from scripts.common.paths import PROJECT
 from tests.integration.conftest import free_ports
 
-NOTEBOOK = PROJECT / "scripts" / "image_classification.ipynb"
+NOTEBOOK = PROJECT / "scripts" / "notebook" / "image_classification.ipynb"
 
 
 def run(folder: Path, environment: dict[str, str]) -> str:

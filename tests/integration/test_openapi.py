@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from handler.form import FORM
-from scripts import stand_in
+from scripts.build.sources import fallback
 from tests import openapi
 
 schema = openapi.load(leave_out="healthz|readyz|openapi")
@@ -22,4 +22,4 @@ def as_the_gateway_does(headers: Mapping[str, str]) -> dict[str, str]:
 @schema.parametrize()  # type: ignore[untyped-decorator]
 @openapi.SETTINGS
 def test_answers_are_as_described(case: Any, inference: str) -> None:
-    openapi.check(case, inference, stand_in.NAME, as_the_gateway_does)
+    openapi.check(case, inference, fallback.NAME, as_the_gateway_does)

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from scripts import archive, stand_in
-from scripts.demo import default_photo
-from scripts.torchserve import TorchServe
+from scripts.build import archive
+from scripts.build.sources import fallback
+from scripts.common.example import example_image
+from scripts.server.torchserve import TorchServe
 from tests.conftest import PROJECT
 from tests.integration.conftest import free_ports
 
@@ -37,22 +38,22 @@ def server(stand_in_archive: Path, tmp_path: Path) -> Iterator[TorchServe]:
     store = tmp_path / "store"
     store.mkdir()
     shutil.copy(stand_in_archive, store)
-    models = {stand_in.NAME: stand_in_archive.name}
+    models = {fallback.NAME: stand_in_archive.name}
     with TorchServe(models, store, free_ports(), tmp_path / "serve") as running:
         yield running
 
 
 def test_the_readmes_lines(server: TorchServe, tmp_path: Path) -> None:
-    Image.open(default_photo()).save(tmp_path / "photo.jpg", quality=95)
+    Image.open(example_image()).save(tmp_path / "photo.jpg", quality=95)
     ports, ran = server.ports, 0
     for command, printed in console_lines():
         if command == "make archive VERSION=2.0":
-            packed = archive.ensure("", stand_in.NAME, "2.0", store=tmp_path / "second")
+            packed = archive.ensure("", fallback.NAME, "2.0", store=tmp_path / "second")
             shutil.copy(packed, server.store)
             continue
         if not command.startswith(("curl", "echo")):
             continue
-        command = command.replace("resnet-50", stand_in.NAME)  # noqa: PLW2901 - as the README says to offline
+        command = command.replace("resnet-50", fallback.NAME)  # noqa: PLW2901 - as the README says to offline
         for port, actual in ((8080, ports.inference), (8081, ports.management), (8082, ports.metrics)):
             command = command.replace(f"127.0.0.1:{port}", f"127.0.0.1:{actual}")  # noqa: PLW2901
         line = command.replace("curl ", "curl -sS --fail-with-body ", 1)
@@ -63,7 +64,7 @@ def test_the_readmes_lines(server: TorchServe, tmp_path: Path) -> None:
             answer = json.dumps(json.loads(result.stdout))
             assert all(name in answer for name in re.findall(r'"(?:label|class_id|predictions)"', printed[0]))
         elif printed and printed[0] == "{":
-            expected = json.loads("\n".join(printed).strip())["status"].replace("resnet-50", stand_in.NAME)
+            expected = json.loads("\n".join(printed).strip())["status"].replace("resnet-50", fallback.NAME)
             assert json.loads(result.stdout)["status"] == expected
     assert ran >= 10
 

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 import requests
 
-from scripts import drain, status
-from scripts.predict import TINY_PHOTO
-from scripts.torchserve import DRAIN_TIMEOUT, TorchServe
+from scripts.client.predict import TINY_IMAGE
+from scripts.container import readiness
+from scripts.server import drain
+from scripts.server.torchserve import DRAIN_TIMEOUT, TorchServe
 from tests.archives import as_version
 from tests.integration.conftest import free_ports
 from tests.load import Load
@@ -56,7 +57,7 @@ def test_models_and_workers_come_back(store: Path, tmp_path: Path, capsys: pytes
     with server(store, tmp_path) as third:
         assert workers(third) == before
         url = third.ports.url(third.ports.inference)
-        assert requests.post(f"{url}/predictions/other", data=TINY_PHOTO, timeout=30).ok
+        assert requests.post(f"{url}/predictions/other", data=TINY_IMAGE, timeout=30).ok
 
     (store / "other.mar").unlink()
     capsys.readouterr()
@@ -84,7 +85,7 @@ def test_a_stop_finishes_what_is_in_flight(store: Path, tmp_path: Path) -> None:
         url = f"{running.ports.url(running.ports.inference)}/predictions/{name}"
 
         def ask() -> None:
-            statuses.append(requests.post(url, data=TINY_PHOTO, timeout=60).status_code)
+            statuses.append(requests.post(url, data=TINY_IMAGE, timeout=60).status_code)
 
         worker = running.management.describe(name)[0]["workers"][0]["pid"]
         os.kill(worker, signal.SIGSTOP)  # so that all of them are in flight when the stop is asked for
@@ -110,7 +111,7 @@ def test_a_stop_under_steady_load_cuts_nobody(store: Path, tmp_path: Path, keep_
     with server(store, tmp_path) as running:
         (name,) = running.models
         url = f"{running.ports.url(running.ports.inference)}/predictions/{name}"
-        with Load(url, TINY_PHOTO, keep_alive=keep_alive) as load:
+        with Load(url, TINY_IMAGE, keep_alive=keep_alive) as load:
             load.wait_for(100)
             start = time.monotonic()
             running.stop()
@@ -134,7 +135,7 @@ def test_a_stop_while_a_worker_is_stuck_cuts_nobody(
         (name,) = running.models
         url = f"{running.ports.url(running.ports.inference)}/predictions/{name}"
         os.kill(pid_of(running, name), signal.SIGSTOP)
-        with Load(url, TINY_PHOTO, clients=20) as load:
+        with Load(url, TINY_IMAGE, clients=20) as load:
             while running.management.describe(name)[0]["jobQueueStatus"]["pendingRequests"] < 10:
                 pass
             running.stop()
@@ -147,10 +148,10 @@ def test_a_stop_while_a_worker_is_stuck_cuts_nobody(
 def test_the_status_page_tells_of_queue_workers_and_restarts(store: Path, tmp_path: Path) -> None:
     with server(store, tmp_path) as running:
         (name,) = running.models
-        shown = status.Status(running.management, running.ports.url(running.ports.inference))
+        shown = readiness.Readiness(running.management, running.ports.url(running.ports.inference))
         assert shown.problem() == "the server is starting or stopping"
         shown.accepting.set()
-        shown = status.Status(running.management, running.ports.url(running.ports.inference))
+        shown = readiness.Readiness(running.management, running.ports.url(running.ports.inference))
         shown.accepting.set()
         assert shown.problem() == ""
         labels = f'{{model_name="{name}",model_version="1.0"}}'
@@ -161,7 +162,7 @@ def test_the_status_page_tells_of_queue_workers_and_restarts(store: Path, tmp_pa
         assert shown.idle(name, "1.0")
         os.kill(worker, signal.SIGSTOP)
         url = f"{running.ports.url(running.ports.inference)}/predictions/{name}"
-        askers = [threading.Thread(target=requests.post, args=(url, TINY_PHOTO)) for _ in range(20)]
+        askers = [threading.Thread(target=requests.post, args=(url, TINY_IMAGE)) for _ in range(20)]
         for asker in askers:
             asker.start()
         while running.management.describe(name)[0]["jobQueueStatus"]["pendingRequests"] < 10:
@@ -177,6 +178,6 @@ def test_the_status_page_tells_of_queue_workers_and_restarts(store: Path, tmp_pa
             shown.look()
         running.management.wait_ready(name)
         running.management.unregister(name)
-        shown = status.Status(running.management, running.ports.url(running.ports.inference))
+        shown = readiness.Readiness(running.management, running.ports.url(running.ports.inference))
         shown.accepting.set()
         assert shown.problem() == "no model is registered, or the management API does not answer"

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import signal
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -14,12 +13,12 @@ from pathlib import Path
 import pytest
 import requests
 
-from scripts import history, rollout
-from scripts.failure import run
-from scripts.management import Management
-from scripts.predict import predict
-from scripts.status import Status
-from scripts.torchserve import TorchServe
+from scripts.cli.main import main
+from scripts.client.management import Management
+from scripts.client.predict import predict
+from scripts.container.readiness import Readiness
+from scripts.rollout import history
+from scripts.server.torchserve import TorchServe
 from tests.archives import as_version
 from tests.conftest import encoded, picture
 from tests.integration.conftest import free_ports
@@ -66,15 +65,14 @@ class Command:
     def __init__(self, served: TorchServe, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         inference = served.ports.url(served.ports.inference)
         self.addresses = ["--url", served.management.url, "--inference", inference]
-        self.photos = ["--photos", str(photos)]
+        self.photos = ["--images", str(photos)]
         self.monkeypatch = monkeypatch
 
     def start(self, archive: str, *options: str) -> None:
         self.run("start", archive, *self.photos, *options)
 
     def run(self, *words: str) -> None:
-        self.monkeypatch.setattr(sys, "argv", ["rollout", *words, *self.addresses])
-        run(rollout.main)
+        main(["rollout", *words, *self.addresses], standalone_mode=False)
 
 
 def model(served: TorchServe) -> str:
@@ -97,7 +95,7 @@ def load(served: TorchServe, version: str = "", clients: int = 8) -> Load:
 @contextmanager
 def readiness(served: TorchServe) -> Iterator[list[str]]:
     """Ask again and again whether a prediction would work, and give what was said."""
-    status = Status(served.management, served.ports.url(served.ports.inference))
+    status = Readiness(served.management, served.ports.url(served.ports.inference))
     status.accepting.set()
     said: list[str] = []
     stop = threading.Event()

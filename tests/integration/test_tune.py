@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from scripts.torchserve import TorchServe
-from scripts.tune import Candidate, candidates, measure, table, variant
+from scripts.bench.tune import Candidate, candidates, measure, table, variant
+from scripts.server.torchserve import TorchServe
 from tests.integration.conftest import free_ports
 
 

@@ -11,8 +11,8 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from handler.errors import TABLE
-from scripts.paths import CONFIG
-from scripts.predict import TINY_PHOTO
+from scripts.client.predict import TINY_IMAGE
+from scripts.common.paths import CONFIG
 
 # Answers of the management port, which is TorchServe's API and not described here.
 MANAGEMENT = {"token-needed", "management-closed", "registration-refused", "replicas-changing"}
@@ -73,7 +73,7 @@ def test_the_examples_fit_their_schemas(document: dict[str, Any]) -> None:
     schema = {**media_type["schema"], "components": document["components"]}
     for example in media_type["examples"].values():
         Draft202012Validator(json.loads(json.dumps(schema))).validate(example["value"])
-        assert base64.b64decode(example["value"]["instances"][0]["b64"]) == TINY_PHOTO
+        assert base64.b64decode(example["value"]["instances"][0]["b64"]) == TINY_IMAGE
 
 
 def test_what_is_limited_says_so_as_the_gateway_does(document: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from handler import errors
-from scripts.paths import CONFIG
+from scripts.common.paths import CONFIG
 
 NGINX = CONFIG / "nginx"
 

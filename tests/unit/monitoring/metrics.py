@@ -6,9 +6,9 @@ from typing import Any
 
 import yaml
 
-from scripts.management import Management
-from scripts.paths import CONFIG
-from scripts.status import Status
+from scripts.client.management import Management
+from scripts.common.paths import CONFIG
+from scripts.container.readiness import Readiness
 
 DASHBOARD = CONFIG / "grafana" / "dashboards" / "image-classifier.json"
 FUNCTIONS = {"sum", "rate", "max", "increase", "by", "and", "or", "on", "vector", "deriv", "histogram_quantile"}
@@ -41,7 +41,7 @@ def declared() -> set[str]:
         for kind, metrics in sections[section].items():
             for metric in metrics:
                 names |= {metric["name"] + end for end in (HISTOGRAM if kind == "histogram" else ("",))}
-    texts = Status(Management(), "").metrics() + (CONFIG / "nginx" / "count.awk").read_text(encoding="utf-8")
+    texts = Readiness(Management(), "").metrics() + (CONFIG / "nginx" / "count.awk").read_text(encoding="utf-8")
     for name, kind in re.findall(r"# TYPE (\w+) (\w+)", texts):
         names |= {name + end for end in (HISTOGRAM if kind == "histogram" else ("",))}
     return names

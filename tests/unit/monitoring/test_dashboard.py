@@ -2,7 +2,7 @@
 
 import json
 
-from scripts.paths import CONFIG, PROJECT
+from scripts.common.paths import CONFIG, PROJECT
 from tests.unit.monitoring import metrics
 
 PROVISIONING = CONFIG / "grafana" / "provisioning"

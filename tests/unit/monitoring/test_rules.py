@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from scripts.paths import CONFIG
+from scripts.common.paths import CONFIG
 
 RULES = CONFIG / "prometheus" / "rules.yml"
 HERE = Path(__file__).parent

@@ -1,0 +1,5 @@
+"""The one command line: `python -m scripts --help` lists its commands."""
+
+from scripts.cli.main import main
+
+main(prog_name="python -m scripts")

@@ -1,0 +1,1 @@
+"""Reads archives and says which of them may be served."""

@@ -1,0 +1,1 @@
+"""Asks which known vulnerabilities the pinned packages have."""

@@ -1,0 +1,74 @@
+"""Measures what the gateway costs: the same photo to TorchServe alone and through the gateway, in turns, in one run.
+
+Turns, because a busy machine changes from minute to minute: each pair of turns is compared with itself. Written to
+build/gateway.json.
+"""
+
+import json
+import statistics
+from dataclasses import dataclass
+from pathlib import Path
+
+from scripts.common.example import example_image
+from scripts.common.paths import BUILD
+from scripts.load.load import Load, send
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to measure.
+
+    Args:
+        clients: how many ask at once.
+        seconds: length of one turn.
+        rounds: turns of each.
+    """
+
+    clients: int = 8
+    seconds: float = 5.0
+    rounds: int = 8
+
+
+def measure(direct: str, gateway: str, photo: Path, plan: Plan) -> dict[str, object]:
+    """Measure both in turns, and return the medians and the cost.
+
+    Args:
+        direct: TorchServe's own prediction address.
+        gateway: the gateway's.
+        photo: the image.
+        plan: how.
+
+    Raises:
+        CommandError: an answer other than 200, or none.
+    """
+    turns: dict[str, list[Load]] = {"direct": [], "gateway": []}
+    urls = {"direct": direct, "gateway": gateway}
+    for url in urls.values():
+        send(url, [photo], clients=plan.clients, seconds=min(plan.seconds, 2.0))  # warms connections and caches
+    for index in range(plan.rounds):
+        for name in list(urls)[:: 1 if index % 2 else -1]:  # who begins changes, so that a drift favours nobody
+            turns[name].append(send(urls[name], [photo], clients=plan.clients, seconds=plan.seconds))
+    ratios = [there.rate / here.rate for here, there in zip(turns["direct"], turns["gateway"], strict=True)]
+    return {
+        "clients": plan.clients,
+        "seconds_a_turn": plan.seconds,
+        "rounds": plan.rounds,
+        "photo_bytes": photo.stat().st_size,
+        **{
+            name: {
+                "requests_per_second": round(statistics.median(turn.rate for turn in taken), 2),
+                "p50_ms": round(statistics.median(turn.percentile(50) for turn in taken), 2),
+            }
+            for name, taken in turns.items()
+        },
+        "throughput_cost_percent": round((1 - statistics.median(ratios)) * 100, 2),
+        "throughput_cost_percent_of_each_round": [round((1 - ratio) * 100, 2) for ratio in ratios],
+    }
+
+
+def run(direct: str, gateway: str, image: Path | None, plan: Plan) -> None:
+    """Measure, write build/gateway.json and print it."""
+    measured = measure(direct, gateway, image or example_image(), plan)
+    BUILD.mkdir(exist_ok=True)
+    (BUILD / "gateway.json").write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
+    print(json.dumps(measured, indent=1))

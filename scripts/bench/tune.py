@@ -1,0 +1,139 @@
+"""Measures which workers, threads, batch size and delay serve this machine best, over HTTP on a real TorchServe.
+
+Every candidate is the same archive with another model-config.yaml, all registered on one server and asked in turns, so
+that a machine that slows down or speeds up meets all of them alike: ratios hold, seconds do not.
+"""
+
+import json
+import statistics
+import sys
+import tempfile
+import zipfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from handler.settings import cpus
+from scripts.build import archive, workers
+from scripts.common.example import example_image
+from scripts.common.paths import BUILD
+from scripts.load.load import send
+from scripts.server.ports import Ports
+from scripts.server.torchserve import TorchServe
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One setting of a model.
+
+    Args:
+        workers: worker processes.
+        threads: CPU threads of each.
+        batch: most requests handed to a worker together.
+        delay: ms that a lone request waits for company.
+    """
+
+    workers: int
+    threads: int
+    batch: int
+    delay: int
+
+    @property
+    def name(self) -> str:
+        """The served name of this candidate."""
+        return f"w{self.workers}-t{self.threads}-b{self.batch}-d{self.delay}"
+
+    def model_config(self) -> dict[str, Any]:
+        """Return the project's model-config.yaml with this candidate's values in it."""
+        document: dict[str, Any] = yaml.safe_load(archive.MODEL_CONFIG.read_text(encoding="utf-8"))
+        document |= {"minWorkers": self.workers, "maxWorkers": self.workers}
+        document |= {"batchSize": self.batch, "maxBatchDelay": self.delay}
+        document["handler"] |= {"threads": self.threads}
+        return document
+
+
+def candidates(cores: int) -> list[Candidate]:
+    """Return what is worth comparing on a machine: the shipped setting first, then one thing changed at a time."""
+    shipped = workers.rule(cores)
+    threads = cores // shipped
+    return [
+        Candidate(shipped, threads, 8, 1),
+        Candidate(shipped, threads, 1, 1),
+        Candidate(shipped, threads, 4, 1),
+        Candidate(shipped, threads, 16, 1),
+        Candidate(shipped, threads, 8, 20),
+        Candidate(2 * shipped, max(1, threads // 2), 8, 1),
+        Candidate(2 * shipped, threads, 8, 1),
+        *([Candidate(1, cores, 8, 1)] if shipped > 1 else []),
+    ]
+
+
+def variant(source: Path, candidate: Candidate, store: Path) -> Path:
+    """Copy an archive under a candidate's name, with its model-config.yaml."""
+    target = store / f"{candidate.name}.mar"
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
+        for item in old.infolist():
+            data = old.read(item)
+            if item.filename == archive.MODEL_CONFIG.name:
+                data = yaml.safe_dump(candidate.model_config()).encode()
+            new.writestr(item, data)
+    return target
+
+
+def measure(server: TorchServe, chosen: list[Candidate], rounds: int, seconds: float) -> list[dict[str, Any]]:
+    """Measure every candidate at concurrency 1 and 16, in turns.
+
+    Returns:
+        A row a candidate: its values, and images_per_second and p50_ms at either concurrency (median of the rounds).
+    """
+    photo = example_image()
+    rates: dict[tuple[Candidate, int], list[float]] = {}
+    latencies: dict[tuple[Candidate, int], list[float]] = {}
+    for turn in range(rounds):
+        for concurrency in (1, 16):
+            for candidate in chosen if turn % 2 == 0 else reversed(chosen):
+                print(f"round {turn + 1} of {rounds}, {concurrency:2d} clients, {candidate.name}", file=sys.stderr)
+                url = f"{server.ports.url(server.ports.inference)}/predictions/{candidate.name}"
+                load = send(url, [photo], clients=concurrency, seconds=seconds)
+                rates.setdefault((candidate, concurrency), []).append(load.rate)
+                latencies.setdefault((candidate, concurrency), []).extend(load.latencies)
+    return [
+        asdict(candidate)
+        | {
+            f"{figure}_at_{concurrency}": value
+            for concurrency in (1, 16)
+            for figure, value in (
+                ("images_per_second", statistics.median(rates[candidate, concurrency])),
+                ("p50_ms", 1000 * statistics.median(latencies[candidate, concurrency])),
+            )
+        }
+        for candidate in chosen
+    ]
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Return the rows as text, each figure also as a ratio to the first row's."""
+    lines = ["workers threads batch delay |  1 client: images/s     p50 ms | 16 clients: images/s     p50 ms"]
+    for row in rows:
+        cells = [
+            f"{row[key]:8.1f} ({row[key] / rows[0][key]:.2f})"
+            for key in ("images_per_second_at_1", "p50_ms_at_1", "images_per_second_at_16", "p50_ms_at_16")
+        ]
+        setting = f"{row['workers']:7d} {row['threads']:7d} {row['batch']:5d} {row['delay']:5d}"
+        lines.append(f"{setting} | {cells[0]} {cells[1]} | {cells[2]} {cells[3]}")
+    return "\n".join(lines)
+
+
+def run(model: str, port: int, rounds: int, seconds: float) -> None:
+    """Measure all candidates in turns, write build/tune.json and print the table."""
+    packed = archive.ensure(model, "")
+    chosen = candidates(cpus())
+    BUILD.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="tune-", dir=BUILD) as folder:
+        models = {candidate.name: variant(packed, candidate, Path(folder)).name for candidate in chosen}
+        with TorchServe(models, Path(folder), Ports(port), Path(folder) / "serve") as server:
+            rows = measure(server, chosen, rounds, seconds)
+    (BUILD / "tune.json").write_text(json.dumps({"model": packed.stem, "settings": rows}, indent=1) + "\n")
+    print(f"\n{packed.stem}, ratios to the first row in brackets\n{table(rows)}")

@@ -1,0 +1,114 @@
+"""microsoft/resnet-50 from the Hugging Face Hub: one pinned revision, safetensors only, checked by SHA-256."""
+
+import re
+from pathlib import Path
+
+import requests
+
+from handler.manifest import sha256_of
+from scripts.common.errors import CommandError
+from scripts.build.sources.huggingface import CONFIG, PREPROCESSOR, origin_of_directory
+from scripts.build.sources.source import Origin
+
+REPOSITORY = "microsoft/resnet-50"
+REVISION = "34c2154c194f829b11125337b98c8f5f9965ff19"  # the one place that names it; it has model.safetensors
+LICENCE = "apache-2.0"
+NAME = "resnet-50"
+WEIGHTS = "model.safetensors"
+
+
+class Unreachable(Exception):
+    """Nobody answered, which is no fault of the model's: another source may be tried."""
+
+
+def origin(name: str) -> Origin:
+    """Return the pinned model's origin, downloaded once into huggingface_hub's cache.
+
+    HF_ENDPOINT, HF_HOME and HF_HUB_OFFLINE mean what they mean to huggingface_hub.
+
+    Raises:
+        Unreachable: no connection, a server error, or offline with nothing in the cache.
+        CommandError: the Hub answered, but what it sent cannot be used.
+    """
+    directory = download()
+    found = origin_of_directory(directory, name or NAME)
+    return Origin(
+        name=found.name,
+        source=f"{REPOSITORY}@{REVISION}",
+        licence=LICENCE,
+        stand_in=False,
+        weights=found.weights,
+        directory=directory,
+    )
+
+
+def download() -> Path:
+    """Fetch the three files that are needed and return their directory.
+
+    Raises:
+        Unreachable: see `origin`.
+        CommandError: see `origin`.
+    """
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError  # noqa: PLC0415 - reads HF_* variables
+
+    try:
+        directory = _fetch(local_files_only=True)
+    except LocalEntryNotFoundError:
+        _probe()
+        try:
+            directory = _fetch(local_files_only=False)
+        except (LocalEntryNotFoundError, HfHubHTTPError) as error:
+            raise _refusal(error) from error
+    verify(directory / WEIGHTS)
+    return directory
+
+
+def _fetch(*, local_files_only: bool) -> Path:
+    from huggingface_hub import hf_hub_download  # noqa: PLC0415 - see download
+
+    for file in (CONFIG, PREPROCESSOR, WEIGHTS):
+        path = hf_hub_download(REPOSITORY, file, revision=REVISION, local_files_only=local_files_only)
+    return Path(path).parent
+
+
+def _refusal(error: BaseException) -> Exception:
+    """Tell a Hub that is down from one that answers and refuses, by the status that lies in the error or its cause."""
+    response = getattr(error, "response", None) or getattr(error.__cause__, "response", None)
+    if response is None:
+        return Unreachable("the connection broke off")
+    if response.status_code >= requests.codes.server_error:
+        return Unreachable(f"it answers with status {response.status_code}")
+    return CommandError(
+        f"the Hub refuses {REPOSITORY} at revision {REVISION[:8]} (status {response.status_code}): "
+        "check HF_TOKEN and HF_ENDPOINT, or name a local copy with MODEL="
+    )
+
+
+def _probe() -> None:
+    """Ask once whether the Hub is there: huggingface_hub itself would ask for half a minute before it gives up."""
+    from huggingface_hub import constants  # noqa: PLC0415 - see download
+
+    if constants.HF_HUB_OFFLINE:
+        raise Unreachable("HF_HUB_OFFLINE is set and the model is not in the cache")
+    try:
+        requests.head(constants.ENDPOINT, timeout=10)
+    except requests.RequestException as error:
+        raise Unreachable("no connection") from error
+
+
+def verify(weights: Path) -> None:
+    """Check a downloaded file against the SHA-256 that the Hub gave for it, and delete it if it differs.
+
+    huggingface_hub names a large file's blob in its cache by that SHA-256, and does not check it.
+
+    Raises:
+        CommandError: the file is not what the Hub named.
+    """
+    blob = weights.resolve()
+    if re.fullmatch(r"[0-9a-f]{64}", blob.name) and (actual := sha256_of(blob)) != blob.name:
+        weights.unlink()
+        blob.unlink(missing_ok=True)
+        raise CommandError(
+            f"the download of {WEIGHTS} is corrupted (SHA-256 {actual[:12]}… instead of {blob.name[:12]}…); "
+            "it was deleted: run again to fetch it anew"
+        )

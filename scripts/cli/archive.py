@@ -1,0 +1,32 @@
+"""Build an archive, show what is in one."""
+
+from pathlib import Path
+
+import click
+
+from scripts.cli import options
+
+
+@click.command()
+@options.model
+@options.name
+@click.option("--version", default="1.0", help="Version to serve it as.")
+def archive(model: str, name: str, version: str) -> None:
+    """Pack the model into model_store/<name>.mar.
+
+    Nothing is built if the archive is up to date. PRECISION, CALIBRATION, LEAST_AGREEMENT and WORKERS in the
+    environment say how it is packed.
+    """
+    from scripts.build.archive import ensure
+
+    ensure(model, name, version)
+
+
+@click.command()
+@click.argument("archive", type=click.Path(path_type=Path))
+def show(archive: Path) -> None:
+    """Show what is in an archive."""
+    from scripts.archives import describe
+    from scripts.archives.reading import read_manifest
+
+    click.echo(describe.manifest(read_manifest(archive)))

@@ -1,0 +1,45 @@
+"""The root of the command line."""
+
+from typing import Any
+
+import click
+
+from scripts.cli import archive, audit, container, measure, models, predict, rollout, serve
+from scripts.common.errors import reported
+
+
+class CommandGroup(click.Group):
+    """A group whose commands end with one sentence and status 1 where the user can mend what is wrong."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the chosen command."""
+        with reported():
+            return super().invoke(ctx)
+
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        """Return the commands in the order in which a newcomer needs them: the one in which they are registered."""
+        return list(self.commands)
+
+
+@click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+def main() -> None:
+    """Build, serve, manage and measure an image classifier."""
+
+
+for command in (
+    serve.demo,
+    serve.serve,
+    archive.archive,
+    archive.show,
+    models.models,
+    rollout.rollout,
+    predict.predict,
+    measure.bench,
+    measure.tune,
+    measure.soak,
+    measure.fuzz,
+    audit.audit,
+    container.container,
+    container.java,
+):
+    main.add_command(command)

@@ -1,0 +1,122 @@
+"""Measure a server: its speed, its settings, its endurance, its answers to malformed requests."""
+
+from pathlib import Path
+
+import click
+
+from scripts.cli import options
+
+
+@click.group(invoke_without_command=True)
+@options.model
+@options.name
+@options.port
+@options.images
+@click.option("--quick", is_flag=True, help="Four minutes instead of thirteen.")
+@click.option("--rounds", type=int, help="How often each turn is repeated.")
+@click.pass_context
+def bench(
+    context: click.Context, model: str, name: str, port: int, images: str, quick: bool, rounds: int | None
+) -> None:
+    """Measure the speed of the service.
+
+    Beside it, the engines alone and TorchServe's stock handler are measured in the same run.
+
+    Prints a table with the goals; writes build/bench.json and build/bench.png.
+    """
+    if context.invoked_subcommand:
+        return
+    from scripts.bench.benchmark import run
+    from scripts.bench.plan import plan
+
+    run(model, name, images, port, plan(quick=quick, rounds=rounds))
+
+
+@bench.command()
+@options.model
+@options.port
+@options.images
+@options.rounds
+@options.seconds
+@click.option(
+    "--calibration", default="", metavar="FOLDER", help="Images for INT8 (default: those that packages hold)."
+)
+def precision(model: str, port: int, images: str, rounds: int, seconds: float, calibration: str) -> None:
+    """Measure INT8 against float32 over HTTP."""
+    from scripts.bench.precision import run
+
+    run(model, calibration, images, port, rounds, seconds)
+
+
+@bench.command()
+@click.argument("direct")
+@click.argument("gateway")
+@click.option("--image", type=click.Path(path_type=Path), help="Image to send (default: the example image).")
+@click.option("--clients", default=8)
+@options.rounds
+@options.seconds
+def gateway(direct: str, gateway: str, image: Path | None, clients: int, rounds: int, seconds: float) -> None:
+    """Measure what the gateway costs.
+
+    DIRECT and GATEWAY are prediction addresses; both are asked in turns.
+    """
+    from scripts.bench.gateway_cost import Plan, run
+
+    run(direct, gateway, image, Plan(clients, seconds, rounds))
+
+
+@click.command()
+@options.model
+@options.port
+@options.rounds
+@options.seconds
+def tune(model: str, port: int, rounds: int, seconds: float) -> None:
+    """Measure which settings are fastest here.
+
+    Compares numbers of workers and threads, batch sizes and delays; writes build/tune.json.
+    """
+    from scripts.bench.tune import run
+
+    run(model, port, rounds, seconds)
+
+
+@click.command()
+@click.option("--minutes", default=15.0)
+@click.option("--clients", default=4)
+@options.server_url
+@options.model
+@options.name
+@options.port
+@click.option(
+    "--output", type=click.Path(path_type=Path), help="Where to write the samples (default: build/soak.json)."
+)
+def soak(minutes: float, clients: int, url: str, model: str, name: str, port: int, output: Path | None) -> None:
+    """Look for drift under good and bad requests.
+
+    Compares the last quarter of the time with the first; writes build/soak.json.
+    """
+    from scripts.soak.soak import FIGURES, Target, run
+
+    run(Target(url, model, name, port), minutes, clients, output or FIGURES)
+
+
+@click.command()
+@click.option("--requests", default=2500)
+@click.option("--seed", default=1)
+@options.server_url
+@click.option("--management", default="", help="Its management API; the token comes from MANAGEMENT_TOKEN.")
+@options.model
+@options.name
+@options.port
+def fuzz(requests: int, seed: int, url: str, management: str, model: str, name: str, port: int) -> None:
+    """Send malformed requests, look for harm.
+
+    Sends good ones between them, which must all succeed; writes build/fuzz.json.
+    """
+    from scripts.fuzz import fuzz
+
+    if url:
+        report = fuzz.attack_running(url, name, options.management(management) if management else None, requests, seed)
+    else:
+        report = fuzz.attack_own(model, name, port, requests, seed)
+    fuzz.conclude(report, seed)

@@ -1,0 +1,78 @@
+"""Manage models on a running server; each command waits until the workers are really ready."""
+
+import json
+from pathlib import Path
+
+import click
+
+from scripts.archives import allowed
+from scripts.cli import options
+from scripts.client.management import READY_TIMEOUT
+
+wait = click.option("--wait", default=READY_TIMEOUT, help="Seconds until the workers must be ready.")
+
+
+@click.group()
+def models() -> None:
+    """Manage the models of a running server."""
+
+
+@models.command("list")
+@options.management_url
+def list_models(url: str) -> None:
+    """List the registered models."""
+    click.echo(json.dumps(options.management(url).models(), indent=2))
+
+
+@models.command()
+@click.argument("name")
+@click.argument("version", default="all")
+@options.management_url
+def describe(name: str, version: str, url: str) -> None:
+    """Show a model's versions, workers and queue."""
+    click.echo(json.dumps(options.management(url).describe(name, version), indent=2))
+
+
+@models.command()
+@click.argument("archive")
+@click.option("--workers", default=0, help="How many (default: as its model-config.yaml says).")
+@wait
+@options.store
+@options.management_url
+def register(archive: str, workers: int, wait: float, store: Path, url: str) -> None:
+    """Register an archive that lies in the model store; ARCHIVE is its file name, such as resnet-50.mar."""
+    # The gateway checks the archive on its side; a server without the gateway does not.
+    if allowed.sums() or (store / archive).is_symlink():
+        allowed.require(store / archive)
+    name, version = options.management(url).register(archive, workers, wait)
+    click.echo(f'Model "{name}" Version: {version} registered')
+
+
+@models.command()
+@click.argument("name")
+@click.argument("version", default="")
+@click.option("--workers", type=int, required=True, help="How many.")
+@wait
+@options.management_url
+def scale(name: str, version: str, workers: int, wait: float, url: str) -> None:
+    """Set the number of workers."""
+    options.management(url).scale(name, version, workers, wait)
+    click.echo(f"Workers scaled to {workers} for model: {name}")
+
+
+@models.command("set-default")
+@click.argument("name")
+@click.argument("version")
+@options.management_url
+def set_default(name: str, version: str, url: str) -> None:
+    """Make a version the default."""
+    click.echo(options.management(url).set_default(name, version))
+
+
+@models.command()
+@click.argument("name")
+@click.argument("version", default="")
+@options.management_url
+def unregister(name: str, version: str, url: str) -> None:
+    """Take a version out of service."""
+    click.echo(options.management(url).unregister(name, version))

@@ -1,0 +1,104 @@
+"""Roll a new version out, or go back to the one before."""
+
+from collections.abc import Callable
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+import click
+
+from scripts.archives import allowed
+from scripts.cli import options
+from scripts.common.errors import CommandError
+from scripts.common.signals import stopping_on_signals
+from scripts.rollout import history
+from scripts.rollout.compare import photos
+from scripts.rollout.replicas import Replicas
+from scripts.rollout.rollout import DRAIN, Rollout
+
+Command = Callable[..., Any]
+
+
+@click.group()
+def rollout() -> None:
+    """Replace a version of a model, or go back.
+
+    A rollout registers the archive, waits for its workers, asks for a prediction, compares its responses with the
+    running version's and, with --canary, sends it a share of the requests. Then it makes the new version the default,
+    waits until the old one has no request left, and unregisters it. Whatever goes wrong before the new version is the
+    default leaves the old one serving.
+    """
+
+
+def connection(command: Command) -> Command:
+    """Add the options that say where the server is and how long its requests may take."""
+    drain = click.option("--drain", default=DRAIN, help="Seconds for the old version's requests.")
+    return reduce(
+        lambda decorated, option: option(decorated),
+        (drain, options.inference_url, options.management_url, options.store),
+        command,
+    )
+
+
+@rollout.command()
+@click.argument("archive")
+@click.option(
+    "--images",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Images to compare both versions on (default: four that are at hand).",
+)
+@click.option("--max-differ", type=int, help="Refuse the version if more images have another top-1 class.")
+@click.option("--canary", type=click.IntRange(1, 99), metavar="PERCENT", help="Share of the requests it gets first.")
+@click.option("--watch", default=60.0, help="Seconds of the canary.")
+@connection
+def start(
+    archive: str,
+    images: Path | None,
+    max_differ: int | None,
+    canary: int | None,
+    watch: float,
+    store: Path,
+    url: str,
+    inference: str,
+    drain: float,
+) -> None:
+    """Roll out an archive of the model store; ARCHIVE is its file name, such as resnet-50-2.0.mar."""
+    replicas = Replicas(options.management(url), inference.rstrip("/"))
+    if canary is not None and not replicas.behind_gateway():
+        raise CommandError(f"--canary needs the gateway (make up), and {url} has none")
+    steps = _allowed(Rollout(replicas, archive, drain), store)
+    sent = photos(images)
+    with stopping_on_signals():
+        if steps.load():
+            with steps.or_put_back():
+                steps.compare(sent, max_differ)
+                if canary is not None:
+                    steps.try_out(canary, watch)
+                steps.switch()
+        steps.finish()
+
+
+@rollout.command()
+@click.argument("name")
+@connection
+def back(name: str, store: Path, url: str, inference: str, drain: float) -> None:
+    """Go back to the version that the last rollout of a model replaced."""
+    management = options.management(url)
+    last = history.last(management.url, name)
+    steps = _allowed(
+        Rollout(Replicas(management, inference.rstrip("/")), last.archive, drain, expected=last.version), store
+    )
+    with stopping_on_signals():
+        if steps.load():
+            with steps.or_put_back():
+                steps.switch()
+        steps.finish()
+
+
+def _allowed(steps: Rollout, store: Path) -> Rollout:
+    """Return the steps if their archive may be served; the gateway checks by itself, where the store is."""
+    archive = store / steps.archive
+    if not steps.replicas.behind_gateway() and (allowed.sums() or archive.is_symlink()):
+        allowed.require(archive)
+    return steps

@@ -1,0 +1,1 @@
+"""Talks to a running server: the inference API and the management API."""

@@ -1,0 +1,32 @@
+"""How a command fails: one clear sentence on stderr that says what to do, and exit status 1."""
+
+import errno
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NoReturn
+
+
+class CommandError(Exception):
+    """Something the person at the terminal can mend; the message says what is wrong and what to do."""
+
+
+@contextmanager
+def reported() -> Iterator[None]:
+    """Turn an error that the user can mend into one sentence and exit status 1; others are bugs and get through."""
+    try:
+        yield
+    except CommandError as error:
+        _exit(str(error))
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS):
+            raise
+        where = f" ({error.filename})" if error.filename else ""
+        _exit(f"{error.strerror}{where}: free some space or mend the permissions, then run again")
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _exit(sentence: str) -> NoReturn:
+    print(f"error: {sentence}", file=sys.stderr)
+    sys.exit(1)

@@ -1,0 +1,1 @@
+"""What the model server's image runs, and the readiness service beside it."""

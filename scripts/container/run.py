@@ -1,0 +1,85 @@
+"""What the model server's container runs: TorchServe with what was registered last, in the foreground, until SIGTERM.
+
+ARCHIVES   the archives that the image brings (default /srv/archives)
+STORE      the model store, on a volume (default /srv/models)
+STATE      what is registered, on a volume (default /srv/state)
+
+ALLOWED_SHA256 (see scripts/archives/allowed.py) holds at the start and, through the gateway, for every registration.
+"""
+
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+
+from scripts.archives.reading import identity
+from scripts.client.management import Management
+from scripts.common.errors import CommandError
+from scripts.common.signals import stopping_on_signals
+from scripts.container import readiness
+from scripts.server import state
+from scripts.server.ports import Ports
+from scripts.server.torchserve import TorchServe
+
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - inside the container's own network; compose decides what is published
+CALL_TIMEOUT = 3.0  # s for one look at the management API
+GATEWAY_NOTICES = 5.0  # s in which the gateway, which asks every two seconds, stops sending requests here
+
+
+def bring_archives(archives: Path, store: Path, kept: Path) -> dict[str, str]:
+    """Copy the image's archives that this store has not had yet, and return them: served name -> file name."""
+    new = {}
+    for archive in sorted(archives.glob("*.mar")):
+        if not state.is_new(kept, archive):
+            continue
+        draft = store / f".{archive.name}"
+        try:
+            shutil.copyfile(archive, draft)
+            draft.replace(store / archive.name)  # atomic: another replica may be reading it
+        finally:
+            draft.unlink(missing_ok=True)  # half an archive on a full disk would keep it full
+        name, _ = identity(archive)  # not its file's name: that of a later version has the version in it
+        new[name] = archive.name
+    return new
+
+
+def addresses(ports: Ports) -> dict[str, str]:
+    """Return the variables that make TorchServe listen on every address of the container."""
+    return {
+        "TS_INFERENCE_ADDRESS": f"http://{EVERYWHERE}:{ports.inference}",
+        "TS_MANAGEMENT_ADDRESS": f"http://{EVERYWHERE}:{ports.management}",
+        "TS_METRICS_ADDRESS": f"http://{EVERYWHERE}:{ports.metrics}",
+    }
+
+
+def run() -> None:
+    """Run until SIGTERM; then let the gateway notice, finish what is in flight, and stop."""
+    archives = Path(os.environ.get("ARCHIVES", "/srv/archives"))
+    store = Path(os.environ.get("STORE", "/srv/models"))
+    kept = Path(os.environ.get("STATE", "/srv/state"))
+    new = bring_archives(archives, store, kept)
+    ports = Ports()
+    scratch = Path("/tmp/serve")  # noqa: S108 - a tmpfs of this container alone
+    server = TorchServe(new, store, ports, scratch, addresses(ports), kept, to_console=True)
+    management = Management(ports.url(ports.management), timeout=CALL_TIMEOUT)
+    shown = readiness.Readiness(management, ports.url(ports.inference), store)
+    readiness.serve(shown, EVERYWHERE, readiness.DEFAULT_PORT)
+    with stopping_on_signals():
+        try:
+            with server:
+                for archive in new.values():
+                    state.remember(kept, store / archive)
+                shown.accepting.set()
+                print("ready", flush=True)
+                try:
+                    ended = server.process.wait()
+                except KeyboardInterrupt:
+                    shown.accepting.clear()
+                    print("stopping: finishing what is in flight", flush=True)
+                    time.sleep(GATEWAY_NOTICES)
+                    raise
+        except KeyboardInterrupt:
+            print("stopped", flush=True)
+            sys.exit(0)
+    raise CommandError(f"TorchServe ended by itself (status {ended})")

@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# Builds and starts the containers, waits until a prediction works, and says where everything is.
+set -euo pipefail
+here=$(dirname "$0")
+# What .env sets and the environment does not.
+setting() {
+  local line
+  line=$(grep -s "^$1=" "$here/../../.env" | tail -1 || true)
+  printf '%s' "${!1:-${line#*=}}"
+}
+# A token that everybody on the machine can read is none.
+if grep -qs '^MANAGEMENT_TOKEN=.' "$here/../../.env" && [ -n "$(find -L "$here/../../.env" -perm /o+rw)" ]; then
+  echo "error: .env holds MANAGEMENT_TOKEN, and everybody on this machine can read it: chmod 600 .env" >&2
+  exit 1
+fi
+gateway_port=$(setting GATEWAY_PORT); gateway_port=${gateway_port:-8080}
+management_port=$(setting MANAGEMENT_PORT); management_port=${management_port:-8081}
+prometheus_port=$(setting PROMETHEUS_PORT); prometheus_port=${prometheus_port:-9090}
+scheme=http
+secrets=$(setting GATEWAY_SECRETS); secrets=${secrets:-config/nginx/secrets}
+case $secrets in /*) ;; *) secrets=$here/../../$secrets ;; esac
+[ -e "$secrets/tls.crt" ] && scheme=https
+address=$(setting GATEWAY_ADDRESS)
+case $address in "" | 0.0.0.0) address=127.0.0.1 ;; esac
+url=$scheme://$address:$gateway_port
+
+bash "$here/compose.sh" up --detach --build "$@"
+echo "waiting until a prediction works"
+for _ in $(seq 180); do
+  if answer=$(curl --silent --insecure --fail --max-time 10 "$url/readyz"); then
+    cat <<END
+
+The service runs (make down stops it)
+  inference   $url
+  management  $scheme://127.0.0.1:$management_port   (closed unless MANAGEMENT_TOKEN is set)
+  Prometheus  http://127.0.0.1:$prometheus_port
+
+  curl -T photo.jpg $url/predictions/<model name>
+END
+    exit 0
+  fi
+  sleep 1
+done
+echo "error: no prediction works after 3 minutes (${answer:-no answer}): see bash scripts/container/compose.sh logs" >&2
+exit 1

@@ -1,0 +1,1 @@
+"""Generates the tables in the docs."""

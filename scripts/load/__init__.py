@@ -1,0 +1,1 @@
+"""Sends traffic to a server and measures the responses."""

@@ -1,0 +1,1 @@
+"""Replaces one version of a model by another without losing a request."""

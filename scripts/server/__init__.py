@@ -1,0 +1,1 @@
+"""Runs one TorchServe process: starts it, waits for it, drains it, keeps its state."""

@@ -1,0 +1,252 @@
+"""One TorchServe process: started, waited for, stopped.
+
+The JVM is started directly and not through the `torchserve` command, which allows one server a machine (its pid file)
+and does not pass SIGTERM on.
+"""
+
+import contextlib
+import ctypes
+import importlib.util
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from handler.stopping import STOPPING_FILE
+from scripts.archives import allowed
+from scripts.archives.reading import identity
+from scripts.client.management import Management
+from scripts.client.predict import check_prediction
+from scripts.common.errors import CommandError
+from scripts.common.paths import BUILD, CONFIG, MODEL_STORE, remove_abandoned
+from scripts.server import java, state
+from scripts.server.drain import Drain
+from scripts.server.ports import Ports
+
+DRAIN_TIMEOUT = 20.0  # s that requests in flight may take once a stop is asked for
+STOP_TIMEOUT = 15.0  # s until a drained server that was asked to stop is killed; it takes about 5
+START_TIMEOUT = 180.0  # s until the first real prediction
+SCRATCH = "torchserve-"  # the folder of unpacked archives, with the process's number behind it
+PR_SET_PDEATHSIG, PR_SET_TIMERSLACK = 1, 29  # of prctl(2)
+JVM = (
+    "-Xmx1g",  # the requests of a full queue fit: bodies are the heap's largest tenants
+    # A collector and a compiler with threads of their own take CPU time from the workers: for minutes, the second
+    # compiler took 2 % of it for a front end that needs 1 %. What runs hundreds of thousands of times, such as the hash
+    # of an archive at the start, is still worth its while.
+    "-XX:+UseSerialGC",
+    "-XX:Tier4InvocationThreshold=200000",
+    "-XX:Tier4MinInvocationThreshold=200000",
+    "-XX:Tier4CompileThreshold=200000",
+    # On one or two CPUs, Java would start a thread for every batch that goes to a worker: 0.4 ms of a lone photo. From
+    # a pool of two on it keeps them; one that writes to a worker that does not read is taken until the worker ends.
+    "-Djava.util.concurrent.ForkJoinPool.common.parallelism=32",
+)
+
+
+def _before_start() -> None:
+    """Have the kernel send SIGTERM to this process when its parent is gone, however it went, and wake it up in time."""
+    libc = ctypes.CDLL(None)
+    libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    libc.prctl(PR_SET_TIMERSLACK, 1)  # ns that a wait, such as a lone request's for company, may end late; else 50,000
+
+
+@dataclass
+class TorchServe:
+    """A TorchServe in a process of its own.
+
+    Args:
+        models: served name -> archive's file name in the model store.
+        store: the model store.
+        ports: where it listens.
+        run_directory: its working directory, which keeps the logs.
+        environment: variables beside this process's own, such as CONSOLE_LEVEL.
+        state: the folder that keeps what is registered over a restart; None starts afresh every time.
+        to_console: TorchServe's own lines go to this process's output instead of a file beside its log.
+    """
+
+    models: Mapping[str, str]
+    store: Path = MODEL_STORE
+    ports: Ports = field(default_factory=Ports)
+    run_directory: Path = BUILD / "serve"
+    environment: Mapping[str, str] = field(default_factory=dict)
+    state: Path | None = None
+    to_console: bool = False
+
+    def __post_init__(self) -> None:
+        """Prepare what is known before the start."""
+        self.management = Management(self.ports.url(self.ports.management))
+        self.log = self.run_directory / "logs" / "torchserve.log"
+
+    def start(self) -> None:
+        """Start the process; `wait_ready` says when it serves.
+
+        Raises:
+            CommandError: no Java, a port that is taken, or an archive that may not be served.
+        """
+        allowed.sums()  # said now, and not at the first registration
+        for archive in self.models.values():
+            allowed.require(self.store / archive)
+        self.ports.require_free()
+        executable = java.find()
+        shutil.rmtree(self.run_directory / "logs", ignore_errors=True)
+        self.run_directory.mkdir(parents=True, exist_ok=True)
+        # Worker sockets lie here, whose paths may be 108 characters at most; unpacked archives too.
+        remove_abandoned(Path(tempfile.gettempdir()), SCRATCH)
+        self._scratch = Path(tempfile.mkdtemp(prefix=f"{SCRATCH}{os.getpid()}-"))
+        self._stopping = self._scratch / "stopping"
+        self.log.parent.mkdir(parents=True)
+        self._write_config()
+        with self.log.with_name("console.log").open("wb") as console:
+            self.process = subprocess.Popen(
+                self._command(executable),
+                cwd=self.run_directory,
+                env=self._environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=None if self.to_console else console,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C reaches us alone, and we stop it in order
+                preexec_fn=_before_start,  # noqa: PLW1509 - nothing else runs in this process yet
+            )
+
+    def wait_ready(self, timeout: float = START_TIMEOUT) -> None:
+        """Wait until every model's workers are ready and each has answered a real prediction.
+
+        Raises:
+            CommandError: the server ended or took too long.
+        """
+        deadline = time.monotonic() + timeout
+        while not self._answers():
+            if self.process.poll() is not None:
+                raise CommandError(
+                    f"TorchServe ended while starting (status {self.process.returncode}): see {self.log}"
+                )
+            if time.monotonic() > deadline:
+                raise CommandError(f"TorchServe does not answer after {timeout:.0f} s: see {self.log}")
+            time.sleep(0.05)
+        for name, versions in self._restored.items():
+            try:
+                for version, settings in versions.items():
+                    self._check(name, version, deadline, predicts=settings["minWorkers"] > 0)
+            except CommandError as failure:
+                if name in self.models:
+                    raise
+                print(f"warning: a restored model is not served: {failure}", flush=True)
+        for name, version in self._register_new().items():
+            self._check(name, version, deadline)
+
+    def stop(self) -> None:
+        """Finish what is in flight, refuse what comes, stop the server and its workers, remove what it unpacked."""
+        if self.process.poll() is None:
+            Drain(self.process.pid, self.ports, self._stopping, self.management).run(DRAIN_TIMEOUT)
+            self.process.send_signal(signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(STOP_TIMEOUT)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)  # workers that outlived it
+        self.process.wait()
+        shutil.rmtree(self._scratch, ignore_errors=True)
+
+    def __enter__(self) -> "TorchServe":
+        """Start and wait until it is ready."""
+        self.start()
+        try:
+            self.wait_ready()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop."""
+        self.stop()
+
+    def _check(self, name: str, version: str, deadline: float, predicts: bool = True) -> None:
+        """Wait for a version's workers, and for a real prediction unless it was scaled to none of them."""
+        self.management.wait_ready(name, version, max(0.0, deadline - time.monotonic()))
+        if predicts:
+            check_prediction(self.ports.url(self.ports.inference), f"{name}/{version}" if version else name)
+
+    def _answers(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.ports.management)) == 0
+
+    def _write_config(self) -> None:
+        """Write the config file of this start: config.properties, and what is restored."""
+        restored = state.restore(self.state, self.store) if self.state else state.Restored()
+        for sentence in restored.left_out:
+            print(f"warning: {sentence}", flush=True)
+        self._restored = restored.models
+        for name, versions in restored.models.items():
+            for version, settings in versions.items():
+                print(f"restoring {name} {version}, workers: {settings['minWorkers']}", flush=True)
+        if self.state:
+            state.forget_old(self.state)
+        self._config = self.run_directory / "config.properties"
+        config = (CONFIG / "config.properties").read_text(encoding="utf-8")
+        self._config.write_text(state.config_with(self._restored, config), encoding="utf-8")
+
+    def _register_new(self) -> dict[str, str]:
+        """Register what was not restored, and return it: served name -> version, "" for the only one of that name.
+
+        Where nothing is restored it stands on the command line; TorchServe looks at one of the two only. A version
+        that comes beside restored ones is not made the default: that is somebody's decision.
+        """
+        if not self._restored:
+            return dict.fromkeys(self.models, "")
+        new = {}
+        for name, archive in self.models.items():
+            _, version = identity(self.store / archive)
+            if version not in self._restored.get(name, {}):
+                self.management.register(archive, name=name)
+                new[name] = version
+        return new
+
+    def _command(self, executable: Path) -> list[str]:
+        spec = importlib.util.find_spec("ts")
+        if spec is None or not spec.submodule_search_locations:
+            raise CommandError("torchserve is not installed in this environment: run make setup")
+        package = Path(spec.submodule_search_locations[0])
+        return [
+            *(
+                str(executable),
+                *JVM,
+                f"-Djava.io.tmpdir={self._scratch}",
+                f"-Dmodel_server_home={package.parent}",
+                f"-Dlog.folder={self.log.parent.resolve()}",
+            ),
+            f"-Dlog4j2.configurationFile=file://{CONFIG / 'log4j2.xml'}",
+            *("-cp", str(package / "frontend" / "*"), "org.pytorch.serve.ModelServer"),
+            *(
+                "--python",
+                sys.executable,
+                "-f",
+                str(self._config),
+                "-s",
+                str(self.store),
+            ),
+            *([] if self.state else ["-ncs"]),  # no snapshots where nobody keeps them
+            *(["-m", *(f"{name}={archive}" for name, archive in self.models.items())] if self.models else []),
+        ]
+
+    def _environment(self) -> dict[str, str]:
+        url, ports = self.ports.url, self.ports
+        return {
+            **os.environ,
+            "MODEL_STORE": str(self.store.resolve()),
+            "METRICS_CONFIG": str(CONFIG / "metrics.yaml"),
+            STOPPING_FILE: str(self._stopping),
+            "LOG_LOCATION": str((self.state or self.run_directory).resolve()),  # snapshots go to config/ below it
+            "TS_INFERENCE_ADDRESS": url(ports.inference),
+            "TS_MANAGEMENT_ADDRESS": url(ports.management),
+            "TS_METRICS_ADDRESS": url(ports.metrics),
+            "TS_GRPC_INFERENCE_PORT": str(ports.grpc[0]),
+            "TS_GRPC_MANAGEMENT_PORT": str(ports.grpc[1]),
+            **self.environment,
+        }

@@ -1,0 +1,1 @@
+"""Sends good and bad requests for a long time and looks for drift."""

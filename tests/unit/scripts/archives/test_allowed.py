@@ -1,0 +1,152 @@
+"""An archive is code: only files of the model store are loaded, and only those that ALLOWED_SHA256 names."""
+
+import hashlib
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+import requests
+
+from scripts.archives import allowed, registration
+from scripts.cli.models import models
+from scripts.client.management import Management
+from scripts.common.errors import CommandError
+from scripts.container import readiness
+from scripts.server import state
+from scripts.server.torchserve import TorchServe
+from tests.unit.scripts.server.test_state import save, version
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    """A store with an archive, and links to it and to another one outside."""
+    folder = tmp_path / "store"
+    folder.mkdir()
+    for path in (folder / "good.mar", tmp_path / "outside.mar"):
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("MAR-INF/MANIFEST.json", json.dumps({"model": {"modelName": path.stem}}))
+    (folder / "link.mar").symlink_to(folder / "good.mar")
+    (folder / "outside.mar").symlink_to(tmp_path / "outside.mar")
+    (folder / "folder.mar").mkdir()
+    return folder
+
+
+def sum_of(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_without_sums_every_file_of_the_store_is_allowed(store: Path) -> None:
+    assert allowed.refusal(store / "good.mar") == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("link.mar", "is a link: copy"),
+        ("outside.mar", "is a link: copy"),
+        ("folder.mar", "there is no archive"),
+        ("nowhere.mar", "there is no archive"),
+    ],
+)
+def test_links_and_what_is_no_file_are_refused(store: Path, name: str, words: str) -> None:
+    assert words in allowed.refusal(store / name)
+
+
+def test_an_archive_must_be_one_of_the_sums(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    good = sum_of(store / "good.mar")
+    for text in (good, good.upper(), f"{'0' * 64}, {good}", f" {good}\n{'0' * 64} "):
+        monkeypatch.setenv(allowed.VARIABLE, text)
+        assert allowed.refusal(store / "good.mar") == ""
+    monkeypatch.setenv(allowed.VARIABLE, "0" * 64)
+    assert f"SHA-256 {good}, which is not in ALLOWED_SHA256" in allowed.refusal(store / "good.mar")
+
+
+def test_a_word_that_is_no_sum_is_said_before_anything_starts(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(allowed.VARIABLE, "resnet-50.mar")
+    with pytest.raises(CommandError, match=r"ALLOWED_SHA256 holds 'resnet-50\.mar', which is no SHA-256 sum"):
+        TorchServe({}, store).start()
+
+
+def test_a_server_does_not_start_with_what_is_not_allowed(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(CommandError, match=r"link\.mar is a link"):
+        TorchServe({"good": "good.mar", "link": "link.mar"}, store).start()
+    monkeypatch.setenv(allowed.VARIABLE, "0" * 64)
+    with pytest.raises(CommandError, match="not in ALLOWED_SHA256"):
+        TorchServe({"good": "good.mar"}, store).start()
+
+
+def test_a_restart_leaves_out_what_is_no_longer_allowed(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(tmp_path, "20261122092014267", {"good": {"1.0": version("good.mar", default=True)}})
+    assert list(state.restore(tmp_path, store).models) == ["good"]
+    monkeypatch.setenv(allowed.VARIABLE, "0" * 64)
+    restored = state.restore(tmp_path, store)
+    assert restored.models == {}
+    assert restored.left_out[0].startswith("good 1.0 is not restored: good.mar has SHA-256 ")
+
+
+def test_the_command_refuses_before_it_asks(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(CommandError, match=r"outside\.mar is a link"):
+        models(["register", "outside.mar", "--store", str(store)], standalone_mode=False)
+    monkeypatch.setenv(allowed.VARIABLE, "0" * 64)
+    with pytest.raises(CommandError, match="not in ALLOWED_SHA256"):
+        models(["register", "good.mar", "--store", str(store)], standalone_mode=False)
+
+
+REFUSED = {
+    "": "name one archive",
+    "model_name=a": "name one archive",
+    "url=good.mar&url=good.mar": "name one archive",
+    "url&url=good.mar": "name one archive",
+    "url=good.mar;url=good.mar": "characters that no registration needs",
+    "model_name=a;url=good.mar": "characters that no registration needs",
+    "url=good.mar#": "characters that no registration needs",
+    "url=good.mar&handler=os:system": "and nothing else",
+    "url=good.mar&runtime=LSP": "and nothing else",
+    "url=http://127.0.0.1/good.mar": "no file name",
+    "url=https%3A%2F%2F127.0.0.1%2Fgood.mar": "no file name",
+    "url=file:///etc/passwd": "no file name",
+    "url=../store/good.mar": "no file name",
+    "url=%2e%2e%2fstore%2fgood.mar": "no file name",
+    "url=%252e%252e%252fstore%252fgood.mar": "no file name",
+    "url=./good.mar": "no file name",
+    "url=good.mar%00": "no file name",
+    "url=.good.mar": "no file name",
+    "url=GOOD.MAR": "no file name",
+    "url=jar:file:/store/good.mar": "no file name",
+    "url=folder.mar": "there is no archive",
+    "url=outside.mar": "is a link",
+    "%75rl=outside.mar": "is a link",
+}
+
+
+@pytest.mark.parametrize(("query", "words"), REFUSED.items())
+def test_the_gateway_passes_no_other_registration_on(store: Path, query: str, words: str) -> None:
+    assert words in registration.refusal(query, store)
+    assert not set('"\\') & set(registration.refusal(query, store))  # it stands in a JSON document of nginx's
+
+
+def test_the_gateway_passes_a_file_of_the_store_on(store: Path) -> None:
+    for query in ("url=good.mar", "url=good.mar&model_name=a&synchronous=true", f"url=file://{store}/good.mar"):
+        assert registration.refusal(query, store) == ""
+
+
+def test_the_gateway_asks_over_http(store: Path) -> None:
+    server = readiness.serve(readiness.Readiness(Management("http://127.0.0.1:9"), "", store), "127.0.0.1", 0)
+    try:
+        url = f"http://127.0.0.1:{server.server_address[1]}/registration"
+
+        def ask(method: str, address: str) -> requests.Response:
+            return requests.get(url, headers={"X-Original-Method": method, "X-Original-URI": address}, timeout=10)
+
+        assert ask("POST", "/models?url=good.mar").status_code == 200
+        assert ask("GET", "/models").status_code == 200
+        refused = ask("POST", "/models?url=outside.mar")
+        assert refused.status_code == 403
+        assert "is a link" in refused.headers["X-Refusal"]
+        assert requests.get(url, timeout=10).status_code == 403  # nobody says what is asked for
+    finally:
+        server.shutdown()
+        server.server_close()

@@ -1,0 +1,62 @@
+"""The measurement of the gateway's cost, on two servers whose difference is known."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from scripts.bench.gateway_cost import Plan, measure
+from scripts.common.errors import CommandError
+
+
+@contextmanager
+def server(delay: float, status: int = 200) -> Iterator[str]:
+    class Answer(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            time.sleep(delay)  # the time that is to be found again
+            self.send_response(status)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"ok")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    running = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+    threading.Thread(target=running.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{running.server_port}/predictions/x"
+    finally:
+        running.shutdown()
+        running.server_close()
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    path = tmp_path / "photo"
+    path.write_bytes(b"photo")
+    return path
+
+
+def test_a_known_difference_is_found(photo: Path) -> None:
+    with server(0.05) as direct, server(0.15) as gateway:
+        measured = measure(direct, gateway, photo, Plan(clients=2, seconds=1.0, rounds=2))
+    assert 40 < float(str(measured["throughput_cost_percent"])) < 80  # two thirds, on a machine that is busy
+    assert measured["photo_bytes"] == 5
+
+
+def test_an_error_is_no_figure(photo: Path) -> None:
+    with server(0) as direct, server(0, 429) as gateway, pytest.raises(CommandError, match="answered 429: ok"):
+        measure(direct, gateway, photo, Plan(clients=1, seconds=0.2, rounds=1))
+
+
+def test_nobody_there_is_no_figure(photo: Path) -> None:
+    with server(0) as direct, pytest.raises(CommandError, match="does not answer"):
+        measure(direct, "http://127.0.0.1:9/x", photo, Plan(clients=1, seconds=0.2, rounds=1))

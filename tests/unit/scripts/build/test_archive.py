@@ -1,0 +1,215 @@
+"""An archive is built once, proved, whole or not there at all."""
+
+import errno
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+import torch
+
+from handler.manifest import Manifest
+from scripts.archives.reading import read_manifest
+from scripts.build import archive
+from scripts.build.sources import huggingface
+from scripts.build import packing
+from scripts.build import program
+from scripts.common.errors import CommandError
+from scripts.build.int8.precision import Precision
+from tests.conftest import PROJECT
+
+
+def test_what_is_in_an_archive(tiny_archive: Path) -> None:
+    with zipfile.ZipFile(tiny_archive) as file:
+        names = set(file.namelist())
+    assert {"entry_point.py", "model.json", "program.onnx", "program.pt2", "model-config.yaml"} <= names
+    assert {f"handler/{path.name}" for path in (PROJECT / "handler").glob("*.py")} <= names
+    assert not [name for name in names if "__pycache__" in name]
+
+
+def test_the_second_time_there_is_nothing_to_do(
+    tiny_archive: Path, tiny_directory: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = tiny_archive.stat().st_mtime_ns
+    assert archive.ensure(str(tiny_directory), "", store=tiny_archive.parent) == tiny_archive
+    assert tiny_archive.stat().st_mtime_ns == before
+    assert "up to date" in capsys.readouterr().out
+
+
+def test_a_later_version_lies_beside_the_first() -> None:
+    assert archive.file_name("resnet-50", "1.0") == "resnet-50.mar"
+    assert archive.file_name("resnet-50", "2.0") == "resnet-50-2.0.mar"
+
+
+@pytest.mark.parametrize("version", ["", "two", "1/2", "../1", "1 0", "-1"])
+def test_a_version_that_cannot_be_served(tiny_directory: Path, tmp_path: Path, version: str) -> None:
+    with pytest.raises(CommandError, match="cannot be a version"):
+        archive.ensure(str(tiny_directory), "", version=version, store=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_change_of_anything_is_another_recipe(tiny_directory: Path, tmp_path: Path) -> None:
+    config = Path(shutil.copy(archive.MODEL_CONFIG, tmp_path / "model-config.yaml"))
+    directory = Path(shutil.copytree(tiny_directory, tmp_path / "tiny-resnet"))
+
+    def recipe(name: str = "", version: str = "1.0") -> str:
+        return archive.recipe_of(huggingface.origin_of_directory(directory, name), version, config, Precision())
+
+    seen = [recipe(), recipe("other"), recipe(version="2.0")]
+    (directory / "preprocessor_config.json").write_text("{}")
+    seen.append(recipe())
+    with (directory / "model.safetensors").open("ab") as file:
+        file.write(b"\0")
+    seen.append(recipe())
+    config.write_text("minWorkers: 2")
+    seen.append(recipe())
+    assert len(set(seen)) == len(seen)
+    assert recipe() == seen[-1]
+
+
+def test_a_build_apart_leaves_nothing_in_the_process_that_stays(tiny_directory: Path, tmp_path: Path) -> None:
+    code = f"""
+import sys
+from pathlib import Path
+from scripts.archives.reading import read_manifest
+from scripts.build import archive
+if __name__ == "__main__":
+    packed = archive.ensure({str(tiny_directory)!r}, "", store=Path({str(tmp_path)!r}), in_subprocess=True)
+    print(read_manifest(packed).name, "torch" in sys.modules)
+"""
+    script = tmp_path / "script.py"
+    script.write_text(code)
+    environment = os.environ | {"PYTHONPATH": str(PROJECT)}
+    command = [sys.executable, str(script)]
+    result = subprocess.run(command, capture_output=True, text=True, check=True, cwd=PROJECT, env=environment)
+    assert result.stdout.splitlines()[-1] == "tiny-resnet False"
+    assert [path.name for path in tmp_path.glob("*") if path.name.startswith(".building-")] == []
+
+
+def test_a_build_apart_that_fails_ends_with_its_sentence(tiny_directory: Path, tmp_path: Path) -> None:
+    directory = Path(shutil.copytree(tiny_directory, tmp_path / "tiny-resnet"))
+    (directory / "preprocessor_config.json").write_text(json.dumps({"image_processor_type": "NoSuchProcessor"}))
+    command = [sys.executable, "-m", "scripts", "serve", "--model", str(directory), "--port", "21990"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=PROJECT)
+    assert result.returncode == 1
+    (sentence,) = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
+    assert "port" not in sentence
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("damage", ["half", "flip", "empty", "text"])
+def test_a_damaged_archive_is_built_again(
+    tiny_archive: Path, tiny_directory: Path, tmp_path: Path, damage: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = bytearray(tiny_archive.read_bytes())
+    data[len(data) // 3] ^= 1
+    broken = {"half": bytes(data[: len(data) // 2]), "flip": bytes(data), "empty": b"", "text": b"no zip"}[damage]
+    packed = tmp_path / tiny_archive.name
+    packed.write_bytes(broken)
+    with pytest.raises(CommandError, match="damaged"):
+        read_manifest(packed)
+    if damage == "half":  # building takes seconds, and the way is the same for all
+        archive.ensure(str(tiny_directory), "", store=tmp_path)
+        assert "building it again" in capsys.readouterr().out
+        assert read_manifest(packed).name == "tiny-resnet"
+
+
+def test_a_failed_build_leaves_the_store_as_it_was(
+    tiny_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = tmp_path / "tiny-resnet.mar"
+    old.write_bytes(b"an older archive")
+
+    def full(model: object, directory: Path) -> None:
+        (directory / "program.onnx").write_bytes(b"half")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(program, "export", full)
+    with pytest.raises(OSError, match="No space left"):
+        archive.ensure(str(tiny_directory), "", store=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["tiny-resnet.mar"]
+    assert old.read_bytes() == b"an older archive"
+
+
+def test_a_program_that_differs_from_its_source_is_not_packed(tiny_directory: Path, tmp_path: Path) -> None:
+    model = huggingface.load(tiny_directory)
+    program.export(model, tmp_path)
+    assert program.prove(model, tmp_path) < program.TOLERANCE
+    with torch.no_grad():
+        next(iter(model.network.parameters())).mul_(3)
+    with pytest.raises(CommandError, match="differs from its source model"):
+        program.prove(model, tmp_path)
+
+
+def test_labels_of_another_model_are_not_packed(tiny_directory: Path, tmp_path: Path) -> None:
+    import dataclasses
+
+    model = huggingface.load(tiny_directory)
+    program.export(model, tmp_path)
+    with pytest.raises(CommandError, match="the label map belongs to another model"):
+        program.prove(dataclasses.replace(model, labels=model.labels[:-1]), tmp_path)
+
+
+def test_preprocessing_that_cannot_be_reproduced_is_not_packed(tiny_directory: Path) -> None:
+    import dataclasses
+
+    spec = huggingface.load(tiny_directory).input
+    program.prove_input(spec, tiny_directory)
+    with pytest.raises(CommandError, match="cannot be reproduced"):
+        program.prove_input(dataclasses.replace(spec, interpolation="nearest"), tiny_directory)
+
+
+def test_another_architecture_with_its_own_labels_size_and_normalisation(tmp_path: Path) -> None:
+    from transformers import ViTConfig, ViTForImageClassification, ViTImageProcessor
+
+    directory = tmp_path / "tiny-vit"
+    config = ViTConfig(
+        hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16, image_size=48, patch_size=16,
+        id2label={0: "mask", 1: "gloves", 2: "goggles"}, num_labels=3,
+    )  # fmt: skip
+    ViTForImageClassification(config).save_pretrained(directory)
+    ViTImageProcessor(size={"height": 48, "width": 48}, image_mean=[0.1] * 3, image_std=[0.9] * 3).save_pretrained(
+        directory
+    )
+    manifest = read_manifest(archive.ensure(str(directory), "ppe", store=tmp_path))
+    assert (manifest.name, manifest.labels) == ("ppe", ("mask", "gloves", "goggles"))
+    assert manifest.input.resize == {"height": 48, "width": 48}
+    assert (manifest.input.mean, manifest.input.std) == ((0.1,) * 3, (0.9,) * 3)
+
+
+def test_shards_have_one_hash(tiny_directory: Path, tmp_path: Path) -> None:
+    from transformers import AutoModelForImageClassification
+
+    directory = shutil.copytree(tiny_directory, tmp_path / "sharded", ignore=shutil.ignore_patterns("*.safetensors"))
+    AutoModelForImageClassification.from_pretrained(tiny_directory).save_pretrained(directory, max_shard_size="2KB")
+    origin = huggingface.origin_of_directory(directory, "")
+    assert len(origin.weights) > 1
+    assert len(packing.weights_sha256(origin)) == 64
+    assert huggingface.load(directory).labels[0] == "class 0"
+
+
+def test_show_prints_what_is_in_an_archive(tiny_archive: Path) -> None:
+    command = [sys.executable, "-m", "scripts", "show", str(tiny_archive)]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True, cwd=PROJECT).stdout
+    manifest = read_manifest(tiny_archive)
+    for part in ("tiny-resnet 1.0", "directory tiny-resnet", "unknown", manifest.weights_sha256, "engine onnx",
+                 "engine torch", *manifest.programs.values(), "10: class 0", "torch 2.15.0"):  # fmt: skip
+        assert part in shown
+
+
+def test_show_says_what_is_wrong_in_one_line(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "scripts", "show", str(tmp_path / "none.mar")]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=PROJECT)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr == f"error: there is no {tmp_path}/none.mar: build it with make archive\n"
+
+
+def test_the_manifest_is_json_that_a_person_can_read(tiny_archive: Path) -> None:
+    with zipfile.ZipFile(tiny_archive) as file:
+        text = file.read("model.json").decode()
+    assert json.loads(text)["stand_in"] is False
+    assert text == Manifest.from_json(text).to_json()

@@ -1,0 +1,66 @@
+"""One command line: its help, its statuses, its completion."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from scripts.cli.main import main
+from tests.conftest import PROJECT
+
+COMMANDS = "demo serve archive show models rollout predict bench tune soak fuzz audit"
+
+
+def commands(help_text: str) -> dict[str, str]:
+    """Return the commands of a help page and what it says of them."""
+    lines = help_text.partition("Commands:\n")[2].splitlines()
+    return {line.split()[0]: line.strip().partition(" ")[2].strip() for line in lines}
+
+
+def test_help_lists_every_command_in_a_line() -> None:
+    listed = commands(CliRunner().invoke(main, ["--help"]).output)
+    assert list(listed) == COMMANDS.split()
+    assert all(text.endswith(".") and "..." not in text for text in listed.values()), listed
+
+
+def test_models() -> None:
+    listed = commands(CliRunner().invoke(main, ["models", "--help"]).output)
+    assert sorted(listed) == ["describe", "list", "register", "scale", "set-default", "unregister"]
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = "import sys, scripts.cli.main; print(sorted({'torch', 'transformers', 'matplotlib', 'onnx'} & set(sys.modules)))"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PROJECT)
+    assert result.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("arguments", [["nonsense"], ["serve", "--nonsense"], ["show"], ["serve", "--port", "http"]])
+def test_wrong_usage_is_status_2(arguments: list[str]) -> None:
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 2
+    assert "Usage: " in result.output
+
+
+def test_an_error_is_one_sentence_and_status_1() -> None:
+    result = CliRunner().invoke(main, ["show", "none.mar"])
+    assert result.exit_code == 1
+    assert result.stderr == "error: there is no none.mar: build it with make archive\n"
+
+
+@pytest.mark.parametrize(
+    ("typed", "completed"), [("ser", "serve"), ("models set", "set-default"), ("bench --q", "--quick")]
+)
+def test_shell_completion(typed: str, completed: str) -> None:
+    words = ["image-classifier", *typed.split()]
+    environment = {
+        **os.environ,
+        "_PYTHON_M_SCRIPTS_COMPLETE": "bash_complete",
+        "COMP_WORDS": " ".join(words),
+        "COMP_CWORD": str(len(words) - 1),
+    }
+    result = subprocess.run(
+        [sys.executable, "-m", "scripts"], capture_output=True, text=True, check=False, cwd=PROJECT, env=environment
+    )
+    assert completed in result.stdout, result

@@ -1,0 +1,104 @@
+"""The model server's container: what it brings into the store, and whether its times fit together."""
+
+import json
+import resource
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from scripts.common.paths import CONFIG, PROJECT
+from scripts.container import run as container
+from scripts.server import state, torchserve
+
+
+def write_archive(path: Path, version: str) -> None:
+    path.parent.mkdir(exist_ok=True)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(
+            "MAR-INF/MANIFEST.json", json.dumps({"model": {"modelName": "resnet-50", "modelVersion": version}})
+        )
+
+
+def test_an_image_brings_its_archive_once(tmp_path: Path) -> None:
+    image, store, kept = tmp_path / "image", tmp_path / "store", tmp_path / "kept"
+    store.mkdir()
+    write_archive(image / "resnet-50.mar", "1.0")
+    assert container.bring_archives(image, store, kept) == {"resnet-50": "resnet-50.mar"}
+    state.remember(kept, store / "resnet-50.mar")
+    assert container.bring_archives(image, store, kept) == {}
+    (store / "resnet-50.mar").unlink()  # unregistered, which deletes it: it must not come back
+    assert container.bring_archives(image, store, kept) == {}
+    write_archive(image / "resnet-50-2.0.mar", "2.0")  # the next image
+    assert container.bring_archives(image, store, kept) == {"resnet-50": "resnet-50-2.0.mar"}
+    assert (store / "resnet-50-2.0.mar").read_bytes() == (image / "resnet-50-2.0.mar").read_bytes()
+
+
+def test_half_an_archive_does_not_stay_on_a_full_disk(tmp_path: Path) -> None:
+    """The limit on file sizes stands in for the disk."""
+    image, store = tmp_path / "image", tmp_path / "store"
+    store.mkdir()
+    write_archive(image / "resnet-50.mar", "1.0")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (16, before[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            container.bring_archives(image, store, tmp_path / "kept")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(store.iterdir()) == []
+
+
+def seconds(text: str) -> float:
+    return float(text.removesuffix("s"))
+
+
+@pytest.fixture
+def services() -> dict[str, Any]:
+    services: dict[str, Any] = yaml.safe_load((PROJECT / "docker-compose.yml").read_text())["services"]
+    return services
+
+
+def test_the_grace_periods_fit_what_a_stop_takes(services: dict[str, Any]) -> None:
+    stop = container.GATEWAY_NOTICES + torchserve.DRAIN_TIMEOUT + torchserve.STOP_TIMEOUT
+    assert stop < seconds(services["torchserve"]["stop_grace_period"])
+    nginx = (CONFIG / "nginx" / "nginx.conf").read_text()
+    longest = seconds(nginx.split("worker_shutdown_timeout ")[1].split(";")[0])
+    assert longest < seconds(services["gateway"]["stop_grace_period"])
+    assert float(services["gateway"]["environment"]["ANSWER_SECONDS"].split(":-")[1].rstrip("}")) < longest
+
+
+def test_an_answer_may_take_as_long_as_a_worker_may(services: dict[str, Any]) -> None:
+    model = yaml.safe_load((CONFIG / "model-config.yaml").read_text())
+    assert (
+        float(services["gateway"]["environment"]["ANSWER_SECONDS"].split(":-")[1].rstrip("}"))
+        > model["responseTimeout"]
+    )
+
+
+def test_gateway_and_server_agree_on_the_largest_body() -> None:
+    properties = (CONFIG / "config.properties").read_text()
+    limit = properties.split("max_request_size=")[1].split("\n")[0]
+    assert f"client_max_body_size {limit};" in (CONFIG / "nginx" / "nginx.conf").read_text()
+
+
+def test_every_service_is_confined(services: dict[str, Any]) -> None:
+    for name, service in services.items():
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert "mem_limit" in service, name
+        assert service["init"] is True, name
+        for port in service.get("ports", []):
+            assert port.startswith(("127.0.0.1:", "${GATEWAY_ADDRESS:-127.0.0.1}:")), name
+
+
+def test_every_setting_is_documented(services: dict[str, Any]) -> None:
+    import re
+
+    text = (PROJECT / "docker-compose.yml").read_text()
+    page = (CONFIG / "CONTAINERS.md").read_text()
+    settings = set(re.findall(r"\$\{([A-Z0-9_]+)", text))
+    assert len(settings) > 10
+    assert {name for name in settings if f"`{name}`" not in page} == set()
