@@ -17,6 +17,7 @@ from scripts.build import workers
 from scripts.build.sources import choice
 from scripts.common.errors import CommandError, reported
 from scripts.common.paths import HANDLER, remove_abandoned
+from scripts.common.progress import Advance, progress
 from scripts.build.int8.precision import Precision
 from scripts.build.sources.source import Origin
 from scripts.common.signals import stopping_on_signals
@@ -31,6 +32,7 @@ from handler.classifier import ImageClassifier
 class EntryPoint(ImageClassifier):
     """The handler of this archive."""
 '''
+STEPS = 5  # of a build: load, export, prove, quantise, pack
 BUILT_WITH = (
     "torch",
     "torchvision",
@@ -84,28 +86,35 @@ def build_at(request: BuildRequest, recipe: str, archive: Path) -> None:
     store = archive.parent
     store.mkdir(parents=True, exist_ok=True)
     remove_abandoned(store, BUILDING)
-    with stopping_on_signals(), tempfile.TemporaryDirectory(prefix=f"{BUILDING}{os.getpid()}-", dir=store) as staging:
-        built = _build(request, recipe, Path(staging))
+    prefix = f"{BUILDING}{os.getpid()}-"
+    with (
+        stopping_on_signals(),
+        tempfile.TemporaryDirectory(prefix=prefix, dir=store) as staging,
+        progress(f"building {archive.name}", STEPS) as advance,
+    ):
+        built = _build(request, recipe, Path(staging), advance)
         built.replace(archive)  # atomic: nobody ever sees half an archive
     print(f"packed {archive.name}, {archive.stat().st_size / 1e6:.0f} MB", flush=True)
 
 
-def _build(request: BuildRequest, recipe: str, staging: Path) -> Path:
+def _build(request: BuildRequest, recipe: str, staging: Path, advance: Advance) -> Path:
     """Build an archive in an empty folder and return its path."""
     from scripts.build import program  # noqa: PLC0415 - imports torch, which takes seconds
 
     origin = request.origin
     contents = staging / "contents"
     contents.mkdir()
-    print(f"loading {origin.name} from {origin.source}", flush=True)
+    advance(0, f"loading {origin.name} from {origin.source}")
     model = choice.load(origin)
     if origin.directory:
         program.prove_input(model.input, origin.directory)
-    print(f"exporting {TORCH_PROGRAM} and {ONNX_PROGRAM} (half a minute)", flush=True)
+    advance(1, f"exporting {TORCH_PROGRAM} and {ONNX_PROGRAM} (half a minute)")
     program.export(model, contents)
+    advance(2)
     worst = program.prove(model, contents)
-    print(f"proved: both programs agree with the source model to {worst:.0e} of the largest logit", flush=True)
+    advance(3, f"proved: both programs agree with the source model to {worst:.0e} of the largest logit")
     quantisation = _quantise(request.precision, contents / ONNX_PROGRAM, model.input)
+    advance(4)
     manifest = Manifest(
         name=origin.name,
         version=request.version,
