@@ -3,18 +3,16 @@
 import hashlib
 import json
 import re
-import zipfile
 from pathlib import Path
 
-from handler.manifest import FILE_NAME, Manifest, sha256_of
+from handler.manifest import sha256_of
 from scripts.archives.reading import read_manifest
-from scripts.build import packing
-from scripts.build import workers
+from scripts.build import packing, workers
+from scripts.build.int8.precision import Precision
 from scripts.build.sources import choice
+from scripts.build.sources.source import Origin
 from scripts.common.errors import CommandError
 from scripts.common.paths import CONFIG, HANDLER, MODEL_STORE
-from scripts.build.int8.precision import Precision
-from scripts.build.sources.source import Origin
 
 MODEL_CONFIG = CONFIG / "model-config.yaml"
 FIRST_VERSION = "1.0"
@@ -40,7 +38,7 @@ def ensure(  # noqa: PLR0913 - what a person may choose
         store: the folder to put it into.
         config: the model-config.yaml to pack.
         precision: how the CPU's program is packed; None for what the environment says.
-        in_subprocess: build in a process of its own, for a caller that goes on: a build leaves more than a gigabyte behind.
+        in_subprocess: build in a subprocess, because a build leaves more than a gigabyte of memory behind.
 
     Raises:
         CommandError: it cannot be built; the store is left as it was.

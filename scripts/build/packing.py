@@ -14,12 +14,12 @@ from pathlib import Path
 from handler.manifest import FILE_NAME, ONNX_PROGRAM, TORCH_PROGRAM, InputSpec, Manifest, Quantisation, sha256_of
 from scripts.archives import describe
 from scripts.build import workers
+from scripts.build.int8.precision import Precision
 from scripts.build.sources import choice
+from scripts.build.sources.source import Origin
 from scripts.common.errors import CommandError, reported
 from scripts.common.paths import HANDLER, remove_abandoned
 from scripts.common.progress import Advance, progress
-from scripts.build.int8.precision import Precision
-from scripts.build.sources.source import Origin
 from scripts.common.signals import stopping_on_signals
 
 BUILDING = ".building-"  # the folder of a build that goes on, with the process's number behind it

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from handler.engines import Engine, OnnxEngine, TorchEngine
 from handler.manifest import ONNX_PROGRAM, TORCH_PROGRAM, InputSpec
 from handler.transform import normalize, to_input
-from scripts.common.errors import CommandError
 from scripts.build.sources.source import SourceModel
+from scripts.common.errors import CommandError
 
 # Logits of one network computed by two engines differ by rounding alone: 1e-4 of the largest was the most seen.
 TOLERANCE = 1e-3

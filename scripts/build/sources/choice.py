@@ -2,11 +2,9 @@
 
 from pathlib import Path
 
-from scripts.build.sources import hub
-from scripts.build.sources import huggingface
-from scripts.build.sources import fallback
-from scripts.common.errors import CommandError
+from scripts.build.sources import fallback, hub, huggingface
 from scripts.build.sources.source import Origin, SourceModel
+from scripts.common.errors import CommandError
 
 
 def choose(directory: str, name: str) -> Origin:

@@ -6,9 +6,9 @@ from pathlib import Path
 import requests
 
 from handler.manifest import sha256_of
-from scripts.common.errors import CommandError
 from scripts.build.sources.huggingface import CONFIG, PREPROCESSOR, origin_of_directory
 from scripts.build.sources.source import Origin
+from scripts.common.errors import CommandError
 
 REPOSITORY = "microsoft/resnet-50"
 REVISION = "34c2154c194f829b11125337b98c8f5f9965ff19"  # the one place that names it; it has model.safetensors

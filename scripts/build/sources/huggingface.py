@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from handler.manifest import InputSpec
-from scripts.common.errors import CommandError
 from scripts.build.sources.source import Origin, SourceModel
+from scripts.common.errors import CommandError
 
 CONFIG = "config.json"
 PREPROCESSOR = "preprocessor_config.json"
@@ -141,7 +141,9 @@ def _read_json(directory: Path, name: str) -> dict[str, Any]:
     try:
         document = json.loads((directory / name).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise CommandError(f"{directory} has no {name}: name a whole Hugging Face model directory with MODEL=") from error
+        raise CommandError(
+            f"{directory} has no {name}: name a whole Hugging Face model directory with MODEL="
+        ) from error
     except ValueError as error:
         raise CommandError(f"{directory / name} is not JSON ({error}): copy it again") from error
     if not isinstance(document, dict):

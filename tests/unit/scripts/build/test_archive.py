@@ -14,12 +14,10 @@ import torch
 
 from handler.manifest import Manifest
 from scripts.archives.reading import read_manifest
-from scripts.build import archive
-from scripts.build.sources import huggingface
-from scripts.build import packing
-from scripts.build import program
-from scripts.common.errors import CommandError
+from scripts.build import archive, packing, program
 from scripts.build.int8.precision import Precision
+from scripts.build.sources import huggingface
+from scripts.common.errors import CommandError
 from tests.conftest import PROJECT
 
 

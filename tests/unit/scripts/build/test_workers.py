@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from scripts.build import archive
-from scripts.build import workers
+from scripts.build import archive, workers
 from scripts.common.errors import CommandError
 
 

@@ -20,10 +20,9 @@ from handler.settings import Settings
 from scripts.archives import describe
 from scripts.archives.reading import read_manifest
 from scripts.build import archive
-from scripts.build.int8 import equalise
-from scripts.build.int8 import quantise
-from scripts.common.errors import CommandError
+from scripts.build.int8 import equalise, quantise
 from scripts.build.int8.precision import Precision
+from scripts.common.errors import CommandError
 from tests.conftest import encoded, picture
 
 CPU = torch.device("cpu")

@@ -11,8 +11,8 @@ import pytest
 from huggingface_hub import constants
 
 from scripts.build.sources import choice
-from scripts.common.errors import CommandError
 from scripts.build.sources.source import Origin
+from scripts.common.errors import CommandError
 from tests.conftest import PROJECT
 from tests.unit.scripts.build.sources.fake_hub import FakeHub
 
@@ -100,7 +100,10 @@ def test_the_stand_in_is_never_served_under_another_name(choose: Choose, name: s
 def test_a_hub_that_refuses_is_an_error_and_no_reason_for_the_stand_in(
     tiny_directory: Path, choose: Choose, status: int
 ) -> None:
-    with FakeHub(tiny_directory, status=status).serving() as fake, pytest.raises(CommandError, match=f"status {status}"):
+    with (
+        FakeHub(tiny_directory, status=status).serving() as fake,
+        pytest.raises(CommandError, match=f"status {status}"),
+    ):
         choose(fake.url)
 
 

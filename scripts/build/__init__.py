@@ -1,0 +1,1 @@
+"""Builds an archive: a model directory in, a .mar out."""

@@ -1,0 +1,1 @@
+"""Where a model comes from: a local directory, the Hub, or the fallback model."""
