@@ -23,6 +23,11 @@ DATA ?=
 PHOTOS ?= $(wildcard ../shared/photos/coco)
 BENCH ?=
 MINUTES ?= 15
+# LOCK: options of `lock`
+LOCK ?=
+# What cog runs in the pages, and the pages.
+COG = $(PY) -m cogapp -P -p "from scripts.docs import figures, tables" --verbosity=1
+PAGES = README.md $(wildcard docs/*.md)
 
 # PRECISION: float32 or int8, for every command that packs or serves   CALIBRATION: a folder of photos for int8
 # LEAST_AGREEMENT: share of held-back photos that must keep their best class in int8
@@ -35,7 +40,7 @@ LEAST_AGREEMENT ?=
 # A path that a shell or a photo's name may hold a space in is passed through the environment, never pasted.
 export MODEL NAME PHOTO PHOTOS PRECISION CALIBRATION LEAST_AGREEMENT WORKERS PORT VERSION DATA MINUTES
 
-.PHONY: help setup archive serve demo up down notebook test test-e2e faults soak fuzz bench audit lint eda
+.PHONY: help setup lock archive serve demo up down notebook test test-e2e faults soak fuzz bench audit lint format docs clean eda
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +50,13 @@ setup: $(STAMP)  ## the environment: .venv with everything pinned, and a Java ru
 $(STAMP): pyproject.toml constraints.txt scripts/setup.sh
 	@PYTHON="$(PYTHON)" VENV="$(VENV)" bash scripts/setup.sh
 	@touch $@
+
+# Not after set-up, which fails while pyproject.toml names a package that constraints.txt does not have.
+lock:  ## constraints.txt from pyproject.toml: keeps the versions that fit (LOCK="--upgrade-package NAME" or --upgrade)
+	@[ -x $(VENV)/bin/uv ] || { echo 'error: there is no $(VENV)/bin/uv: run make setup first' >&2; exit 1; }
+	$(VENV)/bin/uv pip compile --quiet --group all --group setup --generate-hashes --only-binary :all: \
+	  --python-version 3.11 --python-platform linux \
+	  --no-annotate --no-emit-index-url --custom-compile-command "make lock" $(LOCK) --output-file constraints.txt pyproject.toml
 
 archive: $(STAMP)  ## the model packed into model_store/ (MODEL= a local directory, NAME= the served name, PRECISION=int8)
 	@$(PY) -m scripts archive --model "$$MODEL" --name "$$NAME" --version "$$VERSION"
@@ -82,10 +94,23 @@ faults: $(STAMP)  ## the figures of what goes wrong under load: build/faults.jso
 soak: $(STAMP)  ## good and bad requests for MINUTES= (15), first quarter against last: build/soak.json (MODEL=, NAME=, PORT=)
 	@$(PY) -m scripts soak --minutes "$$MINUTES" --model "$$MODEL" --name "$$NAME" --port "$$PORT"
 
-lint: $(STAMP)  ## format, lint and types (changes nothing)
+lint: $(STAMP)  ## format, lint rules, spelling, imports, generated tables and types (changes nothing)
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
+	$(VENV)/bin/codespell
+	$(VENV)/bin/lint-imports --no-logo
+	$(COG) --check --check-fail-msg="run make docs" $(PAGES)
 	$(VENV)/bin/mypy
+
+format: $(STAMP)  ## the code formatted, and what the linter can mend by itself
+	$(VENV)/bin/ruff format .
+	$(VENV)/bin/ruff check --fix .
+
+docs: $(STAMP)  ## the generated tables of README.md and docs/
+	$(COG) -r $(PAGES)
+
+clean:  ## remove what was built and the caches; .venv and model_store/ stay
+	rm -rf build logs eda/report .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage .coverage.*
 
 fuzz: $(STAMP)  ## 2,500 malformed requests to a server of its own (MODEL=, NAME=, PORT=): build/fuzz.json
 	@$(PY) -m scripts fuzz --model "$$MODEL" --name "$$NAME" --port "$$PORT"

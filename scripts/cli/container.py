@@ -1,4 +1,4 @@
-"""What the image and the set-up run; hidden from a person's list of commands."""
+"""What the image runs; hidden from a person's list of commands."""
 
 import click
 
@@ -23,11 +23,3 @@ def ready() -> None:
 
     check()
     click.echo("ready")
-
-
-@click.command(hidden=True)
-def java() -> None:
-    """Print the path of the Java runtime that TorchServe would run on."""
-    from scripts.server.java import find
-
-    click.echo(str(find()))

