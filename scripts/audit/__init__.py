@@ -1,1 +1,0 @@
-"""Asks which known vulnerabilities the pinned packages have."""
