@@ -14,6 +14,7 @@ from filelock import FileLock
 from urllib3.exceptions import NewConnectionError
 
 from scripts.common.paths import BUILD
+from scripts.common.waiting import wait_until
 
 # README.md and config/CONTAINERS.md say when each comes; "refused" is a connection that nobody took.
 DOCUMENTED = ("429", "500", "502", "503", "504", "507", "refused")
@@ -58,10 +59,7 @@ class Load:
 
     def wait_for(self, count: int, outcome: str = "200", timeout: float = 120.0) -> None:
         """Wait until so many requests have come to this outcome."""
-        deadline = time.monotonic() + timeout
-        while self.counts()[outcome] < count:
-            assert time.monotonic() < deadline, self.counts()
-            time.sleep(0.05)
+        assert wait_until(lambda: self.counts()[outcome] >= count, timeout, poll=0.05), self.counts()
 
     def counts(self) -> Counter[str]:
         """Return how often each outcome came about: a status, or the name of the client's error."""

@@ -26,8 +26,8 @@ def sums() -> frozenset[str]:
     return frozenset(filter(None, words))
 
 
-def refusal(archive: Path) -> str:
-    """Say why an archive in the model store must not be loaded, "" if it may be."""
+def refusal(archive: Path) -> str | None:
+    """Return why an archive in the model store must not be loaded, None if it may be."""
     if archive.is_symlink():  # TorchServe would follow it out of the store
         return f"{archive.name} is a link: copy the archive itself into the model store"
     if not archive.is_file():
@@ -35,7 +35,7 @@ def refusal(archive: Path) -> str:
     allowed = sums()
     if allowed and (found := sha256_of(archive)) not in allowed:
         return f"{archive.name} has SHA-256 {found}, which is not in {VARIABLE}: add it there if you trust the archive"
-    return ""
+    return None
 
 
 def require(archive: Path) -> None:

@@ -22,8 +22,8 @@ PLAIN = re.compile(r"[A-Za-z0-9._~%+=&:/-]*")
 FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*\.mar")
 
 
-def refusal(query: str, store: Path) -> str:
-    """Say why a registration must not happen, "" if it may; the sentence holds no quotes.
+def refusal(query: str, store: Path) -> str | None:
+    """Return why a registration must not happen, None if it may; the sentence holds no quotes.
 
     Args:
         query: the address's query string, still encoded, as TorchServe will read it.

@@ -1,6 +1,5 @@
 """The same network over HTTP, on one TorchServe: throughput, latency, batches, CPU time and memory."""
 
-import re
 import signal
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from typing import Any
 import psutil
 import requests
 
+from scripts.client.metrics import samples
 from scripts.common.errors import CommandError
 from scripts.load.load import send
 from scripts.server.ports import Ports
@@ -42,8 +42,7 @@ class Served:
     @property
     def workers(self) -> list[psutil.Process]:
         """The model's worker processes."""
-        (described,) = self.server.management.describe(self.name)
-        return [psutil.Process(worker["pid"]) for worker in described["workers"]]
+        return [psutil.Process(pid) for pid in self.server.management.version(self.name).pids]
 
     @property
     def jvm(self) -> psutil.Process:
@@ -52,12 +51,9 @@ class Served:
 
     def batches(self) -> tuple[float, float]:
         """Return how many images, in how many batches, the engine has taken so far; zeros where nobody counts them."""
-        metrics = requests.get(f"{self.server.ports.url(self.server.ports.metrics)}/metrics", timeout=30).text
-        found = re.findall(
-            rf'^classifier_batch_images_(sum|count){{.*model_name="{self.name}".*}} (\S+)$', metrics, re.M
-        )
-        values = dict(found)
-        return float(values.get("sum", 0)), float(values.get("count", 0))
+        text = requests.get(f"{self.server.ports.url(self.server.ports.metrics)}/metrics", timeout=30).text
+        own = {sample.name: sample.value for sample in samples(text) if sample.labels.get("model_name") == self.name}
+        return own.get("classifier_batch_images_sum", 0.0), own.get("classifier_batch_images_count", 0.0)
 
 
 def warm_up(served: Served, photos: Sequence[Path], seconds: float) -> None:

@@ -19,7 +19,7 @@ def run() -> None:
 @container.command()
 def ready() -> None:
     """Check that a prediction works, as the image's health check does; STATUS_PORT names another port."""
-    from scripts.container.readiness import check
+    from scripts.container.status import check
 
     check()
     click.echo("ready")

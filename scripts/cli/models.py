@@ -1,6 +1,8 @@
 """Manage models on a running server; each command waits until the workers are really ready."""
 
 import json
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -8,6 +10,7 @@ import click
 from scripts.archives import allowed
 from scripts.cli import options
 from scripts.client.management import READY_TIMEOUT
+from scripts.client.models import ModelVersion, RegisteredModel
 
 wait = click.option("--wait", default=READY_TIMEOUT, help="Seconds until the workers must be ready.")
 
@@ -20,17 +23,18 @@ def models() -> None:
 @models.command("list")
 @options.management_url
 def list_models(url: str) -> None:
-    """List the registered models."""
-    click.echo(json.dumps(options.management(url).models(), indent=2))
+    """List the registered models and their archives."""
+    _print(options.management(url).models())
 
 
 @models.command()
 @click.argument("name")
-@click.argument("version", default="all")
+@click.argument("version", default="")
 @options.management_url
 def describe(name: str, version: str, url: str) -> None:
-    """Show a model's versions, workers and queue."""
-    click.echo(json.dumps(options.management(url).describe(name, version), indent=2))
+    """Show the workers and the queue of a model's versions, or of one."""
+    management = options.management(url)
+    _print([management.version(name, version)] if version else management.versions(name))
 
 
 @models.command()
@@ -76,3 +80,7 @@ def set_default(name: str, version: str, url: str) -> None:
 def unregister(name: str, version: str, url: str) -> None:
     """Take a version out of service."""
     click.echo(options.management(url).unregister(name, version))
+
+
+def _print(documents: Sequence[RegisteredModel | ModelVersion]) -> None:
+    click.echo(json.dumps([asdict(document) for document in documents], indent=2))

@@ -12,9 +12,9 @@ from scripts.cli import options
 from scripts.common.errors import CommandError
 from scripts.common.signals import stopping_on_signals
 from scripts.rollout import history
-from scripts.rollout.compare import photos
+from scripts.rollout.compare import read_images
 from scripts.rollout.replicas import Replicas
-from scripts.rollout.rollout import DRAIN, Rollout
+from scripts.rollout.rollout import DRAIN_TIMEOUT, Rollout
 
 Command = Callable[..., Any]
 
@@ -23,16 +23,16 @@ Command = Callable[..., Any]
 def rollout() -> None:
     """Replace a version of a model, or go back.
 
-    A rollout registers the archive, waits for its workers, asks for a prediction, compares its responses with the
+    A rollout registers the archive, waits for its workers, checks a prediction, compares its predictions with the
     running version's and, with --canary, sends it a share of the requests. Then it makes the new version the default,
-    waits until the old one has no request left, and unregisters it. Whatever goes wrong before the new version is the
-    default leaves the old one serving.
+    waits until the old one has no request left, and unregisters it. If anything fails before the new version is the
+    default, it is rolled back: the old one serves alone.
     """
 
 
 def connection(command: Command) -> Command:
     """Add the options that say where the server is and how long its requests may take."""
-    drain = click.option("--drain", default=DRAIN, help="Seconds for the old version's requests.")
+    drain = click.option("--drain", default=DRAIN_TIMEOUT, help="Seconds for the old version's requests.")
     return reduce(
         lambda decorated, option: option(decorated),
         (drain, options.inference_url, options.management_url, options.store),
@@ -46,7 +46,7 @@ def connection(command: Command) -> Command:
     "--images",
     type=click.Path(path_type=Path),
     metavar="FOLDER",
-    help="Images to compare both versions on (default: four that are at hand).",
+    help="Images to compare both versions on (default: four examples).",
 )
 @click.option("--max-differ", type=int, help="Refuse the version if more images have another top-1 class.")
 @click.option("--canary", type=click.IntRange(1, 99), metavar="PERCENT", help="Share of the requests it gets first.")
@@ -68,13 +68,13 @@ def start(
     if canary is not None and not replicas.behind_gateway():
         raise CommandError(f"--canary needs the gateway (make up), and {url} has none")
     steps = _allowed(Rollout(replicas, archive, drain), store)
-    sent = photos(images)
+    examples = read_images(images)
     with stopping_on_signals():
         if steps.load():
-            with steps.or_put_back():
-                steps.compare(sent, max_differ)
+            with steps.rollback_on_error():
+                steps.compare(examples, max_differ)
                 if canary is not None:
-                    steps.try_out(canary, watch)
+                    steps.try_canary(canary, watch)
                 steps.switch()
         steps.finish()
 
@@ -91,7 +91,7 @@ def back(name: str, store: Path, url: str, inference: str, drain: float) -> None
     )
     with stopping_on_signals():
         if steps.load():
-            with steps.or_put_back():
+            with steps.rollback_on_error():
                 steps.switch()
         steps.finish()
 

@@ -1,43 +1,39 @@
 """A client of TorchServe's management API: models, their versions and workers."""
 
 import contextlib
-import time
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import quote
 
 import requests
 
+from scripts.client.models import ModelVersion, RegisteredModel, VersionId
 from scripts.common.errors import CommandError
+from scripts.common.waiting import wait_until
 
 DEFAULT_URL = "http://127.0.0.1:8081"
+PAGE = 100  # models in one response
 READY_TIMEOUT = 300.0  # s; a worker loads ResNet-50 in seconds, a GPU's compiles first
-POLL = 0.1  # s between two looks at a worker's state
-PATIENCE = 120.0  # s to wait for replicas that start or stop, during which the gateway lets nothing be changed
+POLL = 0.1  # s between two looks at a worker's status
+REPLICAS_TIMEOUT = 120.0  # s to wait for replicas that start or stop: the gateway refuses changes meanwhile
+RETRY = 5.0  # s between two tries meanwhile, as the gateway says in Retry-After
+
+
+class UnreachableError(CommandError):
+    """No management API responds."""
 
 
 class ManagementApiError(CommandError):
-    """The server said no.
+    """The management API refused a request.
 
     Args:
-        status: its HTTP status.
-        message: its own words.
+        status: the HTTP status.
+        message: the server's own words.
     """
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(f"the server refused (status {status}): {message}")
         self.status = status
-
-
-class Version(NamedTuple):
-    """A version of a model."""
-
-    name: str
-    version: str
-
-    def __str__(self) -> str:
-        """Say it as a person would."""
-        return f"{self.name} {self.version}"
 
 
 @dataclass
@@ -55,28 +51,36 @@ class Management:
     timeout: float = 120.0
     _session: requests.Session = field(default_factory=requests.Session, repr=False)
 
-    def models(self) -> list[dict[str, str]]:
-        """Return every registered model's name and archive."""
-        found: list[dict[str, str]] = []
-        page = ""
+    def models(self) -> list[RegisteredModel]:
+        """Return the registered models."""
+        found: list[RegisteredModel] = []
+        page = None
         while True:
-            document = self._call("GET", "/models", limit=100, next_page_token=page or None)
-            found += document["models"]
-            page = document.get("nextPageToken", "")
+            document = self._call("GET", "/models", limit=PAGE, next_page_token=page)
+            found += map(RegisteredModel.from_json, document["models"])
+            page = document.get("nextPageToken")
             if not page:
                 return found
 
-    def describe(self, name: str, version: str = "") -> list[dict[str, Any]]:
-        """Return TorchServe's description of a version, of the default one, or with `all` of every one."""
-        described: list[dict[str, Any]] = self._call("GET", _path(name, version))
+    def versions(self, name: str) -> list[ModelVersion]:
+        """Return every version of a model."""
+        return self._describe(name, "all")
+
+    def version(self, name: str, version: str = "") -> ModelVersion:
+        """Return one version of a model, without its number the default one."""
+        (described,) = self._describe(name, version)
         return described
 
-    def describe_all(self) -> list[dict[str, Any]]:
-        """Return TorchServe's description of every version of every model."""
-        return [version for model in self.models() for version in self.describe(model["modelName"], "all")]
+    def all_versions(self) -> list[ModelVersion]:
+        """Return every version of every model."""
+        return [version for model in self.models() for version in self.versions(model.name)]
 
-    def register(self, archive: str, workers: int = 0, wait: float = READY_TIMEOUT, name: str = "") -> Version:
-        """Register an archive that lies in the model store, start workers and wait until they are ready.
+    def registered_from(self, archive: str) -> set[VersionId]:
+        """Return the versions that were registered from an archive of this file name."""
+        return {version.id for version in self.all_versions() if version.archive == archive}
+
+    def register(self, archive: str, workers: int = 0, wait: float = READY_TIMEOUT, name: str = "") -> VersionId:
+        """Register an archive of the model store, start workers and wait until they are ready.
 
         Args:
             archive: its file name, such as `resnet-50.mar`.
@@ -91,99 +95,102 @@ class Management:
         try:
             if workers:  # TorchServe ignores initial_workers where the archive has a model-config.yaml
                 self.set_workers(*version, workers)
-            self.wait_ready(*version, wait, first_try=True)
+            self.wait_ready(*version, wait, allow_restarts=False)
         except BaseException:
-            with contextlib.suppress(CommandError):  # what went wrong first is what is told
+            with contextlib.suppress(CommandError):  # report the first error
                 self.unregister(*version)
             raise
         return version
 
-    def add(self, archive: str, name: str = "") -> Version:
-        """Register an archive and do not wait for its workers; the arguments are those of `register`."""
+    def add(self, archive: str, name: str = "") -> VersionId:
+        """Register an archive without waiting for its workers; the arguments are those of `register`."""
         before = self.registered_from(archive)
-        # Synchronously, TorchServe would hold up a quarter of all connections (one of four network threads on two
-        # CPUs) until the workers are there; and asynchronously it does not say what it has registered.
+        # A synchronous registration would block a quarter of all connections (one of four network threads on two
+        # CPUs) until the workers are up; the response to an asynchronous one does not name what was registered.
         self._call("POST", "/models", url=archive, model_name=name or None, synchronous="false")
         new = self.registered_from(archive) - before
         if len(new) != 1:
             raise CommandError(f"{archive} did not stay registered: the server's log says why")
         return new.pop()
 
-    def registered_from(self, archive: str) -> set[Version]:
-        """Return the versions that were registered from an archive of this file name."""
-        described = self.describe_all()
-        return {Version(one["modelName"], one["modelVersion"]) for one in described if one["modelUrl"] == archive}
-
     def scale(self, name: str, version: str, workers: int, wait: float = READY_TIMEOUT) -> None:
-        """Set the number of a version's workers and wait until as many are ready."""
+        """Set the number of a version's workers and wait until they are ready."""
         self.set_workers(name, version, workers)
         self.wait_ready(name, version, wait)
 
     def set_workers(self, name: str, version: str, workers: int) -> None:
-        """Set the number of a version's workers and do not wait for them."""
+        """Set the number of a version's workers without waiting for them."""
         self._call("PUT", _path(name, version), min_worker=workers, max_worker=workers, synchronous="false")
 
     def set_default(self, name: str, version: str) -> str:
-        """Make a version the one that answers when a request names none."""
+        """Make a version the default one, which serves requests that name no version."""
         return str(self._call("PUT", f"{_path(name, version)}/set-default")["status"])
 
     def unregister(self, name: str, version: str = "") -> str:
-        """Take a version, or the default one, out of service."""
+        """Unregister a version, without its number the default one."""
         return str(self._call("DELETE", _path(name, version))["status"])
 
-    def wait_ready(self, name: str, version: str = "", wait: float = READY_TIMEOUT, *, first_try: bool = False) -> None:
-        """Wait until a version has all its workers and each says READY.
+    def wait_ready(
+        self, name: str, version: str = "", wait: float = READY_TIMEOUT, *, allow_restarts: bool = True
+    ) -> None:
+        """Wait until all workers of a version are READY.
 
         Args:
             name: the model.
             version: the version, "" for the default one.
             wait: seconds to wait.
-            first_try: a worker that ends is a failure; else TorchServe may start it again.
+            allow_restarts: keep waiting for a worker that ended and that TorchServe starts again.
 
         Raises:
-            CommandError: it took too long, with the workers' states.
+            CommandError: a worker ended, or the time is over; the message holds the workers' statuses.
         """
-        deadline = time.monotonic() + wait
         pids: dict[str, int] = {}
-        while True:
-            model = self.describe(name, version)[0]
-            states = [worker["status"] for worker in model["workers"]]
-            if len(states) == int(model["minWorkers"]) and all(state == "READY" for state in states):
-                return
-            started = {worker["id"]: worker["pid"] for worker in model["workers"] if worker["pid"] > 0}
-            if first_try and any(pids.get(worker, pid) != pid for worker, pid in started.items()):
-                raise CommandError(f"a worker of {name} {model['modelVersion']} ended while loading: see the log")
-            pids |= started
-            if time.monotonic() > deadline:
-                raise CommandError(
-                    f"{name} has not {model['minWorkers']} workers ready after {wait:.0f} s (they are {states}): "
-                    "the server's log says why"
-                )
-            time.sleep(POLL)
+
+        def look() -> ModelVersion:
+            model = self.version(name, version)
+            started = {worker.id: worker.pid for worker in model.workers if worker.pid > 0}
+            if not allow_restarts and any(pids.get(worker, pid) != pid for worker, pid in started.items()):
+                raise CommandError(f"a worker of {model.id} ended while loading: see the log")
+            pids.update(started)
+            return model
+
+        model = wait_until(look, wait, POLL, lambda model: model.ready)
+        if not model.ready:
+            raise CommandError(
+                f"{name} has not {model.min_workers} workers ready after {wait:.0f} s (they are {model.statuses}): "
+                "the server's log says why"
+            )
 
     def request(self, method: str, path: str, data: bytes | None = None, **query: Any) -> requests.Response:
-        """Send a request, and again while the gateway says that replicas are starting or stopping.
+        """Send a request, and repeat it while the gateway says that replicas are starting or stopping.
 
         Raises:
-            CommandError: nobody answers.
-            ManagementApiError: the answer is an error.
+            UnreachableError: no server responds.
+            ManagementApiError: the response is an error.
         """
+        response = wait_until(
+            lambda: self._send(method, path, data, query),
+            REPLICAS_TIMEOUT,
+            RETRY,
+            lambda response: not (response.status_code == 409 and "Retry-After" in response.headers),
+        )
+        if not response.ok:
+            raise ManagementApiError(response.status_code, _message(response))
+        return response
+
+    def _send(self, method: str, path: str, data: bytes | None, query: dict[str, Any]) -> requests.Response:
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
-        deadline = time.monotonic() + PATIENCE
-        while True:
-            try:
-                answer = self._session.request(
-                    method, self.url + path, params=query, data=data, headers=headers, timeout=self.timeout
-                )
-            except requests.RequestException as error:
-                raise CommandError(
-                    f"no management API answers at {self.url}: start the server with make serve, or name it with --url"
-                ) from error
-            if answer.ok:
-                return answer
-            if not ("Retry-After" in answer.headers and answer.status_code == 409 and time.monotonic() < deadline):
-                raise ManagementApiError(answer.status_code, _message(answer))
-            time.sleep(float(answer.headers["Retry-After"]))
+        try:
+            return self._session.request(
+                method, self.url + path, params=query, data=data, headers=headers, timeout=self.timeout
+            )
+        except requests.RequestException as error:
+            raise UnreachableError(
+                f"no management API answers at {self.url}: start the server with make serve, or name it with --url"
+            ) from error
+
+    def _describe(self, name: str, version: str) -> list[ModelVersion]:
+        return [ModelVersion.from_json(document) for document in self._call("GET", _path(name, version))]
 
     def _call(self, method: str, path: str, **query: Any) -> Any:
         return self.request(method, path, **query).json()
@@ -194,9 +201,9 @@ def _path(name: str, version: str = "") -> str:
     return f"{path}/{quote(version, safe='')}" if version else path
 
 
-def _message(answer: requests.Response) -> str:
+def _message(response: requests.Response) -> str:
     try:
-        document = answer.json()
+        document = response.json()
         return str(document.get("message") or document.get("detail") or document)
     except ValueError:
-        return answer.text.strip() or answer.reason
+        return response.text.strip() or response.reason

@@ -17,7 +17,8 @@ from scripts.archives.reading import identity
 from scripts.client.management import Management
 from scripts.common.errors import CommandError
 from scripts.common.signals import stopping_on_signals
-from scripts.container import readiness
+from scripts.container import status
+from scripts.container.readiness import Readiness
 from scripts.server import state
 from scripts.server.ports import Ports
 from scripts.server.torchserve import TorchServe
@@ -63,19 +64,19 @@ def run() -> None:
     scratch = Path("/tmp/serve")  # noqa: S108 - a tmpfs of this container alone
     server = TorchServe(new, store, ports, scratch, addresses(ports), kept, to_console=True)
     management = Management(ports.url(ports.management), timeout=CALL_TIMEOUT)
-    shown = readiness.Readiness(management, ports.url(ports.inference), store)
-    readiness.serve(shown, EVERYWHERE, readiness.DEFAULT_PORT)
+    readiness = Readiness(management, ports.url(ports.inference))
+    status.serve(readiness, EVERYWHERE, status.DEFAULT_PORT, store)
     with stopping_on_signals():
         try:
             with server:
                 for archive in new.values():
                     state.remember(kept, store / archive)
-                shown.accepting.set()
+                readiness.accepting.set()
                 print("ready", flush=True)
                 try:
                     ended = server.process.wait()
                 except KeyboardInterrupt:
-                    shown.accepting.clear()
+                    readiness.accepting.clear()
                     print("stopping: finishing what is in flight", flush=True)
                     time.sleep(GATEWAY_NOTICES)
                     raise

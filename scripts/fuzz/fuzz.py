@@ -45,10 +45,10 @@ class Workers:
     def __call__(self) -> frozenset[int]:
         """Return their process ids."""
         try:
-            versions = self._management.describe(self._model, "all")
+            versions = self._management.versions(self._model)
         except CommandError:
             return self._last
-        self._last = frozenset(worker["pid"] for one in versions for worker in one["workers"] if worker["pid"] > 0)
+        self._last = frozenset(pid for version in versions for pid in version.pids)
         return self._last
 
 

@@ -11,6 +11,7 @@ import requests
 
 from scripts.build import archive
 from scripts.client.management import Management
+from scripts.client.metrics import samples
 from scripts.common.errors import CommandError
 from scripts.common.example import example_image
 from scripts.common.paths import BUILD, PROJECT
@@ -112,8 +113,11 @@ class Local:
     def metrics(self) -> dict[str, float]:
         """See Service."""
         text = requests.get(self._ports.url(self._ports.metrics) + "/metrics", timeout=10).text
-        lines = [line for line in text.splitlines() if line.startswith("classifier_requests_total{")]
-        return {line.split('outcome="')[1].split('"')[0]: float(line.rpartition(" ")[2]) for line in lines}
+        return {
+            sample.labels["outcome"]: sample.value
+            for sample in samples(text)
+            if sample.name == "classifier_requests_total"
+        }
 
     def down(self) -> str:
         """See Service."""
@@ -122,15 +126,15 @@ class Local:
         return "TorchServe is stopped"
 
 
-def missing() -> str:
-    """Return why the containers cannot be used here, "" if they can; SERVICE=local leaves them alone."""
+def missing() -> str | None:
+    """Return why the containers cannot be used here, None if they can; SERVICE=local chooses the local server."""
     if os.environ.get("SERVICE") == "local":
         return "SERVICE=local asks for it"
     try:
         _bash("compose.sh", "ps")
     except CommandError as failure:
         return str(failure)
-    return ""
+    return None
 
 
 def choose() -> Service:

@@ -1,18 +1,18 @@
 """Has the gateway send a share of a model's requests to a new version, and tells what came of them."""
 
-import re
 import time
 from dataclasses import dataclass, field
 
-from scripts.client.management import Management, ManagementApiError, Version
+from scripts.client.management import Management, ManagementApiError
+from scripts.client.metrics import samples
+from scripts.client.models import VersionId
 from scripts.common.errors import CommandError
+from scripts.common.waiting import wait_until
 
 POLL = 1.0  # s between two looks; the gateway looks every other second
 IN_FORCE = (
     100.0  # s until the gateway's last worker that knows it otherwise has ended: one with a request in it may stay
 )
-SAMPLE = re.compile(r"gateway_canary_(\w+)\{(.*)\} (\S+)$", re.MULTILINE)
-LABEL = re.compile(r'(\w+)="([^"]*)"')
 
 
 @dataclass
@@ -86,7 +86,7 @@ class Canary:
     """
 
     gateway: Management
-    new: Version
+    new: VersionId
     percent: int
 
     def start(self) -> None:
@@ -124,18 +124,18 @@ class Canary:
 
     def _seen(self) -> tuple[VersionStats, VersionStats]:
         versions = {"default": VersionStats(), self.new.version: VersionStats()}
-        for metric, text, value in SAMPLE.findall(self.gateway.request("GET", "/gateway/metrics").text):
-            labels = dict(LABEL.findall(text))
-            if labels["model"] != self.new.name or labels["version"] not in versions:
+        for sample in samples(self.gateway.request("GET", "/gateway/metrics").text):
+            labels = sample.labels
+            if labels.get("model") != self.new.name or labels["version"] not in versions:
                 continue
             seen = versions[labels["version"]]
-            match metric:
-                case "requests_total":
-                    seen.statuses[labels["status"]] = int(value)
-                case "request_seconds_bucket":
-                    seen.buckets[float(labels["le"])] = int(value)
-                case "request_seconds_sum":
-                    seen.seconds = float(value)
+            match sample.name:
+                case "gateway_canary_requests_total":
+                    seen.statuses[labels["status"]] = int(sample.value)
+                case "gateway_canary_request_seconds_bucket":
+                    seen.buckets[float(labels["le"])] = int(sample.value)
+                case "gateway_canary_request_seconds_sum":
+                    seen.seconds = sample.value
         return versions["default"], versions[self.new.version]
 
 
@@ -166,12 +166,7 @@ def _in_force(gateway: Management, name: str) -> str | None:
 
 
 def _comes_into_force(gateway: Management, name: str, share: str | None) -> bool:
-    deadline = time.monotonic() + IN_FORCE
-    while _in_force(gateway, name) != share:
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(POLL)
-    return True
+    return wait_until(lambda: _in_force(gateway, name) == share, IN_FORCE, POLL)
 
 
 def _wait(gateway: Management, name: str, share: str | None) -> None:

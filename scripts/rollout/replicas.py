@@ -1,18 +1,19 @@
-"""The TorchServes behind one management address: all replicas behind the gateway, or the one server that it is."""
+"""The model servers behind one management address: all replicas behind the gateway, or one server without it."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from urllib.parse import quote
 
-from scripts.client.management import Management, ManagementApiError, Version
+from scripts.client.management import Management, ManagementApiError
+from scripts.client.models import VersionId
 from scripts.client.predict import TINY_IMAGE, check_prediction
 from scripts.common.errors import CommandError
+from scripts.common.waiting import wait_until
 from scripts.server.idle import wait_idle
 
-LOOK = 2.0  # s for one look whether a version is idle
+IDLE_TIMEOUT = 2.0  # s until a version that is not idle is called busy
 POLL = 0.2  # s between two looks
-UNPACK = 10.0  # s after which an archive whose registration was interrupted is there, or will not come
+UNPACK_TIMEOUT = 10.0  # s until an archive whose registration was interrupted is there, or will not come
 
 
 @dataclass(frozen=True)
@@ -20,57 +21,54 @@ class Replica:
     """One TorchServe.
 
     Args:
-        address: its address behind the gateway, "" for a server without one.
+        address: its address behind the gateway, None for a server without one.
         management: its own management API; behind the gateway also its predictions and whether it is idle.
-        inference: the address for predictions, which leads to any of the replicas.
+        inference: the inference API, which may lead to any replica.
     """
 
-    address: str
+    address: str | None
     management: Management
     inference: str
 
-    def versions(self, name: str) -> dict[str, int]:
-        """Return the wanted workers of each version of a model; none where the model is not registered."""
+    def workers(self, name: str) -> dict[str, int]:
+        """Return version -> its wanted workers; empty where the model is not registered."""
         try:
-            return {one["modelVersion"]: int(one["minWorkers"]) for one in self.management.describe(name, "all")}
+            return {version.version: version.min_workers for version in self.management.versions(name)}
         except ManagementApiError as refused:
             if refused.status != 404:
                 raise
             return {}
 
     def default(self, name: str) -> str:
-        """Return the version that answers when a request names none."""
-        return str(self.management.describe(name)[0]["modelVersion"])
+        """Return a model's default version."""
+        return self.management.version(name).version
 
-    def add(self, archive: str) -> Version:
-        """Register an archive and do not wait for its workers; whoever interrupts that leaves nothing registered."""
+    def add(self, archive: str) -> VersionId:
+        """Register an archive without waiting for its workers; an interruption leaves nothing registered."""
         before = self.management.registered_from(archive)
         try:
             return self.management.add(archive)
         except KeyboardInterrupt:
-            # The server finishes what it was asked for, whether or not somebody waits for its answer.
-            deadline = time.monotonic() + UNPACK
-            while not (new := self.management.registered_from(archive) - before) and time.monotonic() < deadline:
-                time.sleep(POLL)
-            for version in new:
+            # The server finishes the registration although the client has gone.
+            for version in wait_until(lambda: self.management.registered_from(archive) - before, UNPACK_TIMEOUT, POLL):
                 self.management.unregister(*version)
             raise
 
-    def check_prediction(self, version: Version) -> None:
-        """Ask this replica for one real prediction.
+    def check_prediction(self, version: VersionId) -> None:
+        """Send this replica one real prediction.
 
         Raises:
-            CommandError: it does not answer it.
+            CommandError: it fails.
         """
-        if self.address:
+        if self.address is not None:
             self.management.request("POST", f"/predictions/{_path(version)}", data=TINY_IMAGE)
         else:
             check_prediction(self.inference, _path(version))
 
-    def idle(self, version: Version) -> bool:
-        """Say whether nothing is in flight in a version."""
-        if not self.address:
-            return wait_idle(self.management, LOOK, *version)
+    def idle(self, version: VersionId) -> bool:
+        """Whether a version has no request."""
+        if self.address is None:
+            return wait_idle(self.management, IDLE_TIMEOUT, *version)
         try:
             self.management.request("GET", f"/idle/{_path(version)}")
         except ManagementApiError as refused:
@@ -79,49 +77,39 @@ class Replica:
             return False
         return True
 
-    def wait_idle(self, version: Version, timeout: float) -> bool:
-        """Wait until nothing is in flight in a version, and say whether that came about.
-
-        Args:
-            version: the version.
-            timeout: most seconds to wait.
-        """
-        deadline = time.monotonic() + timeout
-        while not self.idle(version):
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(POLL)
-        return True
+    def wait_idle(self, version: VersionId, timeout: float) -> bool:
+        """Wait until a version has no request, and return whether it happened in time."""
+        return wait_until(lambda: self.idle(version), timeout, POLL)
 
 
 @dataclass(frozen=True)
 class Replicas:
-    """All TorchServes behind a management address.
+    """All model servers behind a management address.
 
     Args:
         management: the address.
-        inference: the address for predictions.
+        inference: the inference API.
     """
 
     management: Management
     inference: str
 
     def replicas(self) -> list[Replica]:
-        """Return the TorchServes that take requests now."""
+        """Return the servers that take requests now."""
         try:
             listed = self.management.request("GET", "/gateway/replicas.json").json()
         except ManagementApiError as refused:
             if refused.status != 404:
                 raise
-            return [Replica("", self.management, self.inference)]
+            return [Replica(None, self.management, self.inference)]
         url = self.management.url
         return [
-            Replica(one, replace(self.management, url=f"{url}/gateway/replicas/{one}"), self.inference)
-            for one in listed["replicas"]
+            Replica(address, replace(self.management, url=f"{url}/gateway/replicas/{address}"), self.inference)
+            for address in listed["replicas"]
         ]
 
     def first(self) -> Replica:
-        """Return one of them.
+        """Return one of the replicas.
 
         Raises:
             CommandError: there is none.
@@ -132,16 +120,16 @@ class Replicas:
         return replicas[0]
 
     def behind_gateway(self) -> bool:
-        """Say whether there is a gateway."""
-        return bool(self.first().address)
+        """Whether there is a gateway."""
+        return self.first().address is not None
 
     def each(self, step: Callable[[Replica], None]) -> None:
-        """Do something on every replica, also on those that come meanwhile.
+        """Run a step on every replica, also on those that start meanwhile.
 
         Raises:
             CommandError: it failed on a replica that is still there.
         """
-        done: set[str] = set()
+        done: set[str | None] = set()
         while waiting := [replica for replica in self.replicas() if replica.address not in done]:
             for replica in waiting:
                 try:
@@ -154,5 +142,5 @@ class Replicas:
                 done.add(replica.address)
 
 
-def _path(version: Version) -> str:
+def _path(version: VersionId) -> str:
     return "/".join(quote(part, safe="") for part in version)

@@ -1,52 +1,52 @@
-"""The steps in which a new version takes over from the running one, on every replica, or leaves it as it was."""
+"""The steps by which a new version replaces the one that serves, on every replica, or is rolled back."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
-from scripts.client.management import ManagementApiError, Version
+from scripts.client.management import ManagementApiError
+from scripts.client.models import ModelVersion, VersionId
 from scripts.common.errors import CommandError
 from scripts.rollout import history
 from scripts.rollout.canary import Canary, withdraw
 from scripts.rollout.compare import compare
 from scripts.rollout.replicas import Replica, Replicas
 
-DRAIN = 120.0  # s that the requests in an old version may take: more than TorchServe's responseTimeout and its queue
+DRAIN_TIMEOUT = 120.0  # s for the requests in an old version: more than TorchServe's responseTimeout and its queue
 
 
 @dataclass
 class Rollout:
-    """One version that takes over from another.
+    """One version that replaces another.
 
     Args:
         replicas: where.
         archive: the new version's file name in the model store.
-        drain: most seconds to wait for requests in the version that goes.
-        expected: the version that the archive must hold, "" for any.
+        drain: seconds to wait at most for requests in the version that goes.
+        expected: the version that the archive must hold, None for any.
     """
 
     replicas: Replicas
     archive: str
-    drain: float = DRAIN
-    expected: str = ""
-    added: set[str] = field(default_factory=set, init=False)  # addresses of replicas where this command registered it
+    drain: float = DRAIN_TIMEOUT
+    expected: str | None = None
+    added: set[str | None] = field(default_factory=set, init=False)  # addresses of replicas where it was registered
 
     def load(self) -> bool:
-        """Have the new version ready beside the old one, with as many workers, on every replica.
+        """Load the new version beside the old one, with as many workers, on every replica.
 
         Returns:
-            Whether it must still become the default; not where a rollout of it was interrupted after that.
+            Whether it must still become the default; False where an earlier rollout was interrupted after that.
 
         Raises:
-            CommandError: it does not load or does not answer, or there is no version that it could take over from.
+            CommandError: it does not load or predict, or there is no version to replace.
         """
         first = self.replicas.first()
-        self.gateway = bool(first.address)
+        self.gateway = first.address is not None
         self.new = self._register(first)
         try:
             self.old, self.old_archive, self.workers = self._running(first)
-            first.idle(self.old)  # where nobody can tell whether workers are busy, that is said now
+            first.idle(self.old)  # fails early where the workers run on another machine
         except BaseException:
             if first.address in self.added:
                 first.management.unregister(*self.new)
@@ -55,29 +55,29 @@ class Rollout:
             _say(f"{self.new} is the default already: only {self.old} must still go")
             return False
         _say(f"{self.old} serves with {self.workers} workers; {self.new} loads as many beside it")
-        with self.or_put_back():
+        with self.rollback_on_error():
             self._withdraw_canary()  # one that a killed command left
             self.replicas.each(self._load)  # at the same time; then they are waited for
             self.replicas.each(self._ready)
         return True
 
-    def compare(self, sent: Mapping[str, bytes], most: int | None) -> None:
-        """Compare the answers of both versions.
+    def compare(self, images: Mapping[str, bytes], max_differ: int | None) -> None:
+        """Compare the predictions of both versions.
 
         Args:
-            sent: photos, name -> bytes.
-            most: how many may have another best class, None for any number.
+            images: name -> bytes.
+            max_differ: how many may have another top-1 class, None for any number.
 
         Raises:
-            CommandError: there are more, or the new version does not answer.
+            CommandError: there are more, or the new version does not predict.
         """
-        result = compare(self.replicas.inference, self.old, self.new, sent)
+        result = compare(self.replicas.inference, self.old, self.new, images)
         _say(f"compared with {self.old}: {result}")
-        if most is not None and len(result.differing) > most:
-            raise CommandError(f"more than {most} photos have another best class: {', '.join(result.differing)}")
+        if max_differ is not None and len(result.differing) > max_differ:
+            raise CommandError(f"more than {max_differ} images have another top-1 class: {', '.join(result.differing)}")
 
-    def try_out(self, percent: int, seconds: float) -> None:
-        """Give the new version a share of the requests and see what comes of them.
+    def try_canary(self, percent: int, seconds: float) -> None:
+        """Send a share of the requests to the new version and watch its errors.
 
         Raises:
             CommandError: it fails more often than the old one, or got no request.
@@ -96,21 +96,21 @@ class Rollout:
         _say(f"{self.new} is the default")
 
     @contextmanager
-    def or_put_back(self) -> Iterator[None]:
-        """Leave the old version serving alone, as if nothing had been, when something goes wrong."""
+    def rollback_on_error(self) -> Iterator[None]:
+        """Restore the old version as the only one that serves if anything goes wrong."""
         try:
             yield
         except BaseException as error:
-            _say(f"putting everything back: {self.old} serves, {self.new} goes where this command brought it")
+            _say(f"rolling back: {self.old} serves, {self.new} is unregistered where this command registered it")
             try:
                 self._withdraw_canary()
-                self.replicas.each(self._put_back)
+                self.replicas.each(self._roll_back)
             except CommandError as failure:
-                raise CommandError(f"{str(error) or 'interrupted'}; and putting back failed: {failure}") from error
+                raise CommandError(f"{str(error) or 'interrupted'}; and the rollback failed: {failure}") from error
             raise
 
     def finish(self) -> None:
-        """Unregister the old version on every replica once nothing is in flight in it.
+        """Unregister the old version on every replica once it is idle.
 
         Raises:
             CommandError: requests keep coming to it, so it stays registered.
@@ -119,20 +119,19 @@ class Rollout:
         self.replicas.each(self._retire)
         _say(f"{self.old} is unregistered")
 
-    def _put_back(self, replica: Replica) -> None:
-        if not {self.old.version, self.new.version} <= replica.versions(self.new.name).keys():
+    def _roll_back(self, replica: Replica) -> None:
+        if not {self.old.version, self.new.version} <= replica.workers(self.new.name).keys():
             return
         if replica.default(self.new.name) == self.new.version:
             replica.management.set_default(*self.old)
         if replica.address not in self.added:
             return
-        workers = replica.management.describe(*self.new)[0]["workers"]
-        answering = any(worker["status"] == "READY" for worker in workers)
-        if answering and not replica.wait_idle(self.new, self.drain):
+        predicts = any(worker.ready for worker in replica.management.version(*self.new).workers)
+        if predicts and not replica.wait_idle(self.new, self.drain):
             _say(f"{self.new} still has requests after {self.drain:.0f} s: they are cut")
         replica.management.unregister(*self.new)
 
-    def _register(self, replica: Replica) -> Version:
+    def _register(self, replica: Replica) -> VersionId:
         """Return the new version, which is registered now if it was not before."""
         _say(f"registering {self.archive}")
         try:
@@ -145,26 +144,27 @@ class Rollout:
         _say(f"{version} is registered already: going on with it")
         return version
 
-    def _add(self, replica: Replica) -> Version:
+    def _add(self, replica: Replica) -> VersionId:
         version = replica.add(self.archive)
         self.added.add(replica.address)
         return version
 
-    def _running(self, replica: Replica) -> tuple[Version, str, int]:
-        """Return the version to take over from, its archive and its workers."""
+    def _running(self, replica: Replica) -> tuple[VersionId, str, int]:
+        """Return the version to replace, its archive and its workers."""
         name = self.new.name
-        if self.expected not in ("", self.new.version):
+        if self.expected not in (None, self.new.version):
             raise CommandError(f"{self.archive} holds {self.new} now, but {self.expected} was replaced: start another")
-        others = {one["modelVersion"]: one for one in replica.management.describe(name, "all")}
+        others = {version.version: version for version in replica.management.versions(name)}
         del others[self.new.version]
         default = replica.default(name)
         if default == self.new.version and replica.address not in self.added:
             default = self._interrupted(others)
         if default not in others:
-            raise CommandError(f"there is no other version that {self.new} could take over from")
-        return Version(name, default), others[default]["modelUrl"], max(1, int(others[default]["minWorkers"]))
+            raise CommandError(f"there is no other version that {self.new} could replace")
+        old = others[default]
+        return old.id, old.archive, max(1, old.min_workers)
 
-    def _interrupted(self, others: Mapping[str, Mapping[str, Any]]) -> str:
+    def _interrupted(self, others: Mapping[str, ModelVersion]) -> str:
         """Return the version that the new one has replaced as the default, but that was not unregistered yet."""
         last = history.find(self.replicas.management.url, self.new.name)
         if last and last.by == self.new.version and others.keys() == {last.version}:
@@ -172,14 +172,14 @@ class Rollout:
         raise CommandError(f"{self.new} serves already")
 
     def _load(self, replica: Replica) -> None:
-        if self.new.version not in replica.versions(self.new.name):
+        if self.new.version not in replica.workers(self.new.name):
             self._add(replica)
-        if replica.versions(self.new.name)[self.new.version] != self.workers:
+        if replica.workers(self.new.name)[self.new.version] != self.workers:
             replica.management.set_workers(*self.new, self.workers)
 
     def _ready(self, replica: Replica) -> None:
-        self._load(replica)  # one that has come since
-        replica.management.wait_ready(*self.new, first_try=True)
+        self._load(replica)  # a replica that has started meanwhile
+        replica.management.wait_ready(*self.new, allow_restarts=False)
         replica.check_prediction(self.new)
 
     def _make_default(self, replica: Replica) -> None:
@@ -187,14 +187,14 @@ class Rollout:
         replica.management.set_default(*self.new)
 
     def _retire(self, replica: Replica) -> None:
-        if self.old.version not in replica.versions(self.old.name):
+        if self.old.version not in replica.workers(self.old.name):
             return
         if replica.default(self.new.name) != self.new.version:
-            self._make_default(replica)  # one that has come since
+            self._make_default(replica)  # a replica that has started meanwhile
         if not replica.wait_idle(self.old, self.drain):
             raise CommandError(
                 f"{self.new} serves, but {self.old} still has requests after {self.drain:.0f} s and stays registered: "
-                "somebody names it in the address"
+                "a client names it in the address"
             )
         replica.management.unregister(*self.old)
 

@@ -12,21 +12,20 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import requests
 
 from scripts.client.management import Management
+from scripts.client.models import ModelVersion
 from scripts.client.predict import TINY_IMAGE
 from scripts.common.errors import CommandError
+from scripts.common.waiting import wait_until
 from scripts.server.idle import CALL_TIMEOUT, require_here, wait_idle
 from scripts.server.listener import stop_listening
 from scripts.server.ports import Ports
 
 PATIENCE = 10.0  # s that requests in flight may take
 RETRY = 0.01  # s until a prediction that found its queue full is sent again
-
-Version = dict[str, Any]  # TorchServe's description of a model's version
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ class Drain:
             stuck = self._finish(start + PATIENCE)
             self.marker.touch()
             stop_listening(self.pid, self.ports.inference)
-            pids = _workers(stuck)
+            pids = [pid for version in stuck for pid in version.pids]
             require_here(pids)
             for pid in pids:
                 with suppress(ProcessLookupError):
@@ -67,29 +66,23 @@ class Drain:
         except CommandError:
             return False  # nobody answers: nothing can be waited for
 
-    def _versions(self) -> list[Version]:
-        return replace(self.management, timeout=CALL_TIMEOUT).describe_all()
-
-    def _finish(self, end: float) -> list[Version]:
+    def _finish(self, end: float) -> list[ModelVersion]:
         """Wait until all that is queued now has been answered, and return the versions where it has not."""
-        versions = [one for one in self._versions() if any(worker["status"] == "READY" for worker in one["workers"])]
+        registered = replace(self.management, timeout=CALL_TIMEOUT).all_versions()
+        versions = [version for version in registered if any(worker.ready for worker in version.workers)]
         with ThreadPoolExecutor(max(1, len(versions))) as pool:
             answered = list(pool.map(lambda version: self._predict(version, end), versions))
         return [version for version, done in zip(versions, answered, strict=True) if not done]
 
-    def _predict(self, version: Version, end: float) -> bool:
-        url = f"{self.ports.url(self.ports.inference)}/predictions/{version['modelName']}/{version['modelVersion']}"
-        while (left := end - time.monotonic()) > 0:
-            try:
-                if requests.post(url, data=TINY_IMAGE, timeout=left).status_code != requests.codes.unavailable:
-                    return True
-            except requests.RequestException:
-                return False
-            time.sleep(RETRY)
-        return False
+    def _predict(self, version: ModelVersion, end: float) -> bool:
+        url = f"{self.ports.url(self.ports.inference)}/predictions/{version.name}/{version.version}"
 
+        def succeeds() -> bool:
+            left = max(RETRY, end - time.monotonic())
+            response = requests.post(url, data=TINY_IMAGE, timeout=left)
+            return response.status_code != int(requests.codes.unavailable)
 
-def _workers(versions: list[Version]) -> list[int]:
-    """Return the process ids of all workers that have been started."""
-    pids = [int(worker["pid"]) for version in versions for worker in version["workers"]]
-    return [pid for pid in pids if pid > 0]
+        try:
+            return wait_until(succeeds, end - time.monotonic(), RETRY)
+        except requests.RequestException:
+            return False

@@ -3,14 +3,15 @@
 TorchServe tells how many requests are queued, but not whether a worker is busy: that shows in its process.
 """
 
-import time
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
 import psutil
 
-from scripts.client.management import Management
+from scripts.client.management import Management, ManagementApiError, UnreachableError
 from scripts.common.errors import CommandError
+from scripts.common.waiting import wait_until
 
 POLL = 0.1  # s between two looks
 CALL_TIMEOUT = 3.0  # s for one call: a server that hangs must not hold up its own stop
@@ -30,27 +31,26 @@ def wait_idle(management: Management, timeout: float, name: str = "", version: s
     Raises:
         CommandError: the workers are not processes of this machine.
     """
-    deadline = time.monotonic() + timeout
     hasty = replace(management, timeout=CALL_TIMEOUT)
     quiet = 0
     used: dict[int, float] = {}
-    while quiet < QUIET:
-        if time.monotonic() > deadline:
-            return False
-        try:
-            queued, workers = _in_flight(hasty, name, version)
-        except CommandError:
-            return False  # nobody answers: nothing can be waited for
-        require_here(workers)
+
+    def is_quiet() -> bool:
+        nonlocal quiet, used
+        queued, workers = _in_flight(hasty, name, version)
         now = {pid: _cpu_seconds(pid) for pid in workers}
         busy = queued or now != used or any(map(_runs, workers))
         quiet = 0 if busy else quiet + 1
         used = now
-        time.sleep(POLL)
-    return True
+        return quiet == QUIET
+
+    try:
+        return wait_until(is_quiet, timeout, POLL)
+    except (UnreachableError, ManagementApiError):
+        return False
 
 
-def require_here(pids: list[int]) -> None:
+def require_here(pids: Iterable[int]) -> None:
     """Make sure that these are workers on this machine: a number alone may be another process of another machine.
 
     Raises:
@@ -67,10 +67,10 @@ def require_here(pids: list[int]) -> None:
 
 def _in_flight(management: Management, name: str, version: str) -> tuple[int, list[int]]:
     """Return the number of queued requests and the process ids of the workers."""
-    described = management.describe(name, version or "all") if name else management.describe_all()
-    queued = sum(int(one["jobQueueStatus"]["pendingRequests"]) for one in described)
-    pids = [int(worker["pid"]) for one in described for worker in one["workers"]]
-    return queued, [pid for pid in pids if pid > 0]
+    versions = [management.version(name, version)] if name else management.all_versions()
+    pids = [pid for described in versions for pid in described.pids]
+    require_here(pids)
+    return sum(described.queue.pending for described in versions), pids
 
 
 def _cpu_seconds(pid: int) -> float:

@@ -26,13 +26,15 @@ from scripts.client.management import Management
 from scripts.client.predict import check_prediction
 from scripts.common.errors import CommandError
 from scripts.common.paths import BUILD, CONFIG, MODEL_STORE, remove_abandoned
-from scripts.server import java, state
+from scripts.common.waiting import wait_until
+from scripts.server import java, snapshot, state
 from scripts.server.drain import Drain
 from scripts.server.ports import Ports
 
 DRAIN_TIMEOUT = 20.0  # s that requests in flight may take once a stop is asked for
 STOP_TIMEOUT = 15.0  # s until a drained server that was asked to stop is killed; it takes about 5
 START_TIMEOUT = 180.0  # s until the first real prediction
+POLL = 0.05  # s between two looks whether it listens
 SCRATCH = "torchserve-"  # the folder of unpacked archives, with the process's number behind it
 PR_SET_PDEATHSIG, PR_SET_TIMERSLACK = 1, 29  # of prctl(2)
 JVM = (
@@ -122,20 +124,13 @@ class TorchServe:
             CommandError: the server ended or took too long.
         """
         deadline = time.monotonic() + timeout
-        while not self._answers():
-            if self.process.poll() is not None:
-                raise CommandError(
-                    f"TorchServe ended while starting (status {self.process.returncode}): see {self.log}"
-                )
-            if time.monotonic() > deadline:
-                raise CommandError(f"TorchServe does not answer after {timeout:.0f} s: see {self.log}")
-            time.sleep(0.05)
-        for name, versions in self._restored.items():
+        if not wait_until(self._listens, timeout, POLL):
+            raise CommandError(f"TorchServe does not answer after {timeout:.0f} s: see {self.log}")
+        for restored in self._restored:
             try:
-                for version, settings in versions.items():
-                    self._check(name, version, deadline, predicts=settings["minWorkers"] > 0)
+                self._check(*restored.id, deadline, predicts=restored.workers > 0)
             except CommandError as failure:
-                if name in self.models:
+                if restored.id.name in self.models:
                     raise
                 print(f"warning: a restored model is not served: {failure}", flush=True)
         for name, version in self._register_new().items():
@@ -173,7 +168,9 @@ class TorchServe:
         if predicts:
             check_prediction(self.ports.url(self.ports.inference), f"{name}/{version}" if version else name)
 
-    def _answers(self) -> bool:
+    def _listens(self) -> bool:
+        if self.process.poll() is not None:
+            raise CommandError(f"TorchServe ended while starting (status {self.process.returncode}): see {self.log}")
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", self.ports.management)) == 0
 
@@ -182,12 +179,11 @@ class TorchServe:
         restored = state.restore(self.state, self.store) if self.state else state.Restored()
         for sentence in restored.left_out:
             print(f"warning: {sentence}", flush=True)
-        self._restored = restored.models
-        for name, versions in restored.models.items():
-            for version, settings in versions.items():
-                print(f"restoring {name} {version}, workers: {settings['minWorkers']}", flush=True)
+        self._restored = restored.versions
+        for saved in restored.versions:
+            print(f"restoring {saved.id}, workers: {saved.workers}", flush=True)
         if self.state:
-            state.forget_old(self.state)
+            snapshot.forget_old(self.state / snapshot.FOLDER)
         self._config = self.run_directory / "config.properties"
         config = (CONFIG / "config.properties").read_text(encoding="utf-8")
         self._config.write_text(state.config_with(self._restored, config), encoding="utf-8")
@@ -203,7 +199,7 @@ class TorchServe:
         new = {}
         for name, archive in self.models.items():
             _, version = identity(self.store / archive)
-            if version not in self._restored.get(name, {}):
+            if (name, version) not in {saved.id for saved in self._restored}:
                 self.management.register(archive, name=name)
                 new[name] = version
         return new

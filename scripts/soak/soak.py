@@ -76,8 +76,7 @@ def look(management: Management, start: float) -> Sample:
     Raises:
         CommandError: the server runs elsewhere.
     """
-    described = management.describe_all()
-    pids = tuple(sorted(worker["pid"] for version in described for worker in version["workers"] if worker["pid"] > 0))
+    pids = tuple(sorted(pid for version in management.all_versions() for pid in version.pids))
     try:
         workers = [psutil.Process(pid) for pid in pids]
         front_end = workers[0].parent() if workers else None
@@ -214,7 +213,7 @@ class Target:
         if self.url:
             parts = urlsplit(self.url)
             management = Management(f"{parts.scheme}://{parts.hostname}:{(parts.port or 8080) + 1}")
-            yield self.url.rstrip("/"), management, self.name or management.models()[0]["modelName"]
+            yield self.url.rstrip("/"), management, self.name or management.models()[0].name
             return
         ports = Ports(self.port)
         ports.require_free()  # before a build of half a minute

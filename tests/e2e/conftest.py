@@ -12,7 +12,8 @@ import requests
 from scripts.common.example import example_image
 from scripts.common.paths import BUILD
 from tests.e2e import engine
-from tests.e2e.stack import Stack, wait_for
+from tests.e2e.stack import Stack
+from tests.waiting import wait_for
 
 PROJECT_NAME = "classifier-e2e"
 

@@ -4,18 +4,20 @@ import json
 import os
 import socket
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 import requests
 
+from scripts.client.management import Management
+from scripts.client.metrics import samples
+from scripts.client.models import ModelVersion
 from scripts.common.paths import PROJECT
+from tests.waiting import wait_for
 
 TOKEN = "e2e-token-0123456789abcdef"
-Found = TypeVar("Found")
 
 
 def free_port() -> int:
@@ -31,15 +33,6 @@ def docker(*command: str) -> str:
     result = subprocess.run(["docker", *command], capture_output=True, text=True, check=False, timeout=300)
     assert result.returncode == 0, f"docker {' '.join(command)}: {result.stderr}"
     return result.stdout.strip()
-
-
-def wait_for(what: str, find: Callable[[], Found | None], timeout: float = 120.0) -> Found:
-    """Return what `find` finds, as soon as it finds something."""
-    deadline = time.monotonic() + timeout
-    while not (found := find()):
-        assert time.monotonic() < deadline, f"{what}: not within {timeout:.0f} s"
-        time.sleep(0.1)
-    return found
 
 
 @dataclass
@@ -119,26 +112,38 @@ class Stack:
         """Return to how many model servers the gateway sends requests, -1 while it does not say."""
         gateway = self.containers("gateway")[0]
         try:
-            metrics = requests.get(f"http://{self.address(gateway)}:8082/metrics", timeout=10).text
+            text = requests.get(f"http://{self.address(gateway)}:8082/metrics", timeout=10).text
         except requests.ConnectionError:
             return -1
-        return next((int(line.split()[1]) for line in metrics.splitlines() if line.startswith("gateway_replicas ")), -1)
+        return next((int(sample.value) for sample in samples(text) if sample.name == "gateway_replicas"), -1)
 
     def model(self) -> str:
         """Return the served model's name."""
-        names = [model["modelName"] for model in self.manage("GET", "/models").json()["models"]]
-        assert len(names) == 1, names
-        return str(names[0])
+        (model,) = self.management().models()
+        return model.name
+
+    def management(self) -> Management:
+        """Return a client of the management API through the gateway."""
+        return Management(self.management_url, TOKEN)
+
+    def replica_apis(self) -> list[Management]:
+        """Return a client of each replica's own management API."""
+        return [Management(f"http://{self.address(replica)}:8081") for replica in self.containers("torchserve")]
 
     def manage(self, method: str, path: str, token: str = TOKEN, **query: Any) -> requests.Response:
-        """Ask the management API through the gateway."""
+        """Send one request to the management API through the gateway."""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         return requests.request(method, self.management_url + path, params=query, headers=headers, timeout=300)
 
-    def describe(self, model: str) -> list[dict[str, Any]]:
-        """Return TorchServe's description of all versions."""
-        versions: list[dict[str, Any]] = self.manage("GET", f"/models/{model}/all").json()
-        return versions
+    def versions(self, model: str) -> list[ModelVersion]:
+        """Return all versions of a model."""
+        return self.management().versions(model)
+
+    def worker(self) -> int:
+        """Return the process id of the served model's only worker."""
+        (version,) = self.versions(self.model())
+        (pid,) = version.pids
+        return pid
 
     def log(self) -> list[dict[str, Any]]:
         """Return the gateway's log lines of requests."""

@@ -11,8 +11,9 @@ import pytest
 import requests
 from PIL import Image
 
-from tests.e2e.stack import Stack, docker, wait_for
+from tests.e2e.stack import Stack, docker
 from tests.load import Load
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.faults
 PROBLEMS = {"500", "502", "503", "504"}
@@ -40,15 +41,11 @@ def under_load(stack: Stack, photo: bytes, fault: Callable[[str], None]) -> Load
     return load
 
 
-def worker(stack: Stack) -> int:
-    return int(stack.describe(stack.model())[0]["workers"][0]["pid"])
-
-
 def test_a_worker_that_is_killed(stack: Stack, photo: bytes) -> None:
-    before = worker(stack)
+    before = stack.worker()
     load = under_load(stack, photo, lambda server: kill(server, str(before)))
     load.record("containers: worker killed (-9)")
-    assert worker(stack) != before
+    assert stack.worker() != before
     assert load.counts().total() - load.counts()["200"] <= 8  # those that it held; the others waited
 
 
@@ -91,7 +88,7 @@ def test_the_kernel_kills_what_takes_too_much_memory(stack: Stack, photo: bytes)
 def test_a_full_disk(stack: Stack, photo: bytes) -> None:
     """Logs and unpacked archives share one disk: what is served is served on, what is new is refused until it fits."""
     model, (server,) = stack.model(), stack.containers("torchserve")
-    archive = stack.describe(model)[0]["modelUrl"]
+    archive = stack.versions(model)[0].archive
 
     def register() -> requests.Response:
         return stack.manage("POST", "/models", url=archive, model_name="another", synchronous="true")

@@ -13,8 +13,9 @@ import pytest
 import requests
 
 from scripts.load.traffic import TOO_LARGE
-from tests.e2e.stack import Stack, docker, wait_for
+from tests.e2e.stack import Stack, docker
 from tests.load import Load
+from tests.waiting import wait_for
 
 PROBLEM = "application/problem+json"
 
@@ -194,7 +195,7 @@ def test_a_server_that_does_not_answer_is_a_504(stack: Stack, photo: bytes) -> N
 
 
 def test_a_full_queue_is_a_503_and_those_who_wait_are_answered(stack: Stack, predictions: str, photo: bytes) -> None:
-    worker = stack.describe(stack.model())[0]["workers"][0]["pid"]
+    worker = stack.worker()
     server = stack.containers("torchserve")[0]
     answers: list[requests.Response] = []
 

@@ -9,8 +9,9 @@ import pytest
 import requests
 
 from tests.archives import as_version
-from tests.e2e.stack import Stack, docker, wait_for
+from tests.e2e.stack import Stack, docker
 from tests.e2e.test_gateway import assert_problem
+from tests.waiting import wait_for
 
 
 @pytest.mark.parametrize("token", ["", "wrong", "E2E-TOKEN-0123456789ABCDEF"], ids=["none", "wrong", "other case"])
@@ -115,11 +116,7 @@ def two_versions(stack: Stack, tmp_path: Path) -> Iterator[str]:
 
 def served(stack: Stack, model: str) -> dict[str, tuple[int, list[str]]]:
     """Return version -> workers wanted, and their states."""
-    versions = {one["modelVersion"]: one for one in stack.describe(model)}
-    return {
-        version: (one["minWorkers"], [worker["status"] for worker in one["workers"]])
-        for version, one in versions.items()
-    }
+    return {one.version: (one.min_workers, one.statuses) for one in stack.versions(model)}
 
 
 def test_a_restart_keeps_versions_default_and_workers(stack: Stack, two_versions: str, photo: bytes) -> None:
@@ -129,7 +126,7 @@ def test_a_restart_keeps_versions_default_and_workers(stack: Stack, two_versions
     def assert_kept(how: str) -> None:
         wait_for(f"a ready stack {how}", stack.ready, 240)
         assert served(stack, two_versions) == wanted, how
-        assert stack.manage("GET", f"/models/{two_versions}").json()[0]["modelVersion"] == "2.0", how
+        assert stack.management().version(two_versions).version == "2.0", how
         assert requests.post(f"{stack.url}/predictions/{two_versions}", data=photo, timeout=60).ok, how
 
     docker("kill", "--signal", "KILL", stack.containers("torchserve")[0])

@@ -4,8 +4,9 @@ import json
 
 import requests
 
-from tests.e2e.stack import Stack, wait_for
+from tests.e2e.stack import Stack
 from tests.unit.monitoring import metrics
+from tests.waiting import wait_for
 
 
 def value(stack: Stack, expression: str) -> float | None:

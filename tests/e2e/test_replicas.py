@@ -7,9 +7,10 @@ from collections import Counter
 import pytest
 import requests
 
-from tests.e2e.stack import Stack, docker, wait_for
+from tests.e2e.stack import Stack, docker
 from tests.e2e.test_gateway import assert_problem
 from tests.load import Load
+from tests.waiting import wait_for
 
 
 @pytest.mark.faults
@@ -21,10 +22,7 @@ def test_replicas_share_the_load_and_none_of_it_is_lost(stack: Stack, photo: byt
         return stack.manage("PUT", f"/models/{model}", min_worker=count, max_worker=count, synchronous="true")
 
     def workers() -> list[int]:
-        servers = [stack.address(one) for one in stack.containers("torchserve")]
-        return [
-            requests.get(f"http://{one}:8081/models/{model}", timeout=10).json()[0]["minWorkers"] for one in servers
-        ]
+        return [replica.version(model).min_workers for replica in stack.replica_apis()]
 
     def follow(count: int) -> None:
         wait_for("the change", lambda: scale(count).ok)

@@ -13,11 +13,12 @@ from pathlib import Path
 import pytest
 import requests
 
-from scripts.client.management import Management, ManagementApiError
+from scripts.client.management import ManagementApiError
 from scripts.common.paths import PROJECT
 from tests.archives import as_version
-from tests.e2e.stack import TOKEN, Stack, docker, wait_for
+from tests.e2e.stack import TOKEN, Stack, docker
 from tests.load import Load
+from tests.waiting import wait_for
 
 BREAKS = """self.count = getattr(self, "count", 0) + len(data)
         if self.count > 20:
@@ -51,10 +52,9 @@ def rollout(stack: Stack, *words: str) -> subprocess.CompletedProcess[str]:
 def versions(stack: Stack, model: str) -> set[tuple[str, ...]]:
     """Return which versions each replica has, the default one first."""
     found = set()
-    for container in stack.containers("torchserve"):
-        url = f"http://{stack.address(container)}:8081/models/{model}"
-        default = requests.get(url, timeout=10).json()[0]["modelVersion"]
-        everything = {one["modelVersion"] for one in requests.get(f"{url}/all", timeout=10).json()}
+    for replica in stack.replica_apis():
+        default = replica.version(model).version
+        everything = {one.version for one in replica.versions(model)}
         found.add((default, *sorted(everything - {default})))
     return found
 
@@ -88,7 +88,7 @@ def test_a_canary_a_rollout_and_a_way_back_on_three_replicas(stack: Stack, store
         assert forward.returncode == 0, forward.stdout + forward.stderr
         assert versions(stack, store) == {("2.0",)}
         # What a command that was killed leaves behind ends before the version that it leads to goes.
-        Management(stack.management_url, TOKEN).request("PUT", f"/gateway/canary/{store}", data=b"2.0 10")
+        stack.management().request("PUT", f"/gateway/canary/{store}", data=b"2.0 10")
         back = rollout(stack, "back", store)
         assert back.returncode == 0, back.stdout + back.stderr
         assert stack.manage("GET", "/gateway/canaries.json").json() == {}
@@ -100,7 +100,7 @@ def test_a_canary_a_rollout_and_a_way_back_on_three_replicas(stack: Stack, store
     tried, rest = lots[f"{store}/2.0"], lots[f"{store}/default"]
     assert 0.1 < tried / (tried + rest) < 0.5, lots
     assert f"{store} 2.0: " in forward.stdout
-    assert "0 of 4 photos have another best class, and its score moves by up to 0.0000" in forward.stdout
+    assert "0 of 4 images have another top-1 class, and its score changes by up to 0.0000" in forward.stdout
     load.record("a rollout with a canary and a way back, three replicas")
 
     with Load(url, photo, clients=6) as load:
@@ -124,7 +124,7 @@ def test_nobody_without_the_token_reaches_the_gateways_state(stack: Stack, metho
 
 
 def test_what_is_no_canary_is_left_out(stack: Stack) -> None:
-    management = Management(stack.management_url, TOKEN)
+    management = stack.management()
     try:
         for name, body in {"evil": b"2.0 10% 1; } evil {", "good": b"2.0 10"}.items():
             management.request("PUT", f"/gateway/canary/{name}", data=body)

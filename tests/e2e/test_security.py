@@ -13,8 +13,9 @@ import pytest
 import requests
 
 from scripts.common.paths import CONFIG
-from tests.e2e.stack import TOKEN, Stack, docker, wait_for
+from tests.e2e.stack import TOKEN, Stack, docker
 from tests.e2e.test_gateway import assert_problem
+from tests.waiting import wait_for
 
 STORE = "/srv/models"
 
@@ -90,7 +91,7 @@ def test_a_json_body_registers_nothing(guarded: Stack) -> None:
     assert_problem(register(guarded, "", json={"url": "other.mar"}), 403, "registration-refused")
     answer = register(guarded, "url=same.mar&model_name=by-address", json={"url": "other.mar", "model_name": "by-body"})
     assert answer.ok, answer.text
-    names = {model["modelName"]: model["modelUrl"] for model in guarded.manage("GET", "/models").json()["models"]}
+    names = {model.name: model.archive for model in guarded.management().models()}
     assert guarded.manage("DELETE", "/models/by-address").ok
     assert names["by-address"] == "same.mar"
     assert "by-body" not in names

@@ -1,10 +1,9 @@
 """What a server's /metrics says."""
 
-import time
-
 import requests
-from prometheus_client.parser import text_string_to_metric_families
 
+from scripts.client.metrics import samples
+from scripts.common.waiting import wait_until
 from scripts.server.torchserve import TorchServe
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]  # (name, labels but the host's) -> value
@@ -15,15 +14,19 @@ def scrape(server: TorchServe) -> Samples:
     assert answer.status_code == 200
     return {
         (sample.name, tuple(sorted((k, v) for k, v in sample.labels.items() if k.lower() != "hostname"))): sample.value
-        for family in text_string_to_metric_families(answer.text)
-        for sample in family.samples
+        for sample in samples(answer.text)
     }
 
 
 def settled(server: TorchServe) -> Samples:
     """Scrape once nothing of ours changes any more: TorchServe reads what a worker writes in a thread of its own."""
-    before: Samples = {}
-    while (now := {key: value for key, value in scrape(server).items() if key[0].startswith("classifier_")}) != before:
-        before = now
-        time.sleep(0.2)
-    return now
+    last: Samples = {}
+
+    def unchanged() -> bool:
+        nonlocal last
+        before = last
+        last = {key: value for key, value in scrape(server).items() if key[0].startswith("classifier_")}
+        return last == before
+
+    assert wait_until(unchanged, 60, poll=0.2)
+    return last

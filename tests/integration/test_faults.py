@@ -4,7 +4,6 @@ import errno
 import shutil
 import socket
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from scripts.server.torchserve import TorchServe
 from tests.conftest import encoded
 from tests.integration.conftest import STORE, free_ports, stored
 from tests.load import Load
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.faults
 BATCH = 8  # requests that one worker holds at most
@@ -65,7 +65,7 @@ def url(running: TorchServe) -> str:
 
 def worker(server: TorchServe) -> psutil.Process:
     (name,) = server.models
-    return psutil.Process(server.management.describe(name)[0]["workers"][0]["pid"])
+    return psutil.Process(server.management.version(name).pids[0])
 
 
 def under_load(server: TorchServe, url: str, fault: Callable[[psutil.Process], None]) -> Load:
@@ -146,8 +146,7 @@ def test_clients_that_hang_up(running: TorchServe, url: str) -> None:
         load.wait_for(load.counts()["200"] + 20)
     load.record("150 clients that hang up in the middle")
     assert set(load.counts()) <= {"200", "503"}, load.counts()  # what they sent whole is computed all the same
-    while psutil.Process(running.process.pid).num_fds() > files:
-        time.sleep(0.1)
+    wait_for("closed connections", lambda: psutil.Process(running.process.pid).num_fds() <= files)
 
 
 def test_a_disk_that_is_full(brittle: Path, small_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,7 +173,7 @@ def test_a_disk_that_is_full(brittle: Path, small_disk: Path, monkeypatch: pytes
         assert set(load.counts()) <= {"200", *DIED}, load.counts()
         server.management.register(brittle.name, name="another")
     with server:
-        assert {model["modelName"] for model in server.management.models()} == {brittle.stem, "another"}
+        assert {model.name for model in server.management.models()} == {brittle.stem, "another"}
 
 
 def fill(disk: Path) -> None:

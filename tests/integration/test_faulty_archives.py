@@ -31,7 +31,7 @@ def registered(server: TorchServe) -> Iterator[list[str]]:
     names: list[str] = []
     yield names
     for name in names:
-        if any(model["modelName"] == name for model in server.management.models()):
+        if any(model.name == name for model in server.management.models()):
             server.management.unregister(name)
         (STORE / f"{name}.mar").unlink(missing_ok=True)
 
@@ -53,8 +53,8 @@ def test_an_archive_with_no_whole_program_is_not_served(
 ) -> None:
     registered.append("changed-both")
     archive = tampered(patient, "changed-both", ("program.onnx", "program.pt2"))
-    with pytest.raises(CommandError, match=r"a worker of changed-both 1.0 ended while it loaded"):
+    with pytest.raises(CommandError, match=r"a worker of changed-both 1.0 ended while loading"):
         server.management.register(archive.name, workers=0)
-    assert "changed-both" not in [model["modelName"] for model in server.management.models()]
+    assert "changed-both" not in [model.name for model in server.management.models()]
     assert "program.pt2 is refused: its SHA-256 is not the manifest's" in server.log.read_text(errors="replace")
     shutil.copy(patient, archive)

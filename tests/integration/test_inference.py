@@ -165,14 +165,14 @@ def test_the_model_describes_itself_to_management_alone(server: TorchServe, clas
 
 def test_the_largest_requests_allowed_in_one_batch_harm_nobody(inference: str, server: TorchServe) -> None:
     """Eight requests at every limit at once: each is answered, and the worker lives on."""
-    pid = server.management.describe("patient")[0]["workers"][0]["pid"]
+    pids = server.management.version("patient").pids
     full = {"instances": [{"b64": B64}] * 16}
     asked: list[dict[str, Any]] = [{"json": full}] * 5 + [{"data": SLOW}] * 2 + [{"data": PHOTO}]
     with ThreadPoolExecutor(len(asked)) as pool:
         url = f"{inference}/predictions/patient"
         answers = list(pool.map(lambda request: requests.post(url, **request), asked))
     assert [answer.status_code for answer in answers] == [200] * 5 + [413] * 2 + [200]
-    assert server.management.describe("patient")[0]["workers"][0]["pid"] == pid
+    assert server.management.version("patient").pids == pids
 
 
 def test_every_error_has_a_case() -> None:

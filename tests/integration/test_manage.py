@@ -15,7 +15,7 @@ import requests
 from handler.manifest import sha256_of
 from scripts.archives import allowed
 from scripts.build import archive
-from scripts.client.management import Management
+from scripts.client import management
 from scripts.common.errors import CommandError
 from scripts.server.torchserve import TorchServe
 from tests.conftest import PROJECT
@@ -39,34 +39,33 @@ def second(tiny_directory: Path, stand_in_archive: Path) -> Path:
 @pytest.fixture
 def unregister_second(server: TorchServe) -> Iterator[None]:
     yield
-    if [model for model in server.management.describe("patient", "all") if model["modelVersion"] == "2.0"]:
+    if "2.0" in [version.version for version in server.management.versions("patient")]:
         server.management.set_default("patient", "1.0")
         server.management.unregister("patient", "2.0")
 
 
 def versions(server: TorchServe) -> list[str]:
-    return sorted(model["modelVersion"] for model in json.loads(manage(server, "describe", "patient").stdout))
+    return sorted(version["version"] for version in json.loads(manage(server, "describe", "patient").stdout))
 
 
 @pytest.mark.usefixtures("unregister_second")
 def test_a_model_from_registration_to_its_end(server: TorchServe, inference: str, second: Path) -> None:
     listed = json.loads(manage(server, "list").stdout)
-    assert {"modelName": "patient", "modelUrl": "patient.mar"} in listed
+    assert {"name": "patient", "archive": "patient.mar"} in listed
 
     registered = manage(server, "register", second.name, "--workers", "2")
     assert (registered.returncode, registered.stderr) == (0, "")
     assert registered.stdout == 'Model "patient" Version: 2.0 registered\n'
     assert requests.post(f"{inference}/predictions/patient/2.0", data=PHOTO).status_code == 200
-    assert server.management.describe("patient")[0]["modelVersion"] == "1.0"
+    assert server.management.version("patient").version == "1.0"
 
-    workers = server.management.describe("patient", "2.0")[0]["workers"]
-    assert [worker["status"] for worker in workers] == ["READY", "READY"]
+    assert server.management.version("patient", "2.0").statuses == ["READY", "READY"]
     scaled = manage(server, "scale", "patient", "2.0", "--workers", "1")
     assert scaled.returncode == 0
-    assert len(server.management.describe("patient", "2.0")[0]["workers"]) == 1
+    assert len(server.management.version("patient", "2.0").workers) == 1
 
     assert manage(server, "set-default", "patient", "2.0").returncode == 0
-    assert server.management.describe("patient")[0]["modelVersion"] == "2.0"
+    assert server.management.version("patient").version == "2.0"
 
     refused = manage(server, "unregister", "patient", "2.0")
     assert refused.returncode == 1
@@ -172,7 +171,7 @@ def test_workers_that_do_not_come_in_time_are_reported_with_their_states(server:
     with pytest.raises(CommandError, match=r"patient has not 2 workers ready after 0 s \(they are \["):
         server.management.wait_ready("patient", wait=0)
     server.management.scale("patient", "", 1)
-    assert len(server.management.describe("patient")[0]["workers"]) == 1
+    assert len(server.management.version("patient").workers) == 1
 
 
 def test_no_server_is_one_sentence() -> None:
@@ -187,12 +186,6 @@ def test_no_server_is_one_sentence() -> None:
 
 
 def test_more_than_one_page_of_models(server: TorchServe, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = Management._call
-
-    def one_a_page(self: Management, method: str, path: str, **query: object) -> object:
-        return real(self, method, path, **{**query, "limit": 1})
-
     expected = server.management.models()
-    monkeypatch.setattr(Management, "_call", one_a_page)
-    key = "modelName"
-    assert sorted(model[key] for model in server.management.models()) == sorted(model[key] for model in expected)
+    monkeypatch.setattr(management, "PAGE", 1)
+    assert set(server.management.models()) == set(expected)

@@ -10,13 +10,17 @@ from pathlib import Path
 import pytest
 import requests
 
+from scripts.client.metrics import samples
+from scripts.client.models import VersionId
 from scripts.client.predict import TINY_IMAGE
-from scripts.container import readiness
+from scripts.container.metrics import exposition
+from scripts.container.readiness import Readiness
 from scripts.server import drain
 from scripts.server.torchserve import DRAIN_TIMEOUT, TorchServe
 from tests.archives import as_version
 from tests.integration.conftest import free_ports
 from tests.load import Load
+from tests.waiting import wait_for
 
 
 @pytest.fixture
@@ -33,10 +37,8 @@ def server(store: Path, tmp_path: Path) -> TorchServe:
     return TorchServe(models, store, free_ports(), tmp_path / "run", state=tmp_path / "state")
 
 
-def workers(running: TorchServe) -> dict[tuple[str, str], int]:
-    names = [model["modelName"] for model in running.management.models()]
-    versions = [one for name in names for one in running.management.describe(name, "all")]
-    return {(one["modelName"], one["modelVersion"]): len(one["workers"]) for one in versions}
+def workers(running: TorchServe) -> dict[VersionId, int]:
+    return {version.id: len(version.workers) for version in running.management.all_versions()}
 
 
 def test_models_and_workers_come_back(store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -73,7 +75,7 @@ def test_a_new_version_comes_beside_the_restored_one(store: Path, tmp_path: Path
     later = TorchServe({name: second.name}, store, free_ports(), tmp_path / "run", state=tmp_path / "state")
     with later:
         assert workers(later) == {(name, "1.0"): 1, (name, "2.0"): 1}
-        assert later.management.describe(name)[0]["modelVersion"] == "1.0"  # still the default
+        assert later.management.version(name).version == "1.0"  # still the default
     with later:
         assert workers(later) == {(name, "1.0"): 1, (name, "2.0"): 1}  # registered once
 
@@ -87,13 +89,12 @@ def test_a_stop_finishes_what_is_in_flight(store: Path, tmp_path: Path) -> None:
         def ask() -> None:
             statuses.append(requests.post(url, data=TINY_IMAGE, timeout=60).status_code)
 
-        worker = running.management.describe(name)[0]["workers"][0]["pid"]
+        worker = pid_of(running, name)
         os.kill(worker, signal.SIGSTOP)  # so that all of them are in flight when the stop is asked for
         threads = [threading.Thread(target=ask) for _ in range(20)]
         for thread in threads:
             thread.start()
-        while running.management.describe(name)[0]["jobQueueStatus"]["pendingRequests"] < 10:
-            pass
+        wait_for("a queue", lambda: running.management.version(name).queue.pending >= 10)
         threading.Timer(1.0, os.kill, (worker, signal.SIGCONT)).start()
         running.stop()
         for thread in threads:
@@ -102,7 +103,7 @@ def test_a_stop_finishes_what_is_in_flight(store: Path, tmp_path: Path) -> None:
 
 
 def pid_of(running: TorchServe, name: str) -> int:
-    return int(running.management.describe(name)[0]["workers"][0]["pid"])
+    return running.management.version(name).pids[0]
 
 
 @pytest.mark.faults
@@ -136,8 +137,7 @@ def test_a_stop_while_a_worker_is_stuck_cuts_nobody(
         url = f"{running.ports.url(running.ports.inference)}/predictions/{name}"
         os.kill(pid_of(running, name), signal.SIGSTOP)
         with Load(url, TINY_IMAGE, clients=20) as load:
-            while running.management.describe(name)[0]["jobQueueStatus"]["pendingRequests"] < 10:
-                pass
+            wait_for("a queue", lambda: running.management.version(name).queue.pending >= 10)
             running.stop()
     # The batch that the worker held is answered 507 or 500, the queue behind it by the next worker.
     assert set(load.counts()) <= {"500", "507", "503", "refused"}, load.counts()
@@ -145,39 +145,43 @@ def test_a_stop_while_a_worker_is_stuck_cuts_nobody(
     assert load.counts()["503"]
 
 
+def shown_metrics(shown: Readiness) -> dict[str, float]:
+    return {sample.name: sample.value for sample in samples(exposition(shown))}
+
+
 def test_the_status_page_tells_of_queue_workers_and_restarts(store: Path, tmp_path: Path) -> None:
     with server(store, tmp_path) as running:
         (name,) = running.models
-        shown = readiness.Readiness(running.management, running.ports.url(running.ports.inference))
+        shown = Readiness(running.management, running.ports.url(running.ports.inference))
         assert shown.problem() == "the server is starting or stopping"
         shown.accepting.set()
-        shown = readiness.Readiness(running.management, running.ports.url(running.ports.inference))
+        shown = Readiness(running.management, running.ports.url(running.ports.inference))
         shown.accepting.set()
-        assert shown.problem() == ""
-        labels = f'{{model_name="{name}",model_version="1.0"}}'
-        lines = shown.metrics().splitlines()
-        assert f"serving_workers_ready{labels} 1" in lines
-        assert f"serving_worker_restarts_total{labels} 0" in lines
-        worker = running.management.describe(name)[0]["workers"][0]["pid"]
+        assert shown.problem() is None
+        assert shown_metrics(shown)["serving_workers_ready"] == 1
+        assert shown_metrics(shown)["serving_worker_restarts_total"] == 0
+        worker = pid_of(running, name)
         assert shown.idle(name, "1.0")
         os.kill(worker, signal.SIGSTOP)
         url = f"{running.ports.url(running.ports.inference)}/predictions/{name}"
         askers = [threading.Thread(target=requests.post, args=(url, TINY_IMAGE)) for _ in range(20)]
         for asker in askers:
             asker.start()
-        while running.management.describe(name)[0]["jobQueueStatus"]["pendingRequests"] < 10:
-            pass
+        wait_for("a queue", lambda: running.management.version(name).queue.pending >= 10)
         assert not shown.idle(name, "1.0")
         os.kill(worker, signal.SIGCONT)
         for asker in askers:
             asker.join()
-        while not shown.idle(name, "1.0"):
-            pass
+        wait_for("an idle version", lambda: shown.idle(name, "1.0"))
         os.kill(worker, signal.SIGKILL)
-        while f"serving_worker_restarts_total{labels} 1" not in shown.metrics().splitlines():
+
+        def restarts() -> float:
             shown.look()
+            return shown_metrics(shown).get("serving_worker_restarts_total", 0.0)
+
+        wait_for("a restart", lambda: restarts() == 1)
         running.management.wait_ready(name)
         running.management.unregister(name)
-        shown = readiness.Readiness(running.management, running.ports.url(running.ports.inference))
+        shown = Readiness(running.management, running.ports.url(running.ports.inference))
         shown.accepting.set()
         assert shown.problem() == "no model is registered, or the management API does not answer"

@@ -30,7 +30,7 @@ def test_every_kind_is_answered_as_promised(server: TorchServe, inference: str) 
 def test_a_broken_promise_is_told_and_ends_with_status_1(server: TorchServe, inference: str, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "scripts", "soak", "--url", inference, "--name", fallback.NAME, "--minutes", "0.3"]
     command += ["--clients", "16"]  # see test_faults.py
-    worker = psutil.Process(server.management.describe(fallback.NAME)[0]["workers"][0]["pid"])
+    worker = psutil.Process(server.management.version(fallback.NAME).pids[0])
     output = tmp_path / "soak.json"
     process = subprocess.Popen(
         [*command, "--output", str(output)], cwd=PROJECT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE

@@ -11,8 +11,8 @@ def test_two_candidates_side_by_side(tiny_archive: Path, tmp_path: Path) -> None
     chosen = [Candidate(1, 1, 8, 1), Candidate(2, 1, 4, 20)]
     models = {candidate.name: variant(tiny_archive, candidate, tmp_path).name for candidate in chosen}
     with TorchServe(models, tmp_path, free_ports(), tmp_path / "serve") as server:
-        described = server.management.describe(chosen[1].name)[0]
-        assert (described["minWorkers"], described["batchSize"], described["maxBatchDelay"]) == (2, 4, 20)
+        served = server.management.version(chosen[1].name)
+        assert (served.min_workers, served.batch_size, served.max_batch_delay) == (2, 4, 20)
         rows = measure(server, chosen, rounds=1, seconds=0.2)
     assert [row["workers"] for row in rows] == [1, 2]
     assert all(row[key] > 0 for row in rows for key in ("images_per_second_at_16", "p50_ms_at_1"))

@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from prometheus_client.parser import text_string_to_metric_families
 
 from scripts.client.management import Management
 from scripts.common.paths import CONFIG
+from scripts.container.metrics import exposition
 from scripts.container.readiness import Readiness
 
 DASHBOARD = CONFIG / "grafana" / "dashboards" / "image-classifier.json"
@@ -41,9 +43,11 @@ def declared() -> set[str]:
         for kind, metrics in sections[section].items():
             for metric in metrics:
                 names |= {metric["name"] + end for end in (HISTOGRAM if kind == "histogram" else ("",))}
-    texts = Readiness(Management(), "").metrics() + (CONFIG / "nginx" / "count.awk").read_text(encoding="utf-8")
-    for name, kind in re.findall(r"# TYPE (\w+) (\w+)", texts):
-        names |= {name + end for end in (HISTOGRAM if kind == "histogram" else ("",))}
+    gateway = re.findall('print "(# TYPE .*)"', (CONFIG / "nginx" / "count.awk").read_text(encoding="utf-8"))
+    text = exposition(Readiness(Management(), "")) + "\n".join(gateway)
+    ends = {"histogram": HISTOGRAM, "counter": ("_total",)}
+    for family in text_string_to_metric_families(text):
+        names |= {family.name + end for end in ends.get(family.type, ("",))}
     return names
 
 

@@ -12,7 +12,8 @@ from scripts.archives import allowed, registration
 from scripts.cli.models import models
 from scripts.client.management import Management
 from scripts.common.errors import CommandError
-from scripts.container import readiness
+from scripts.container import status
+from scripts.container.readiness import Readiness
 from scripts.server import state
 from scripts.server.torchserve import TorchServe
 from tests.unit.scripts.server.test_state import save, version
@@ -37,7 +38,7 @@ def sum_of(path: Path) -> str:
 
 
 def test_without_sums_every_file_of_the_store_is_allowed(store: Path) -> None:
-    assert allowed.refusal(store / "good.mar") == ""
+    assert allowed.refusal(store / "good.mar") is None
 
 
 @pytest.mark.parametrize(
@@ -50,16 +51,18 @@ def test_without_sums_every_file_of_the_store_is_allowed(store: Path) -> None:
     ],
 )
 def test_links_and_what_is_no_file_are_refused(store: Path, name: str, words: str) -> None:
-    assert words in allowed.refusal(store / name)
+    refusal = allowed.refusal(store / name)
+    assert refusal
+    assert words in refusal
 
 
 def test_an_archive_must_be_one_of_the_sums(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     good = sum_of(store / "good.mar")
     for text in (good, good.upper(), f"{'0' * 64}, {good}", f" {good}\n{'0' * 64} "):
         monkeypatch.setenv(allowed.VARIABLE, text)
-        assert allowed.refusal(store / "good.mar") == ""
+        assert allowed.refusal(store / "good.mar") is None
     monkeypatch.setenv(allowed.VARIABLE, "0" * 64)
-    assert f"SHA-256 {good}, which is not in ALLOWED_SHA256" in allowed.refusal(store / "good.mar")
+    assert f"SHA-256 {good}, which is not in ALLOWED_SHA256" in str(allowed.refusal(store / "good.mar"))
 
 
 def test_a_word_that_is_no_sum_is_said_before_anything_starts(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,10 +83,10 @@ def test_a_restart_leaves_out_what_is_no_longer_allowed(
     store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     save(tmp_path, "20261122092014267", {"good": {"1.0": version("good.mar", default=True)}})
-    assert list(state.restore(tmp_path, store).models) == ["good"]
+    assert [one.id for one in state.restore(tmp_path, store).versions] == [("good", "1.0")]
     monkeypatch.setenv(allowed.VARIABLE, "0" * 64)
     restored = state.restore(tmp_path, store)
-    assert restored.models == {}
+    assert restored.versions == ()
     assert restored.left_out[0].startswith("good 1.0 is not restored: good.mar has SHA-256 ")
 
 
@@ -124,17 +127,19 @@ REFUSED = {
 
 @pytest.mark.parametrize(("query", "words"), REFUSED.items())
 def test_the_gateway_passes_no_other_registration_on(store: Path, query: str, words: str) -> None:
-    assert words in registration.refusal(query, store)
-    assert not set('"\\') & set(registration.refusal(query, store))  # it stands in a JSON document of nginx's
+    refusal = registration.refusal(query, store)
+    assert refusal
+    assert words in refusal
+    assert not set('"\\') & set(refusal)  # it stands in a JSON document of nginx's
 
 
 def test_the_gateway_passes_a_file_of_the_store_on(store: Path) -> None:
     for query in ("url=good.mar", "url=good.mar&model_name=a&synchronous=true", f"url=file://{store}/good.mar"):
-        assert registration.refusal(query, store) == ""
+        assert registration.refusal(query, store) is None
 
 
 def test_the_gateway_asks_over_http(store: Path) -> None:
-    server = readiness.serve(readiness.Readiness(Management("http://127.0.0.1:9"), "", store), "127.0.0.1", 0)
+    server = status.serve(Readiness(Management("http://127.0.0.1:9"), ""), "127.0.0.1", 0, store)
     try:
         url = f"http://127.0.0.1:{server.server_address[1]}/registration"
 

@@ -26,7 +26,7 @@ class Answer(BaseHTTPRequestHandler):
         refused = self.server.asked <= self.server.refusals
         self.send_response(409 if refused else 200)
         if refused:
-            self.send_header("Retry-After", "0")
+            self.send_header("Retry-After", "5")
         body = json.dumps({"detail": "wait"} if refused else {"status": "done"}).encode()
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -37,7 +37,8 @@ class Answer(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def gateway() -> Iterator[Gateway]:
+def gateway(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gateway]:
+    monkeypatch.setattr(management, "RETRY", 0.01)
     with Gateway(("127.0.0.1", 0), Answer) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server
@@ -51,7 +52,7 @@ def test_a_change_waits_until_all_replicas_are_there(gateway: Gateway) -> None:
 
 
 def test_but_not_for_ever(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(management, "PATIENCE", 0.2)
+    monkeypatch.setattr(management, "REPLICAS_TIMEOUT", 0.2)
     gateway.refusals = 1_000_000
     with pytest.raises(ManagementApiError, match=r"the server refused \(status 409\): wait"):
         Management(f"http://127.0.0.1:{gateway.server_port}").set_default("a", "1")

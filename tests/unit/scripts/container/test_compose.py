@@ -71,7 +71,7 @@ def test_a_token_that_everybody_can_read_is_refused(tmp_path: Path) -> None:
 def test_the_notebook_says_why_it_stays_local(bare_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(bare_path))
     monkeypatch.delenv("SERVICE", raising=False)
-    assert "neither docker compose nor docker-compose is installed" in walkthrough.missing()
+    assert "neither docker compose nor docker-compose is installed" in str(walkthrough.missing())
     assert walkthrough.choose().kind == "the local server of make serve"
 
 

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from scripts.server import state
+from scripts.client.models import VersionId
+from scripts.server import snapshot, state
+from scripts.server.snapshot import SavedVersion
 
 # As TorchServe 0.12 writes one: Java's properties format around JSON.
 SNAPSHOT = r"""#Saving snapshot
@@ -17,6 +19,17 @@ allowed_urls=file\:///srv/models/[A-Za-z0-9._-]+[.]mar
 model_snapshot={\n  "name"\: "x.cfg",\n  "modelCount"\: 1,\n  "created"\: 1795339214267,\n  "models"\: MODELS\n}
 inference_address=http\://127.0.0.1\:19080
 """
+
+
+Models = dict[str, dict[str, dict[str, Any]]]  # name -> version -> TorchServe's settings
+
+
+def saved(models: Models) -> tuple[SavedVersion, ...]:
+    return tuple(
+        SavedVersion(VersionId(name, number), settings)
+        for name, versions in models.items()
+        for number, settings in versions.items()
+    )
 
 
 def version(archive: str, workers: int = 1, default: bool = False) -> dict[str, Any]:
@@ -33,7 +46,7 @@ def store(tmp_path: Path) -> Path:
     return folder
 
 
-def save(folder: Path, stamp: str, models: state.Models, kind: str = "snapshot") -> Path:
+def save(folder: Path, stamp: str, models: Models, kind: str = "snapshot") -> Path:
     (folder / "config").mkdir(parents=True, exist_ok=True)
     text = json.dumps(models, indent=2).replace("\n", r"\n").replace(":", r"\:")
     path = folder / "config" / f"{stamp}-{kind}.cfg"
@@ -48,14 +61,14 @@ def test_nothing_was_kept(tmp_path: Path, store: Path) -> None:
 def test_versions_default_and_workers_come_back(tmp_path: Path, store: Path) -> None:
     models = {"a": {"1.0": version("a.mar", 1), "2.0": version("a2.mar", 3, default=True)}}
     save(tmp_path, "20261122092014267", models)
-    assert state.restore(tmp_path, store) == state.Restored(models)
+    assert state.restore(tmp_path, store) == state.Restored(saved(models))
 
 
 def test_the_newest_counts_whatever_its_kind(tmp_path: Path, store: Path) -> None:
     save(tmp_path, "20261122092014267", {"a": {"1.0": version("a.mar", 1, default=True)}})
     save(tmp_path, "20261122092014268", {"a": {"1.0": version("a.mar", 2, default=True)}}, "shutdown")
     save(tmp_path, "20261122092014266", {"a": {"1.0": version("a.mar", 3, default=True)}}, "startup")
-    assert state.restore(tmp_path, store).models["a"]["1.0"]["minWorkers"] == 2
+    assert [one.workers for one in state.restore(tmp_path, store).versions] == [2]
 
 
 @pytest.mark.parametrize("kept", [0, 60, 200, 330])
@@ -64,20 +77,20 @@ def test_a_snapshot_cut_short_by_a_kill_is_passed_over(tmp_path: Path, store: Pa
     save(tmp_path, "20261122092014267", whole)
     cut = save(tmp_path, "20261122092014268", {"a": {"1.0": version("a.mar", 9, default=True)}})
     cut.write_text(cut.read_text()[:kept])
-    assert state.restore(tmp_path, store).models == whole
+    assert state.restore(tmp_path, store).versions == saved(whole)
 
 
 def test_an_archive_that_is_gone_is_said_and_the_rest_is_served(tmp_path: Path, store: Path) -> None:
     save(tmp_path, "1", {"a": {"1.0": version("a.mar")}, "b": {"1.0": version("b.mar", default=True)}})
     restored = state.restore(tmp_path, store)
-    assert set(restored.models) == {"a"}
+    assert [one.id for one in restored.versions] == [("a", "1.0")]
     assert restored.left_out == ("b 1.0 is not restored: its archive b.mar is no longer in the model store",)
 
 
 def test_an_archive_that_became_another_version_is_not_served_as_the_old_one(tmp_path: Path, store: Path) -> None:
     save(tmp_path, "1", {"a": {"1.0": version("a2.mar", default=True)}})
     restored = state.restore(tmp_path, store)
-    assert restored.models == {}
+    assert restored.versions == ()
     assert restored.left_out == ("a 1.0 is not restored: its archive a2.mar now holds version 2.0",)
 
 
@@ -91,13 +104,13 @@ def test_where_the_default_is_gone_the_last_version_takes_its_place(tmp_path: Pa
     (store / "a10.mar").write_bytes((store / "a2.mar").read_bytes())
     versions = {"1.0": version("a.mar"), "2.0": version("a2.mar"), "3.0": version("gone.mar", default=True)}
     save(tmp_path, "1", {"a": versions})
-    defaults = {key: one["defaultVersion"] for key, one in state.restore(tmp_path, store).models["a"].items()}
+    defaults = {one.id.version: one.default for one in state.restore(tmp_path, store).versions}
     assert defaults == {"1.0": False, "2.0": True}
 
 
 def test_the_config_keeps_its_text_and_gains_one_line() -> None:
     models = {'odd "näme"\\': {"1.0": version("a.mar", default=True)}}
-    config = state.config_with(models, "a=1\n# comment\nb=2\n")
+    config = state.config_with(saved(models), "a=1\n# comment\nb=2\n")
     *before, line = config.splitlines()
     assert before == ["a=1", "# comment", "b=2"]
     key, _, value = line.partition("=")
@@ -105,13 +118,13 @@ def test_the_config_keeps_its_text_and_gains_one_line() -> None:
     assert value.isascii()
     unescaped = value.replace("\\\\", "\\")  # what Java's Properties makes of it
     assert json.loads(unescaped)["models"] == models
-    assert state.config_with({}, "a=1\n") == "a=1\n"
+    assert state.config_with((), "a=1\n") == "a=1\n"
 
 
 def test_old_snapshots_are_forgotten(tmp_path: Path, store: Path) -> None:
     for stamp in ("1", "2", "3"):
         newest = save(tmp_path, stamp, {"a": {"1.0": version("a.mar", default=True)}})
-    state.forget_old(tmp_path)
+    snapshot.forget_old(tmp_path / snapshot.FOLDER)
     assert list((tmp_path / "config").iterdir()) == [newest]
 
 

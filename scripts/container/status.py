@@ -1,0 +1,116 @@
+"""The status service beside TorchServe, for the gateway, Prometheus and the container's health check.
+
+=======================  ======================================================================================
+/accepting               200 while requests should be sent here: started, and not asked to stop; costs nothing
+/readyz                  200 if the workers of each model's default version are READY and it really predicts
+/idle/<model>/<version>  200 if a version has no request, which a rollout waits for
+/metrics                 queue, workers and restarts for Prometheus
+/registration            200 if the gateway may pass on the request in X-Original-URI, 403 and X-Refusal if not
+=======================  ======================================================================================
+"""
+
+import json
+import os
+import re
+import sys
+import threading
+from collections.abc import Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+from urllib.parse import unquote
+
+import requests
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+
+from scripts.archives import registration
+from scripts.common.errors import CommandError
+from scripts.common.paths import MODEL_STORE
+from scripts.container import metrics
+from scripts.container.readiness import Readiness
+
+DEFAULT_PORT = 8083
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Ignore clients that close the connection early."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
+def serve(readiness: Readiness, address: str, port: int, store: Path = MODEL_STORE) -> ThreadingHTTPServer:
+    """Serve in threads of their own.
+
+    Args:
+        readiness: what to report.
+        address: the address to listen at.
+        port: the port, 0 for any that is free.
+        store: the model store, for the registrations that the gateway asks about.
+    """
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            match self.path:
+                case "/accepting":
+                    accepting = readiness.accepting.is_set()
+                    self._send(200 if accepting else 503, "text/plain", "yes\n" if accepting else "no\n")
+                case "/readyz":
+                    problem = readiness.problem()
+                    body = {"ready": True} if problem is None else {"ready": False, "detail": problem}
+                    self._send(200 if problem is None else 503, "application/json", json.dumps(body) + "\n")
+                case path if re.fullmatch("/idle/[^/]+/[^/]+", path):
+                    idle = readiness.idle(*map(unquote, path.split("/")[2:]))
+                    self._send(200 if idle else 503, "application/json", json.dumps({"idle": idle}) + "\n")
+                case "/metrics":
+                    self._send(200, CONTENT_TYPE_PLAIN_0_0_4, metrics.exposition(readiness))
+                case "/registration":
+                    self._registration()
+                case _:
+                    there = "/accepting, /readyz, /idle/<model>/<version>, /metrics and /registration"
+                    self._send(404, "text/plain", f"there are {there}\n")
+
+        def _registration(self) -> None:
+            refusal = None
+            if self.headers.get("X-Original-Method") not in ("GET", "HEAD"):
+                refusal = registration.refusal(self.headers.get("X-Original-URI", "").partition("?")[2], store)
+            if refusal is None:
+                self._send(200, "text/plain", "yes\n")
+            else:
+                self._send(403, "text/plain", f"{refusal}\n", {"X-Refusal": refusal})
+
+        def _send(
+            self, code: int, content_type: str, body: str, headers: Mapping[str, str] = MappingProxyType({})
+        ) -> None:
+            data = body.encode()
+            self.send_response(code)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Type", content_type)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, *_: Any) -> None:
+            """Log nothing: the gateway asks all the time."""
+
+    server = _Server((address, port), Handler)
+    for work in (server.serve_forever, readiness.watch):
+        threading.Thread(target=work, daemon=True).start()
+    return server
+
+
+def check() -> None:
+    """Ask a running server whether it is ready; STATUS_PORT names another port.
+
+    Raises:
+        CommandError: it is not.
+    """
+    url = f"http://127.0.0.1:{os.environ.get('STATUS_PORT', DEFAULT_PORT)}/readyz"
+    try:
+        response = requests.get(url, timeout=30)
+    except requests.RequestException as error:
+        raise CommandError(f"nothing answers at {url}") from error
+    if not response.ok:
+        raise CommandError(f"not ready: {response.text.strip()}")
