@@ -116,7 +116,7 @@ def test_a_corrupted_download_is_deleted_and_the_next_run_is_clean(tiny_director
 
 
 def test_the_variables_of_huggingface_hub_are_respected(tiny_directory: Path, tmp_path: Path) -> None:
-    code = "from scripts import model; print('CHOSEN', choice.choose('', '').source)"
+    code = "from scripts.build.sources import choice; print('CHOSEN', choice.choose('', '').source)"
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("HF_")}
     with FakeHub(tiny_directory).serving() as fake:
         variables = {
