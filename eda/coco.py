@@ -1,4 +1,4 @@
-"""Read a folder in COCO layout, the original release's: `annotations/<split>.json` and `images/`."""
+"""Read a folder in COCO layout, as in the original release: `annotations/<split>.json` and `images/`."""
 
 import json
 import math
@@ -13,58 +13,54 @@ from eda.dataset import BOXES, Dataset, class_number
 from eda.errors import DataError
 
 SYNTHETIC_MARK = "SYNTHETIC"
-"""An annotation file whose `info.description` starts so was written by `eda.synthetic`."""
+"""`eda.synthetic` writes annotation files whose `info.description` starts with this."""
 
 REQUIRED = {
     "images": {"id": int, "file_name": str, "width": int, "height": int},
     "annotations": {"id": int, "image_id": int, "category_id": int, "bbox": object, "area": object},
     "categories": {"id": int, "name": str},
 }
-"""Lists that a file must have, and the fields of each entry. bbox and area may hold anything: a wrong value
-there is the data's fault and becomes a finding, while a wrong value elsewhere leaves no way to say which
-box is meant."""
+"""Lists that a file must have, and the fields of each entry. bbox and area may hold any value, because a wrong one
+becomes a finding. A wrong value elsewhere is an error, because a finding could not name its box."""
 
 
 @dataclass(frozen=True)
-class FolderPhotos:
-    """Photos in `folder`, by the file names of the images table."""
+class FolderImages:
+    """Image files in `folder`, by the file names of the images table."""
 
     folder: Path
     names: tuple[str, ...]
 
     def read(self, row: int) -> bytes:
-        """Return the bytes of the photo in that row; FileNotFoundError if the file is not there."""
         return (self.folder / self.names[row]).read_bytes()
 
     def unlisted(self) -> list[str]:
-        """Return the files in the folder that no annotation file lists."""
         return sorted({path.name for path in self.folder.iterdir() if path.is_file()} - set(self.names))
 
 
 def read_coco(folder: Path) -> Dataset:
     """Read every `annotations/*.json` of `folder`; the file's stem is the split's name.
 
-    Category ids are mapped to 0-4 by their *names*, so files that count from 0 and from 1 both come out
-    right. Raises DataError with one sentence if the folder, a file or a field is missing or of the wrong
-    type.
+    Categories map to the ids 0-4 by *name*, so files may count from 0 or from 1. Raises DataError if the folder, a
+    file or a field is missing or of the wrong type.
     """
     files = annotation_files(folder)
     documents = {path.stem: read_document(path) for path in files}
     images = pd.concat([images_table(split, doc) for split, doc in documents.items()], ignore_index=True)
     boxes = pd.concat([boxes_table(split, doc) for split, doc in documents.items()], ignore_index=True)
-    refuse_other_data(folder, boxes)
+    reject_other_dataset(folder, boxes)
     descriptions = [str((doc.get("info") or {}).get("description", "")) for doc in documents.values()]
     return Dataset(
         images=images,
         boxes=boxes,
-        photos=FolderPhotos(folder / "images", tuple(images["file_name"])),
+        files=FolderImages(folder / "images", tuple(images["file_name"])),
         source=f"folder “{folder.resolve().name}”, {', '.join(path.name for path in files)}",
         synthetic=any(text.startswith(SYNTHETIC_MARK) for text in descriptions),
     )
 
 
 def annotation_files(folder: Path) -> list[Path]:
-    """Return the annotation files of a COCO folder, train first; DataError if the layout is another."""
+    """Return the annotation files of a COCO folder, train first; raise DataError for any other layout."""
     layout = "expected <folder>/annotations/*.json beside <folder>/images/"
     if not folder.is_dir():
         raise DataError(f"{folder} is not a folder; {layout}.")
@@ -77,7 +73,7 @@ def annotation_files(folder: Path) -> list[Path]:
 
 
 def read_document(path: Path) -> dict[str, Any]:
-    """Read one annotation file and hold it to REQUIRED; DataError names the file, the entry and the field."""
+    """Read one annotation file and check it against REQUIRED; DataError names the file, the entry and the field."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
@@ -96,7 +92,6 @@ def read_document(path: Path) -> dict[str, Any]:
 
 
 def check_entry(where: str, entry: object, fields: dict[str, type]) -> None:
-    """Raise DataError unless `entry` is an object with these fields of these types."""
     if not isinstance(entry, dict):
         raise DataError(f"{where} is not an object; expected the fields {', '.join(fields)}.")
     for field, kind in fields.items():
@@ -107,7 +102,7 @@ def check_entry(where: str, entry: object, fields: dict[str, type]) -> None:
 
 
 def images_table(split: str, document: dict[str, Any]) -> pd.DataFrame:
-    """Return the images of one file as rows of the schema IMAGES."""
+    """Return the images of one annotation file in the schema IMAGES."""
     rows = [
         {
             "split": split,
@@ -122,7 +117,7 @@ def images_table(split: str, document: dict[str, Any]) -> pd.DataFrame:
 
 
 def boxes_table(split: str, document: dict[str, Any]) -> pd.DataFrame:
-    """Return the annotations of one file as rows of the schema BOXES."""
+    """Return the boxes of one annotation file in the schema BOXES."""
     names = {entry["id"]: entry["name"] for entry in document["categories"]}
     rows = []
     for entry in document["annotations"]:
@@ -134,17 +129,17 @@ def boxes_table(split: str, document: dict[str, Any]) -> pd.DataFrame:
 
 
 def box_row(ids: tuple[str, Any, Any], category: str, bbox: object, area: object, *, set_aside: bool) -> dict[str, Any]:
-    """Return one row of the schema BOXES, whatever the box was read from.
+    """Return one row of the schema BOXES.
 
     Args:
-        ids: the split, the image's id and the box's own.
+        ids: split, image id and box id.
         category: the class's name in the source.
-        bbox: x, y, width and height in pixels, as COCO gives them.
-        area: in square pixels, as the source gives it.
-        set_aside: whether the source marks it as iscrowd or ignore.
+        bbox: x, y, width and height in pixels, as in COCO.
+        area: in square pixels, as annotated.
+        set_aside: whether the source marks the box as iscrowd or ignore.
     """
     split, image_id, box_id = ids
-    x, y, w, h = four_numbers(bbox)
+    x, y, w, h = parse_bbox(bbox)
     return {
         "split": split,
         "image_id": image_id,
@@ -155,32 +150,32 @@ def box_row(ids: tuple[str, Any, Any], category: str, bbox: object, area: object
         "y": y,
         "w": w,
         "h": h,
-        "area": number(area),
+        "area": to_float(area),
         "set_aside": set_aside,
     }
 
 
 def boxes_frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    """Return box rows as a frame of the schema's types, also where there are no rows."""
+    """Return rows as a typed frame of the schema BOXES, also without rows."""
     kinds = {name: str(column.dtype) for name, column in BOXES.columns.items()}
     return pd.DataFrame(rows, columns=list(kinds)).astype(kinds)
 
 
-def four_numbers(bbox: object) -> tuple[float, float, float, float]:
-    """Return a COCO box as four floats; four NaNs where it is anything else."""
+def parse_bbox(bbox: object) -> tuple[float, float, float, float]:
+    """Return a COCO box as four floats, or four NaNs if it is not four finite numbers."""
     if not isinstance(bbox, list) or len(bbox) != 4:
         return (math.nan,) * 4
-    x, y, w, h = (number(value) for value in bbox)
+    x, y, w, h = (to_float(value) for value in bbox)
     return (x, y, w, h) if all(math.isfinite(value) for value in (x, y, w, h)) else (math.nan,) * 4
 
 
-def number(value: object) -> float:
-    """Return a JSON number as float; NaN where it is anything else."""
+def to_float(value: object) -> float:
+    """Return a JSON number as float, or NaN for any other value."""
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
 
 
-def refuse_other_data(folder: Path, boxes: pd.DataFrame) -> None:
-    """Raise DataError when no box is of a CPPE-5 class: another data set, not one with faults."""
+def reject_other_dataset(folder: Path, boxes: pd.DataFrame) -> None:
+    """Raise DataError if no box has a CPPE-5 class: that is another data set, not CPPE-5 with faults."""
     if len(boxes) and (boxes["class_id"] == UNKNOWN_CLASS).all():
         found = ", ".join(sorted(boxes["category"].unique())[:5])
         raise DataError(f"{folder} has boxes of {found}, none of CPPE-5's {', '.join(CLASS_NAMES)}; name another.")

@@ -1,21 +1,20 @@
-"""What is known of CPPE-5 before any file is read: its classes, where it lives, what others scored on it."""
+"""CPPE-5's classes, its pinned revision on the Hub, and the published baselines."""
 
 from typing import NamedTuple
 
 CLASS_NAMES = ("Coverall", "Face_Shield", "Gloves", "Goggles", "Mask")
-"""Index = class id here and on the Hub (0-4). The original JSON counts from 1; `eda.coco` maps by name."""
+"""The index is the class id here and on the Hub (0-4). The original JSON counts from 1; `eda.coco` maps by name."""
 
 UNKNOWN_CLASS = -1
-"""Class id of a box whose category is none of the five."""
+"""Class id of a box with any other category."""
 
 HUB_REPO = "rishitdagli/cppe-5"
 HUB_REVISION = "66f6a5efd474e35bd7cb94bf15dea27d4c6ad3f8"
-"""A commit of the Hub's `main` that holds the two parquet files below (237,015,519 and 4,137,134 bytes).
+"""A commit of the Hub's `main` with the two parquet files below (237,015,519 and 4,137,134 bytes).
 
-Taken from a public record of a download (the `DatasetInfo` printed in the documentation of a MAITE data set
-wrapper:
-`hf://datasets/cppe-5@66f6a5ef.../data/train-00000-of-00001.parquet`, 1,000 + 29 rows, first train row
-image_id 15). It was not checked against the live Hub: none was reachable where this was written.
+Source: a public record of a download, the `DatasetInfo` in the documentation of a MAITE data set wrapper
+(`hf://datasets/cppe-5@66f6a5ef.../data/train-00000-of-00001.parquet`, 1,000 + 29 rows, first train row image_id 15).
+It has not been checked against the live Hub, which could not be reached from the machine where this was written.
 """
 HUB_FILES = {
     "train": "data/train-00000-of-00001.parquet",

@@ -1,31 +1,30 @@
-"""What can go wrong for a reason that the person at the keyboard can mend.
+"""Errors that the user can correct.
 
-EdaError            one clear sentence; the command line prints it and exits with 1
- ├─ DataError       the folder or file named is missing, truncated or of another schema
+EdaError            one sentence; the command line prints it and exits with status 1
+ ├─ DataError       the folder or file is missing, truncated or of another schema
  ├─ HubError        the Hugging Face Hub cannot be reached, or has no such revision
- └─ ServerError     the model server cannot be reached, or does not serve the model asked for
+ └─ ServerError     the model server cannot be reached, or does not serve the model
 
-A fault *inside* sound files (a box past the edge, a photo that cannot be read) is no error: it is a row in
-the findings.
+A fault *inside* valid files (a box past the edge, an image that cannot be decoded) is no error but a finding.
 """
 
 
 class EdaError(Exception):
-    """One sentence that says what is wrong and what to do instead."""
+    """One sentence that says what is wrong and how to correct it."""
 
 
 class DataError(EdaError):
-    """The data named cannot be read as CPPE-5."""
+    """The data cannot be read as CPPE-5."""
 
 
 class HubError(EdaError):
-    """The Hugging Face Hub did not give the data set."""
+    """The data set cannot be downloaded from the Hugging Face Hub."""
 
 
 class ServerError(EdaError):
-    """The model server did not answer as its API promises."""
+    """The model server did not respond as its API specifies."""
 
 
 def first_line(error: Exception) -> str:
-    """Return an exception's first line, or its type where it says nothing."""
+    """Return an exception's first line, or its type if the message is empty."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]

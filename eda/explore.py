@@ -1,4 +1,4 @@
-"""A data set once it has been looked at: the one object that plots and pages read."""
+"""Everything that the plots and the report read, computed once."""
 
 from dataclasses import dataclass
 
@@ -6,18 +6,18 @@ import pandas as pd
 
 from eda.check import check
 from eda.dataset import Dataset
-from eda.measure.boxes import sound_boxes, sound_images
+from eda.images import image_facts
+from eda.measure.boxes import valid_boxes, valid_images
 from eda.measure.difficulty import difficulty
-from eda.measure.splits import compare_splits, per_picture
-from eda.photos import photo_facts
+from eda.measure.splits import compare_splits, per_image
 
 
 @dataclass(frozen=True)
 class Exploration:
-    """A data set, its findings, and the two tables that everything else is measured on.
+    """A data set, its findings and its measurements.
 
-    images: one row an image, with its photo's facts and what `per_picture` adds
-    boxes: one row a sound box (see `eda.measure.boxes.sound_boxes`)
+    images: one row for each image, with the columns of `eda.images.image_facts` and `eda.measure.splits.per_image`
+    boxes: one row for each valid box (see `eda.measure.boxes.valid_boxes`)
     """
 
     dataset: Dataset
@@ -28,23 +28,23 @@ class Exploration:
     hardest: pd.DataFrame
 
     @property
-    def boxes_left_out(self) -> int:
-        """How many boxes are too broken to be measured; each is in the findings."""
+    def excluded_boxes(self) -> int:
+        """The number of boxes that cannot be measured; each is in the findings."""
         return len(self.dataset.boxes) - len(self.boxes)
 
 
 def explore(dataset: Dataset) -> Exploration:
-    """Open every photo once, run every rule, and build the tables; shows progress on stderr."""
-    facts = photo_facts(dataset)
+    """Open every image once, run every rule and build the tables; show progress on stderr."""
+    facts = image_facts(dataset)
     findings = check(dataset, facts)
-    images = sound_images(dataset, facts)
-    boxes = sound_boxes(dataset, images)
-    pictures = per_picture(images, boxes)
+    images = valid_images(dataset, facts)
+    boxes = valid_boxes(dataset, images)
+    images = per_image(images, boxes)
     return Exploration(
         dataset=dataset,
         findings=findings,
-        images=pictures,
+        images=images,
         boxes=boxes,
-        differences=compare_splits(pictures),
-        hardest=difficulty(pictures, boxes),
+        differences=compare_splits(images),
+        hardest=difficulty(images, boxes),
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import datasets
-import httpx2  # what huggingface_hub 2 speaks HTTP with: its bare connection errors are not wrapped
+import httpx2  # the HTTP client of huggingface_hub 2, which does not wrap its connection errors
 import pandas as pd
 from huggingface_hub import HfApi, hf_hub_download
 from huggingface_hub.errors import LocalEntryNotFoundError
@@ -23,30 +23,29 @@ PROBE_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
-class HubPhotos:
-    """Photos inside memory-mapped Arrow tables; `rows` says which table and which row of it."""
+class HubImages:
+    """Image files inside memory-mapped Arrow tables; `rows` holds the split and the position of each."""
 
     splits: Mapping[str, Any]
     rows: tuple[tuple[str, int], ...]
 
     def read(self, row: int) -> bytes:
-        """Return the encoded photo of that row; FileNotFoundError if the row holds none."""
         split, position = self.rows[row]
         cell = self.splits[split][position]["image"]
         if not cell or not cell.get("bytes"):
-            raise FileNotFoundError(f"row {position} of {split} holds no photo")
-        photo: bytes = cell["bytes"]
-        return photo
+            raise FileNotFoundError(f"row {position} of {split} has no image")
+        content: bytes = cell["bytes"]
+        return content
 
     def unlisted(self) -> list[str]:
-        """Return nothing: on the Hub a photo and its boxes are one row."""
+        """Return nothing: on the Hub an image and its boxes are one row."""
         return []
 
 
 def read_hub() -> Dataset:
-    """Return CPPE-5 from the local Hub cache or the Hub (HF_HOME, HF_ENDPOINT, HF_HUB_OFFLINE are respected).
+    """Read CPPE-5 from the local Hub cache, or download it; HF_HOME, HF_ENDPOINT and HF_HUB_OFFLINE apply.
 
-    Raises HubError when it is not in the cache and the Hub does not give it.
+    Raises HubError if it is neither in the cache nor on the Hub.
     """
     try:
         files = {split: download(path, cached=True) for split, path in HUB_FILES.items()}
@@ -56,9 +55,9 @@ def read_hub() -> Dataset:
 
 
 def fetch_files() -> dict[str, Path]:
-    """Download both parquet files (241 MB); HubError says why if that fails."""
+    """Download both parquet files (241 MB); raise HubError if that fails."""
     try:
-        # One quick question first: without it `hf_hub_download` retries a dead connection for 23 seconds.
+        # A quick request first: `hf_hub_download` retries a dead connection for 23 seconds.
         HfApi().dataset_info(HUB_REPO, revision=HUB_REVISION, timeout=PROBE_SECONDS)
         return {split: download(path, cached=False) for split, path in HUB_FILES.items()}
     except (OSError, httpx2.HTTPError) as error:
@@ -68,18 +67,18 @@ def fetch_files() -> dict[str, Path]:
 
 
 def download(path: str, *, cached: bool) -> Path:
-    """Return the local copy of one file of the pinned revision, from the cache alone if `cached`."""
+    """Return the path of one file of the pinned revision, only from the cache if `cached`."""
     return Path(hf_hub_download(HUB_REPO, path, repo_type="dataset", revision=HUB_REVISION, local_files_only=cached))
 
 
 def read_parquet(files: Mapping[str, Path], source: str) -> Dataset:
-    """Return parquet files (one a split) as a Dataset; DataError if the schema is not the Hub's."""
+    """Read parquet files, one for each split; raise DataError if their schema is not the Hub's."""
     try:
         loaded = datasets.load_dataset("parquet", data_files={split: str(path) for split, path in files.items()})
     except (datasets.exceptions.DatasetGenerationError, ArrowInvalid) as error:
         raise DataError(f"{source}: a parquet file is cut off or damaged; delete it and fetch it again.") from error
     splits = {
-        split: table.cast_column("image", datasets.Image(decode=False)) for split, table in checked(loaded, source)
+        split: table.cast_column("image", datasets.Image(decode=False)) for split, table in check_schema(loaded, source)
     }
     images, boxes = [], []
     for split, table in splits.items():
@@ -92,14 +91,14 @@ def read_parquet(files: Mapping[str, Path], source: str) -> Dataset:
     return Dataset(
         images=pd.DataFrame(images),
         boxes=boxes_frame(boxes),
-        photos=HubPhotos(splits, rows),
+        files=HubImages(splits, rows),
         source=source,
         synthetic=False,
     )
 
 
-def checked(loaded: Any, source: str) -> list[tuple[str, Any]]:
-    """Return the splits, each held to the Hub's columns; DataError names what is absent."""
+def check_schema(loaded: Any, source: str) -> list[tuple[str, Any]]:
+    """Return the splits if they have the Hub's columns; raise DataError otherwise."""
     for split, table in loaded.items():
         absent = COLUMNS - set(table.column_names)
         if not absent:
@@ -114,7 +113,7 @@ def checked(loaded: Any, source: str) -> list[tuple[str, Any]]:
 
 
 def image_row(split: str, record: Mapping[str, Any]) -> dict[str, Any]:
-    """Return one record as a row of the schema IMAGES. The Hub keeps no file names."""
+    """Return one record as a row of the schema IMAGES; the Hub has no file names."""
     return {
         "split": split,
         "image_id": record["image_id"],
@@ -125,7 +124,7 @@ def image_row(split: str, record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def box_rows(split: str, record: Mapping[str, Any], names: list[str]) -> list[dict[str, Any]]:
-    """Return the objects of one record as rows of the schema BOXES; classes are mapped by name."""
+    """Return the objects of one record as rows of the schema BOXES; classes map by name."""
     objects = record["objects"]
     rows = []
     for position, box_id in enumerate(objects["id"]):

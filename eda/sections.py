@@ -1,4 +1,4 @@
-"""What the report says, in which order: every section's plots and tables."""
+"""The report's sections in order, with their plots and tables."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -14,11 +14,11 @@ from eda.plots.anchors import plot_anchors, plot_input_sizes
 from eda.plots.baselines import plot_baselines
 from eda.plots.classes import plot_boxes_per_image, plot_classes
 from eda.plots.findings import plot_findings
-from eda.plots.model import plot_answers, plot_confidence
-from eda.plots.photos import plot_qualities, plot_resolutions
-from eda.plots.pictures import plot_hardest, plot_most_crowded
-from eda.plots.places import plot_co_occurrence, plot_heat_maps, plot_overlaps
+from eda.plots.gallery import plot_hardest, plot_most_crowded
+from eda.plots.images import plot_qualities, plot_resolutions
+from eda.plots.model import plot_confidence, plot_top1
 from eda.plots.sizes import plot_aspects, plot_coco_sizes, plot_relative_sizes
+from eda.plots.spatial import plot_co_occurrence, plot_heat_maps, plot_overlaps
 from eda.plots.splits import plot_differences
 from eda.plots.style import Plot
 
@@ -27,7 +27,7 @@ Draw = Callable[[Exploration], Plot | None]
 
 @dataclass(frozen=True)
 class Table:
-    """A table of the report; `note` says how to read its columns."""
+    """A table of the report; `note` explains its columns."""
 
     title: str
     note: str
@@ -36,7 +36,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Section:
-    """One part of the report; its plots are drawn one by one, so that a progress bar can follow."""
+    """One part of the report; its plots are functions, so that a progress bar can follow the drawing."""
 
     title: str
     intro: str
@@ -44,99 +44,94 @@ class Section:
     tables: tuple[Table, ...] = field(default=())
 
 
-def sections(found: Exploration, answers: pd.DataFrame | None, *, photos: bool) -> Iterator[Section]:
-    """Yield the report's sections; the model's only with `answers`, the splits' only with two."""
-    yield Section("Findings", "What the rules found; nothing was repaired.", (plot_findings,))
-    if len(found.boxes):
-        yield from box_sections(found)
-    if found.images["state"].eq("ok").any():
-        yield Section("Photos", "The photos themselves.", (plot_resolutions, plot_qualities))
-    if not found.differences.empty:
+def sections(exploration: Exploration, predictions: pd.DataFrame | None, *, pixels: bool) -> Iterator[Section]:
+    """Yield the report's sections that the data allows; show photos if `pixels`."""
+    yield Section("Findings", "Faults that the rules found; nothing was repaired.", (plot_findings,))
+    if len(exploration.boxes):
+        yield from box_sections(exploration)
+    if exploration.images["state"].eq("ok").any():
+        yield Section("Images", "Resolution, brightness and sharpness.", (plot_resolutions, plot_qualities))
+    if not exploration.differences.empty:
         yield Section(
             "Train against test",
-            "Pictures are compared, not boxes: boxes of one picture are not independent.",
+            "Images are compared, not boxes, because boxes of one image are not independent.",
             (plot_differences,),
-            (differences_of(found),),
+            (differences_table(exploration),),
         )
-    if len(found.hardest):
+    if len(exploration.hardest):
         yield Section(
-            "Hard and crowded pictures",
-            "A score orders the pictures of this set; it does not compare between sets.",
-            (partial(plot_hardest, photos=photos), partial(plot_most_crowded, photos=photos)),
+            "Hard and crowded images",
+            "A score orders the images of this data set; it does not compare between data sets.",
+            (partial(plot_hardest, pixels=pixels), partial(plot_most_crowded, pixels=pixels)),
         )
-    if len(found.boxes):
+    if len(exploration.boxes):
         yield Section(
             "What this means for a detector",
-            "What the sizes suggest, and what others reached.",
+            "Input size and anchors that the box sizes suggest, and published results.",
             (plot_input_sizes, plot_anchors, plot_baselines),
             (baselines_table(),),
         )
-    if answers is not None:
-        yield model_section(found, answers)
+    if predictions is not None:
+        yield model_section(exploration, predictions)
 
 
-def box_sections(found: Exploration) -> Iterator[Section]:
-    """Yield the sections on boxes; there must be some."""
-    yield Section("Classes", "How often each class occurs.", (plot_classes, plot_boxes_per_image), (classes_of(found),))
+def box_sections(exploration: Exploration) -> Iterator[Section]:
+    """Yield the sections on boxes; the data must have some."""
+    frequencies = (plot_classes, plot_boxes_per_image)
+    yield Section("Classes", "How often each class occurs.", frequencies, (classes_table(exploration),))
     yield Section(
-        "Sizes and shapes",
-        "How large boxes are, in pixels and relative to the photo, and what shape they have.",
+        "Sizes and aspects",
+        "Box sizes in pixels and relative to the image, and box aspects.",
         (plot_coco_sizes, plot_relative_sizes, plot_aspects),
-        (sizes_of(found),),
+        (sizes_table(exploration),),
     )
     yield Section(
-        "Places and company",
-        "Where boxes are, what occurs together, what lies on what.",
+        "Position and context",
+        "Where boxes are, which classes occur together and which overlap.",
         (plot_heat_maps, plot_co_occurrence, plot_overlaps),
     )
 
 
-def model_section(found: Exploration, answers: pd.DataFrame) -> Section:
-    """Return the section on what the model answered."""
+def model_section(exploration: Exploration, predictions: pd.DataFrame) -> Section:
     return Section(
-        "Meet the model",
-        "None of ImageNet's 1,000 classes is one of the five: what comes up instead shows the domain gap.",
-        (partial(plot_answers, answers=answers), partial(plot_confidence, answers=answers))
-        if answers["rank"].eq(1).any()
+        "ImageNet predictions",
+        "None of the five classes is among ImageNet's 1,000: the predictions show the domain gap.",
+        (partial(plot_top1, predictions=predictions), partial(plot_confidence, predictions=predictions))
+        if predictions["rank"].eq(1).any()
         else (),
-        (refusals_of(found, answers),) if answers["rank"].eq(0).any() else (),
+        (rejections_table(exploration, predictions),) if predictions["rank"].eq(0).any() else (),
     )
 
 
-def classes_of(found: Exploration) -> Table:
-    """Return the class table."""
+def classes_table(exploration: Exploration) -> Table:
     note = "low and high: 95% intervals, by a bootstrap over images (boxes) and Wilson's score (images)."
-    return Table("Classes in numbers", note, spelled_out(class_table(found.images, found.boxes)))
+    return Table("Classes in numbers", note, readable(class_table(exploration.images, exploration.boxes)))
 
 
-def spelled_out(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return a frame with its index as a column, and spaces in its column names."""
+def readable(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame with its index as a column and spaces in its column names."""
     return frame.reset_index().rename(columns=lambda name: str(name).replace("_", " "))
 
 
-def sizes_of(found: Exploration) -> Table:
-    """Return the size table."""
-    note = "small, medium, large: boxes, by COCO's limits; q25, median, q75: √(box area / photo area)."
-    return Table("Sizes in numbers", note, spelled_out(size_table(found.boxes)))
+def sizes_table(exploration: Exploration) -> Table:
+    note = "small, medium, large: boxes, by COCO's limits; q25, median, q75: √(box area / image area)."
+    return Table("Sizes in numbers", note, readable(size_table(exploration.boxes)))
 
 
-def differences_of(found: Exploration) -> Table:
-    """Return every comparison of train with test."""
+def differences_table(exploration: Exploration) -> Table:
     note = (
-        "Means (quantities) or shares (pictures with a class); effect: Cliff's delta or difference of "
-        "shares; p: Mann-Whitney or Fisher, adjusted for the number of comparisons; real: more than noise."
+        "Means (quantities) or shares (images with a class); effect: Cliff's delta or difference of shares; "
+        "p: Mann-Whitney or Fisher, adjusted for the number of comparisons."
     )
-    return Table("Every comparison", note, found.differences)
+    return Table("Every comparison", note, exploration.differences)
 
 
 def baselines_table() -> Table:
-    """Return the published baselines."""
     note = "Box AP in percent on the test split, as the authors published it (Rishit-dagli/CPPE-Dataset)."
     return Table("Published baselines", note, pd.DataFrame(BASELINES))
 
 
-def refusals_of(found: Exploration, answers: pd.DataFrame) -> Table:
-    """Return the photos that got no answer."""
-    refused = answers[answers["rank"].eq(0)].set_index("image_row")
-    frame = found.images[["split", "image_id", "file_name"]].join(refused["problem"], how="inner")
-    return Table("Photos without an answer", "What the server said of them.", frame)
+def rejections_table(exploration: Exploration, predictions: pd.DataFrame) -> Table:
+    rejected = predictions[predictions["rank"].eq(0)].set_index("image_row")
+    frame = exploration.images[["split", "image_id", "file_name"]].join(rejected["problem"], how="inner")
+    return Table("Images without a prediction", "The reason is the server's.", frame)

@@ -1,4 +1,4 @@
-"""Choose where CPPE-5 comes from: a folder, the Hub, or a generated sample."""
+"""Choose the source of CPPE-5: a folder, the Hub or a generated sample."""
 
 import sys
 import tempfile
@@ -12,33 +12,33 @@ from eda.dataset import Dataset
 from eda.errors import HubError
 from eda.synthetic import write_sample
 
-SAMPLE_PHOTOS = 40
-"""Size of the sample that stands in when the Hub cannot be reached."""
+SAMPLE_SIZE = 40
+"""Images in the sample that is generated when the Hub cannot be reached."""
 
 
 @contextmanager
 def open_dataset(folder: Path | None = None, *, hub: bool = False, synthetic: int | None = None) -> Iterator[Dataset]:
-    """Yield the data of `folder`, of the Hub alone if `hub`, or a sample of `synthetic` photos.
+    """Yield the data of `folder`, of only the Hub if `hub`, or of a sample of `synthetic` images.
 
-    With none of them: the Hub, and a sample where the Hub cannot be reached, with a line on stderr that
-    says so. A sample lives in a temporary folder until the block ends. Raises EdaError with one sentence.
+    With none of them, read the Hub; if it cannot be reached, generate a sample and say so on stderr. A sample is
+    deleted when the block ends. Raises EdaError.
     """
     if folder is not None:
         yield read_coco(folder)
         return
     if synthetic is None:
         try:
-            from eda.hub import read_hub  # noqa: PLC0415  (its import takes seconds; a folder does not need it)
+            from eda.hub import read_hub  # noqa: PLC0415  (takes seconds to import; a folder does not need it)
 
             dataset = read_hub()
         except HubError as error:
             if hub:
                 raise
-            print(f"{error} Until then: a generated SYNTHETIC sample.", file=sys.stderr)
-            synthetic = SAMPLE_PHOTOS
+            print(f"{error} Using a generated SYNTHETIC sample instead.", file=sys.stderr)
+            synthetic = SAMPLE_SIZE
         else:
             yield dataset
             return
     with tempfile.TemporaryDirectory(prefix="cppe5-synthetic-") as name:
         write_sample(Path(name) / "sample", synthetic)
-        yield replace(read_coco(Path(name) / "sample"), source=f"generated sample of {synthetic} photos")
+        yield replace(read_coco(Path(name) / "sample"), source=f"generated sample of {synthetic} images")

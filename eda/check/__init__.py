@@ -1,4 +1,4 @@
-"""Everything that can be wrong with detection data, one rule each; nothing is repaired."""
+"""The faults of detection data, one rule each; nothing is repaired."""
 
 from eda.check.findings import check
 from eda.check.rules import RULES, Rule

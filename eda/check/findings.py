@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from eda.check.pair_rules import box_pairs, photo_pairs
-from eda.check.row_rules import BOX_RULES, IMAGE_RULES, broken
+from eda.check.pair_rules import box_pairs, image_pairs
+from eda.check.row_rules import BOX_RULES, IMAGE_RULES, violations
 from eda.check.rules import RULES, SEVERITIES
 from eda.dataset import Dataset
 
@@ -20,43 +20,45 @@ COLUMNS = {
     "message": "str",
     "related": "str",
 }
-"""`related` is the other one of a pair, "split/image id" or "split/image id/box id"; empty otherwise."""
+"""`related` names the other row of a pair: "split/image id" or "split/image id/box id"; empty without a pair."""
 
 
 def check(dataset: Dataset, facts: pd.DataFrame) -> pd.DataFrame:
-    """Return every finding as a row of COLUMNS, worst first; an empty table when all is well.
+    """Return every finding as a row of COLUMNS, errors first; an empty table if there are none.
 
-    `facts` is what `eda.photos.photo_facts` returned for this data set. Nothing in `dataset` is changed.
+    `facts` comes from `eda.images.image_facts` for this data set. `dataset` is not changed.
     """
     images = dataset.images.join(facts)
     counts = dataset.boxes.groupby(["split", "image_id"]).size().rename("n_boxes")
     images = images.join(counts, on=["split", "image_id"]).fillna({"n_boxes": 0})
-    boxes = with_frames(dataset.boxes, images)
-    rows = [finding(rule, images.loc[row], None, message) for rule, row, message in broken(images, IMAGE_RULES)]
-    for rule, row, other, message in photo_pairs(images):
+    boxes = add_frames(dataset.boxes, images)
+    rows = []
+    for rule, row, message in violations(images, IMAGE_RULES):
+        rows.append(finding(rule, images.loc[row], None, message))
+    for rule, row, other, message in image_pairs(images):
         rows.append(finding(rule, images.loc[row], None, message, images.loc[other]))
-    rows += [finding(rule, boxes.loc[row], boxes.loc[row], message) for rule, row, message in broken(boxes, BOX_RULES)]
+    for rule, row, message in violations(boxes, BOX_RULES):
+        rows.append(finding(rule, boxes.loc[row], boxes.loc[row], message))
     for rule, row, other, message in box_pairs(dataset.boxes):
         rows.append(finding(rule, boxes.loc[row], boxes.loc[row], message, boxes.loc[other]))
-    nowhere = {"split": "", "image_id": None, "box_id": None, "related": ""}
-    rows += [
-        {**nowhere, "rule": "photo-unlisted", "file_name": name, "message": "not in any annotation file"}
-        for name in dataset.photos.unlisted()
-    ]
-    return ordered(rows)
+    unlisted = {"rule": "photo-unlisted", "split": "", "image_id": None, "box_id": None, "related": ""}
+    for name in dataset.files.unlisted():
+        rows.append({**unlisted, "file_name": name, "message": "not in any annotation file"})
+    return sort_findings(rows)
 
 
-def with_frames(boxes: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
-    """Return boxes with the name, fields and real frame of their image (photo, else fields).
+def add_frames(boxes: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
+    """Join each box with its image.
 
-    Adds listed (bool), file_name, width, height, frame_width, frame_height (pixels; null for a box without
-    image).
+    Added columns: listed (bool), file_name, width and height as annotated, and frame_width and frame_height:
+    the decoded image's size, or the annotated size without an image file. All sizes are in pixels, null for a box
+    without an image.
     """
     sizes = images.drop_duplicates(["split", "image_id"]).set_index(["split", "image_id"])
     sizes = sizes.assign(
         listed=True,
-        frame_width=sizes["photo_width"].fillna(sizes["width"]).astype("float64"),
-        frame_height=sizes["photo_height"].fillna(sizes["height"]).astype("float64"),
+        frame_width=sizes["stored_width"].fillna(sizes["width"]).astype("float64"),
+        frame_height=sizes["stored_height"].fillna(sizes["height"]).astype("float64"),
     )
     wanted = ["listed", "file_name", "width", "height", "frame_width", "frame_height"]
     joined = boxes.join(sizes[wanted], on=["split", "image_id"])
@@ -66,7 +68,7 @@ def with_frames(boxes: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
 def finding(
     rule: str, image: pd.Series, box: pd.Series | None, message: str, related: pd.Series | None = None
 ) -> dict[str, object]:
-    """Return one finding; `image` is any row with split, image_id and file_name."""
+    """Return one row of the findings; `image` is any row with split, image_id and file_name."""
     other = "" if related is None else f"{related.split}/{related.image_id}"
     return {
         "rule": rule,
@@ -79,18 +81,18 @@ def finding(
     }
 
 
-def ordered(rows: list[dict[str, object]]) -> pd.DataFrame:
+def sort_findings(rows: list[dict[str, object]]) -> pd.DataFrame:
     """Return findings as a typed table: errors first, then by rule, split, image and box."""
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     frame["severity"] = frame["rule"].map({name: rule.severity for name, rule in RULES.items()})
     frame = frame.astype(COLUMNS)
-    rank = frame["severity"].map({severity: place for place, severity in enumerate(SEVERITIES)})
+    rank = frame["severity"].map({severity: rank for rank, severity in enumerate(SEVERITIES)})
     order = frame.assign(rank=rank).sort_values(["rank", "rule", "split", "image_id", "box_id"], kind="stable").index
     return frame.loc[order].reset_index(drop=True)
 
 
 def summary(findings: pd.DataFrame) -> pd.DataFrame:
-    """Return one row for each rule that found something: severity, rule, title, count, images, advice."""
+    """Return one row for each rule with findings: severity, rule, title, findings, images, advice."""
     groups = findings.groupby(["rule"], sort=False)
     rows = [
         {
@@ -107,7 +109,7 @@ def summary(findings: pd.DataFrame) -> pd.DataFrame:
 
 
 def write_findings(dataset: Dataset, findings: pd.DataFrame, path: Path) -> None:
-    """Write findings as JSON: the data's name, whether it is synthetic, and one object for each finding."""
+    """Write findings as JSON: the data source, whether it is synthetic, and one object for each finding."""
     records = json.loads(findings.to_json(orient="records"))
     document = {"source": dataset.label, "synthetic": dataset.synthetic, "findings": records}
     path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Rules that need two rows: photos that are alike, boxes that lie on one another."""
+"""Rules that need two rows: duplicate images and duplicate boxes."""
 
 from collections.abc import Iterator
 from itertools import combinations
@@ -13,7 +13,7 @@ from eda.overlap import overlaps
 
 
 class PairFinding(NamedTuple):
-    """The second row of a pair breaks `rule`; `other` is the first (both row labels of their table)."""
+    """A pair that breaks `rule`; `row` and `other` are row labels of their table, `other` the earlier one."""
 
     rule: str
     row: int
@@ -21,20 +21,20 @@ class PairFinding(NamedTuple):
     message: str
 
 
-def photo_pairs(images: pd.DataFrame) -> Iterator[PairFinding]:
-    """Yield pairs of alike photos: the same bytes, or perceptual hashes within NEAR_DUPLICATE_BITS.
+def image_pairs(images: pd.DataFrame) -> Iterator[PairFinding]:
+    """Yield pairs of duplicate images: the same bytes, or perceptual hashes within NEAR_DUPLICATE_BITS.
 
-    `images` needs split, state, sha256 and phash. In a pair across splits the row named is the later one in
-    the table, so that the earlier (train) is `other`.
+    `images` needs split, state, sha256 and phash. In a pair across splits, `other` is the training image, because
+    the training split comes first in the table.
     """
-    sound = images[images["state"].eq("ok")]
-    if len(sound) < 2:
+    decoded = images[images["state"].eq("ok")]
+    if len(decoded) < 2:
         return
-    bits = np.array([hash_bits(text) for text in sound["phash"]])
+    bits = np.array([hash_bits(text) for text in decoded["phash"]])
     distances = np.rint(squareform(pdist(bits, "hamming")) * bits.shape[1]).astype(int)
     first, second = np.nonzero(np.triu(distances <= NEAR_DUPLICATE_BITS, k=1))
     for i, j in zip(first, second, strict=True):
-        a, b = sound.iloc[i], sound.iloc[j]
+        a, b = decoded.iloc[i], decoded.iloc[j]
         same_file = a.sha256 == b.sha256
         kind = "duplicate" if same_file else "near-duplicate"
         where = "photo" if a.split == b.split else "leak"
@@ -48,17 +48,17 @@ def hash_bits(text: str) -> list[bool]:
 
 
 def box_pairs(boxes: pd.DataFrame) -> Iterator[PairFinding]:
-    """Yield pairs of boxes of one image that lie on one another; `boxes` follows the schema BOXES."""
-    whole = boxes[boxes["w"].gt(0) & boxes["h"].gt(0)]
-    for _, group in whole.groupby(["split", "image_id"], sort=False):
+    """Yield pairs of overlapping boxes of one image; `boxes` follows the schema BOXES."""
+    measurable = boxes[boxes["w"].gt(0) & boxes["h"].gt(0)]
+    for _, group in measurable.groupby(["split", "image_id"], sort=False):
         ious = overlaps(group)
         for i, j in combinations(range(len(group)), 2):
             if ious[i, j] > NEAR_DUPLICATE_IOU:
-                yield box_pair(group.iloc[i], group.iloc[j], float(ious[i, j]))
+                yield classify_pair(group.iloc[i], group.iloc[j], float(ious[i, j]))
 
 
-def box_pair(a: pd.Series, b: pd.Series, iou: float) -> PairFinding:
-    """Name what is wrong with two boxes on one place."""
+def classify_pair(a: pd.Series, b: pd.Series, iou: float) -> PairFinding:
+    """Choose the rule that two overlapping boxes break."""
     row, other = int(b.name), int(a.name)
     if a.category != b.category:
         rule = "box-class-conflict"

@@ -1,4 +1,4 @@
-"""Rules that one row of a table answers alone, held as pandera checks."""
+"""Rules that need one row of a table, as pandera checks."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -23,26 +23,25 @@ FORMATS_BY_SUFFIX = {
 
 
 class RowRule(NamedTuple):
-    """A rule, the rows that keep it (a boolean column), and the sentence for a row that breaks it."""
+    """A rule: `holds` marks the rows that keep it, `message` describes a row that breaks it."""
 
     rule: str
     holds: Callable[[Any], Any]
-    say: Callable[[Any], str]
+    message: Callable[[Any], str]
 
 
-def broken(frame: pd.DataFrame, rules: tuple[RowRule, ...]) -> list[tuple[str, int, str]]:
-    """Return (rule, row label, sentence) for every row of `frame` that breaks one of `rules`.
+def violations(frame: pd.DataFrame, rules: tuple[RowRule, ...]) -> list[tuple[str, int, str]]:
+    """Return (rule, row label, message) for every row of `frame` that breaks one of `rules`.
 
-    pandera evaluates all checks at once (lazy) and lists the failing rows; `frame` must have unique row
-    labels.
+    `frame` must have unique row labels.
     """
     schema = pa.DataFrameSchema(checks=[pa.Check(rule.holds, name=rule.rule, ignore_na=False) for rule in rules])
     try:
         schema.validate(frame, lazy=True)
     except pa.errors.SchemaErrors as error:
         cases = error.failure_cases[["check", "index"]].drop_duplicates()
-        sentences = {rule.rule: rule.say for rule in rules}
-        return [(name, int(row), sentences[name](frame.loc[int(row)])) for name, row in cases.itertuples(index=False)]
+        messages = {rule.rule: rule.message for rule in rules}
+        return [(name, int(row), messages[name](frame.loc[int(row)])) for name, row in cases.itertuples(index=False)]
     return []
 
 
@@ -60,9 +59,9 @@ IMAGE_RULES = (
         "image-size-differs",
         lambda f: (
             f["state"].ne("ok")
-            | (f["width"].eq(f["photo_width"]) & f["height"].eq(f["photo_height"])).fillna(False).astype(bool)
+            | (f["width"].eq(f["stored_width"]) & f["height"].eq(f["stored_height"])).fillna(False).astype(bool)
         ),
-        lambda r: f"fields say {r.width}x{r.height}, the photo is {r.photo_width}x{r.photo_height}",
+        lambda r: f"fields say {r.width}x{r.height}, the photo is {r.stored_width}x{r.stored_height}",
     ),
     RowRule("image-without-boxes", lambda f: f["n_boxes"].gt(0), lambda _: "no box refers to it"),
     RowRule("photo-missing", lambda f: f["state"].ne("missing"), lambda r: f"photo: {r.problem}"),
@@ -105,7 +104,9 @@ BOX_RULES = (
         lambda f: (
             f["w"].isna() | f["frame_width"].isna() | overshoot(f, "frame_width", "frame_height").le(EDGE_TOLERANCE)
         ),
-        lambda r: f"{beyond(r, r.frame_width, r.frame_height):g} pixels past {r.frame_width:g}x{r.frame_height:g}",
+        lambda r: (
+            f"{overshoot_of(r, r.frame_width, r.frame_height):g} pixels past {r.frame_width:g}x{r.frame_height:g}"
+        ),
     ),
     RowRule(
         "box-past-fields",
@@ -115,7 +116,7 @@ BOX_RULES = (
             | (f["width"].eq(f["frame_width"]) & f["height"].eq(f["frame_height"]))
             | overshoot(f, "width", "height").le(EDGE_TOLERANCE)
         ),
-        lambda r: f"{beyond(r, r.width, r.height):g} pixels past the fields {r.width:g}x{r.height:g}",
+        lambda r: f"{overshoot_of(r, r.width, r.height):g} pixels past the fields {r.width:g}x{r.height:g}",
     ),
     RowRule(
         "box-area-differs",
@@ -134,7 +135,7 @@ BOX_RULES = (
 
 
 def overshoot(frame: pd.DataFrame, width: str, height: str) -> pd.Series:
-    """Return how many pixels each box reaches past a frame of the named size columns (0 or less: inside)."""
+    """Return by how many pixels each box exceeds the frame in these columns; 0 or less if it lies inside."""
     sides = [
         -frame["x"],
         -frame["y"],
@@ -144,6 +145,6 @@ def overshoot(frame: pd.DataFrame, width: str, height: str) -> pd.Series:
     return pd.concat(sides, axis=1).max(axis=1)
 
 
-def beyond(row: Any, width: float, height: float) -> float:
+def overshoot_of(row: Any, width: float, height: float) -> float:
     """Return `overshoot` of one box."""
     return float(np.max([-row.x, -row.y, row.x + row.w - width, row.y + row.h - height]))

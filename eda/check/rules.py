@@ -1,4 +1,4 @@
-"""The rules: what each looks for, how bad it is, and what to do about it."""
+"""The rules: title, severity and advice."""
 
 from typing import Literal, NamedTuple
 
@@ -7,14 +7,14 @@ SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
 """error: training or scoring goes wrong; warning: probably a mistake; info: good to know."""
 
 TINY_SIDE = 8.0
-"""Pixels. A box with a shorter side is below one cell of the finest usual feature map (stride 8 in FPN and
-YOLO)."""
+"""Pixels. A box with a shorter side is smaller than one cell of the finest common feature map (stride 8 in FPN
+and YOLO)."""
 
 NEAR_DUPLICATE_IOU = 0.9
-"""Two boxes of one class that overlap more than this are taken for one object drawn twice."""
+"""Two boxes of one class with a higher IoU count as one object annotated twice."""
 
 NEAR_DUPLICATE_BITS = 8
-"""Of the 64 bits of a perceptual hash. Unrelated photos differ in 32 ± 4 bits, so 8 is six deviations
+"""Of the 64 bits of a perceptual hash. Unrelated images differ in 32 ± 4 bits, so 8 is six standard deviations
 away."""
 
 AREA_TOLERANCE = 1.0
@@ -25,8 +25,6 @@ EDGE_TOLERANCE = 0.01
 
 
 class Rule(NamedTuple):
-    """One thing that can be wrong."""
-
     severity: Severity
     title: str
     advice: str
@@ -34,7 +32,7 @@ class Rule(NamedTuple):
 
 RULES: dict[str, Rule] = {
     "image-id-repeated": Rule(
-        "error", "Two images share an id", "Boxes cannot be told apart; renumber the images in the source."
+        "error", "Two images share an id", "Their boxes cannot be separated; renumber the images in the source."
     ),
     "image-size-differs": Rule(
         "error",
@@ -44,7 +42,7 @@ RULES: dict[str, Rule] = {
     "image-without-boxes": Rule(
         "info",
         "An image without boxes",
-        "Keep it as a negative or leave it out, but decide; it changes the loss.",
+        "Keep it as a negative or drop it, but decide; it changes the loss.",
     ),
     "photo-missing": Rule("error", "No photo for an annotation", "Fetch the photo or drop the image."),
     "photo-unreadable": Rule("error", "A photo that cannot be decoded", "Fetch it again or drop the image."),
@@ -52,7 +50,7 @@ RULES: dict[str, Rule] = {
     "photo-format-differs": Rule(
         "warning",
         "File name and content disagree",
-        "Open by content, not by extension; strict decoders refuse it.",
+        "Open by content, not by extension; strict decoders reject it.",
     ),
     "photo-not-rgb": Rule("info", "A photo that is not RGB", "Convert to RGB before it reaches a model."),
     "photo-rotated": Rule(
@@ -60,35 +58,33 @@ RULES: dict[str, Rule] = {
         "EXIF asks for a rotation",
         "Find out which frame the boxes are in before any viewer rotates it.",
     ),
-    "photo-duplicate": Rule("error", "The same file twice in a split", "Drop one; it is counted double."),
+    "photo-duplicate": Rule("error", "The same file twice in a split", "Drop one; it counts twice."),
     "photo-near-duplicate": Rule(
-        "warning", "Nearly the same photo twice in a split", "Look at the pair; it counts almost double."
+        "warning", "Nearly the same photo twice in a split", "Look at the pair; it counts almost twice."
     ),
     "leak-duplicate": Rule(
-        "error", "The same file in two splits", "Drop it from train; the test score is not honest otherwise."
+        "error", "The same file in two splits", "Drop it from train; otherwise the test score is inflated."
     ),
     "leak-near-duplicate": Rule(
         "error",
         "Nearly the same photo in two splits",
-        "Look at the pair; drop it from train if it is one scene.",
+        "Look at the pair; drop it from train if both show one scene.",
     ),
     "box-not-numbers": Rule("error", "A box that is not four finite numbers", "Draw it again or drop it."),
-    "box-not-positive": Rule("error", "Width or height is zero or negative", "Drop it; losses turn to NaN on it."),
+    "box-not-positive": Rule("error", "Width or height is zero or negative", "Drop it; it turns losses to NaN."),
     "box-tiny": Rule(
         "warning",
         f"A side is under {TINY_SIDE:.0f} pixels",
-        "Look at it: a slip of the mouse, or hardly learnable.",
+        "Look at it: an annotation mistake, or too small to learn.",
     ),
     "box-past-photo": Rule("error", "A box past the edge of the photo", "Clip it to the photo, or draw it again."),
     "box-past-fields": Rule(
         "error",
         "A box past the width/height fields",
-        "The fields are wrong (the photo is larger); mend the fields.",
+        "The fields are wrong (the photo is larger); correct them.",
     ),
-    "box-area-differs": Rule(
-        "warning", "area is not width times height", "Compute it anew; COCO's size classes use it."
-    ),
-    "box-duplicate": Rule("error", "The same box twice", "Drop one; it counts as a miss in scoring."),
+    "box-area-differs": Rule("warning", "area is not width times height", "Recompute it; COCO's size classes use it."),
+    "box-duplicate": Rule("error", "The same box twice", "Drop one; it counts as a miss in the score."),
     "box-near-duplicate": Rule(
         "warning",
         f"Two boxes of a class with IoU above {NEAR_DUPLICATE_IOU}",

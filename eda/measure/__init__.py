@@ -1,1 +1,1 @@
-"""The numbers behind every plot and table, as data frames; nothing here draws."""
+"""The measurements behind every plot and table, as data frames; nothing here draws."""

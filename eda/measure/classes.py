@@ -1,4 +1,4 @@
-"""How often each class occurs, and how sure one can be of it."""
+"""Class frequencies with confidence intervals."""
 
 import numpy as np
 import pandas as pd
@@ -11,11 +11,10 @@ RESAMPLES = 2000
 
 
 def class_table(images: pd.DataFrame, boxes: pd.DataFrame) -> pd.DataFrame:
-    """Return one row for each class: boxes, images, and their shares with 95 % intervals.
+    """Return one row for each class: boxes, images, and their shares with 95% confidence intervals.
 
-    Index: class. Columns: boxes, images (counts); box_share with box_low, box_high from a bootstrap over
-    *images* (boxes of one photo are not independent); image_share with image_low, image_high from Wilson's
-    score interval.
+    Index: class. Columns: boxes, images (counts); box_share with box_low, box_high from a bootstrap over *images*
+    (boxes of one image are not independent); image_share with image_low, image_high from Wilson's score interval.
     """
     per_image = pd.crosstab(boxes["image_row"], boxes["class_name"]).reindex(
         index=images.index, columns=list(CLASS_NAMES), fill_value=0
@@ -39,10 +38,9 @@ def class_table(images: pd.DataFrame, boxes: pd.DataFrame) -> pd.DataFrame:
 
 
 def bootstrap_shares(per_image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the 95 % percentile interval of each column's share of all boxes, images drawn with replacement.
+    """Return the bootstrap interval (95%, percentile, seeded) of each class's share of all boxes, resampling images.
 
-    `per_image`: counts, shape (images, classes). Returns two arrays of shape (classes,). Seeded: same in,
-    same out.
+    `per_image`: counts, shape (images, classes). Returns the low and the high ends, each of shape (classes,).
     """
     n = len(per_image)
     draws = np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), size=RESAMPLES) @ per_image

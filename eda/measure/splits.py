@@ -1,4 +1,4 @@
-"""Train against test: which differences are more than noise."""
+"""Train against test: which differences are significant."""
 
 from typing import Any
 
@@ -8,22 +8,22 @@ from scipy import stats
 from eda.cppe5 import CLASS_NAMES
 
 FALSE_DISCOVERIES = 0.05
-"""Share of false alarms tolerated among the differences called real (Benjamini and Hochberg 1995)."""
+"""False discovery rate of the differences called significant (Benjamini and Hochberg 1995)."""
 
 QUANTITIES = {
-    "boxes per picture": "n_boxes",
+    "boxes per image": "n_boxes",
     "median relative box size": "median_size",
     "share of small boxes": "small_share",
     "megapixels": "megapixels",
-    "photo aspect (width / height)": "photo_aspect",
+    "image aspect (width / height)": "image_aspect",
     "brightness": "brightness",
     "contrast": "contrast",
     "sharpness": "sharpness",
 }
 
 
-def per_picture(images: pd.DataFrame, boxes: pd.DataFrame) -> pd.DataFrame:
-    """Return one row for each image with every column of QUANTITIES and one boolean column for each class."""
+def per_image(images: pd.DataFrame, boxes: pd.DataFrame) -> pd.DataFrame:
+    """Return the images with every column of QUANTITIES and one boolean column for each class."""
     groups = boxes.groupby("image_row")
     present = pd.crosstab(boxes["image_row"], boxes["class_name"]).gt(0)
     present = present.reindex(index=images.index, columns=list(CLASS_NAMES), fill_value=False)
@@ -32,20 +32,20 @@ def per_picture(images: pd.DataFrame, boxes: pd.DataFrame) -> pd.DataFrame:
         median_size=groups["relative_size"].median(),
         small_share=groups["size_class"].agg(lambda sizes: (sizes == "small").mean()),
         megapixels=pixels / 1e6,
-        photo_aspect=images["frame_width"] / images["frame_height"],
+        image_aspect=images["frame_width"] / images["frame_height"],
     ).join(present)
 
 
-def compare_splits(pictures: pd.DataFrame, first: str = "train", second: str = "test") -> pd.DataFrame:
-    """Return what differs between two splits, the surest first; empty unless both are there.
+def compare_splits(images: pd.DataFrame, first: str = "train", second: str = "test") -> pd.DataFrame:
+    """Compare two splits, the smallest p first; return an empty table if one is absent.
 
-    `pictures` is what `per_picture` returned: pictures are compared, not boxes, because boxes of one
-    picture are not independent. Quantities: Mann-Whitney U test, effect = Cliff's delta (-1..1; above 0:
-    larger in `second`). Classes (share of pictures that show one): Fisher's exact test, effect = difference
-    of the shares. p is adjusted for the number of comparisons (false discovery rate); real: adjusted p
-    below FALSE_DISCOVERIES.
+    `images` comes from `per_image`. The samples are images, because boxes of one image are not independent.
+
+    Quantities: Mann-Whitney U test, effect = Cliff's delta (-1..1, positive if larger in `second`).
+    Classes (share of images that show one): Fisher's exact test, effect = difference of the shares.
+    p is adjusted for the number of comparisons (false discovery rate); significant: p below FALSE_DISCOVERIES.
     """
-    a, b = pictures[pictures["split"] == first], pictures[pictures["split"] == second]
+    a, b = images[images["split"] == first], images[images["split"] == second]
     if a.empty or b.empty:
         return pd.DataFrame()
     rows = [quantity_row(title, a[column].dropna(), b[column].dropna()) for title, column in QUANTITIES.items()]
@@ -53,25 +53,25 @@ def compare_splits(pictures: pd.DataFrame, first: str = "train", second: str = "
     table = pd.DataFrame([row for row in rows if row])
     table = table.sort_values("p", ignore_index=True)
     table["p"] = stats.false_discovery_control(table["p"])
-    table["real"] = table["p"] < FALSE_DISCOVERIES
+    table["significant"] = table["p"] < FALSE_DISCOVERIES
     return table.rename(columns={"first": first, "second": second})
 
 
 def quantity_row(title: str, a: pd.Series, b: pd.Series) -> dict[str, Any]:
-    """Return means, effect and p of one quantity; nothing where a split has no value of it."""
+    """Return means, effect and p of one quantity, or {} if a split has no value of it."""
     if a.empty or b.empty:
         return {}
     test = stats.mannwhitneyu(b, a)
     delta = 2 * test.statistic / (len(a) * len(b)) - 1
-    return {"what": title, "first": a.mean(), "second": b.mean(), "effect": delta, "p": test.pvalue}
+    return {"comparison": title, "first": a.mean(), "second": b.mean(), "effect": delta, "p": test.pvalue}
 
 
 def class_row(name: str, a: pd.Series, b: pd.Series) -> dict[str, Any]:
-    """Return the shares of pictures that show a class, their difference and p."""
+    """Return the shares of images that show a class, their difference and p."""
     counts = [[int(b.sum()), int((~b).sum())], [int(a.sum()), int((~a).sum())]]
     shares = float(a.mean()), float(b.mean())
     return {
-        "what": f"pictures with {name}",
+        "comparison": f"images with {name}",
         "first": shares[0],
         "second": shares[1],
         "effect": shares[1] - shares[0],

@@ -1,1 +1,1 @@
-"""Every plot: from an Exploration to a figure and the sentence that says what it shows."""
+"""Every plot: an Exploration becomes a figure with a computed caption."""

@@ -1,4 +1,4 @@
-"""The published baselines' AP beside the sizes they were scored on."""
+"""Plot of the published baselines' AP beside the box sizes of the split they were scored on."""
 
 import numpy as np
 
@@ -6,17 +6,17 @@ from eda.cppe5 import BASELINES
 from eda.explore import Exploration
 from eda.measure.boxes import SIZE_CLASSES, size_table
 from eda.plots.sizes import SIZE_SHADES
-from eda.plots.style import Plot, finished, new_figure, only_grid, percent, styled
+from eda.plots.style import Plot, captioned, new_figure, percent, show_grid, styled
 
 SCORED_SPLIT = "test"
 
 
 @styled()
-def plot_baselines(found: Exploration) -> Plot:
-    """Draw published AP by box size, and how many boxes of each size the scored split holds here."""
-    scored, where = found.boxes[found.boxes["split"] == SCORED_SPLIT], f"in the {SCORED_SPLIT} split"
+def plot_baselines(exploration: Exploration) -> Plot:
+    """Draw published AP by box size, and the number of boxes of each size in the scored split."""
+    scored, where = exploration.boxes[exploration.boxes["split"] == SCORED_SPLIT], f"in the {SCORED_SPLIT} split"
     if scored.empty:
-        scored, where = found.boxes, "here"
+        scored, where = exploration.boxes, "here"
     counts = size_table(scored).loc["all", list(SIZE_CLASSES)].astype(int)
     figure, (left, right) = new_figure(11, 3.9, columns=2, width_ratios=(3, 1.3))
     places = np.arange(len(BASELINES))
@@ -28,7 +28,7 @@ def plot_baselines(found: Exploration) -> Plot:
     left.invert_yaxis()
     left.set(xlabel="published box AP on the test split, %", xlim=(0, 70))
     left.legend(loc="upper left", bbox_to_anchor=(0, -0.16), ncols=4, columnspacing=1, handletextpad=0.4)
-    only_grid(left, "x")
+    show_grid(left, "x")
     bars = right.bar(list(counts.index), counts, color=[SIZE_SHADES[size] for size in SIZE_CLASSES])
     right.bar_label(bars, [f"{n:,}" for n in counts])
     right.set(
@@ -37,15 +37,15 @@ def plot_baselines(found: Exploration) -> Plot:
         title=f"boxes {where}",
     )
     right.set_ylim(0, max(1, counts.max()) * 1.12)
-    only_grid(right, "y")
+    show_grid(right, "y")
     best = max(BASELINES, key=lambda line: line.ap)
     small, total = counts["small"], max(1, counts.sum())
-    sentence = (
+    caption = (
         f"The best published detector, {best.name}, scores {best.ap} AP: {best.ap_large} on large boxes but "
         f"{best.ap_medium} on medium and {best.ap_small} on small ones. Of {total:,} "
         f"boxes {where} {small:,} ({percent(small / total)}) are small"
     )
     if small:
-        sentence += f": one of them found or missed is {100 / small:.2g} points of recall on small boxes"
+        caption += f": one detection more or less is {100 / small:.2g} points of recall on small boxes"
 
-    return finished(found, "Published baselines beside box sizes", f"{sentence}.", figure)
+    return captioned(exploration, "Published baselines beside box sizes", f"{caption}.", figure)

@@ -1,4 +1,4 @@
-"""Plots of the classes and of how many boxes a picture holds."""
+"""Plots of class frequencies and of the number of boxes in an image."""
 
 import numpy as np
 import pandas as pd
@@ -12,21 +12,21 @@ from eda.plots.style import (
     CLASS_COLOURS,
     SPLIT_COLOURS,
     Plot,
-    finished,
-    names,
+    captioned,
+    join_words,
     new_figure,
-    only_grid,
     percent,
+    show_grid,
     styled,
 )
 
 
 @styled()
-def plot_classes(found: Exploration) -> Plot:
-    """Draw boxes and pictures of each class, as shares with 95% intervals and the counts beside them."""
-    table = class_table(found.images, found.boxes)
+def plot_classes(exploration: Exploration) -> Plot:
+    """Draw boxes and images of each class as shares with 95% intervals, and their counts."""
+    table = class_table(exploration.images, exploration.boxes)
     figure, axes = new_figure(9.5, 3.4, columns=2, sharey=True)
-    panels = (("box", "boxes", "share of all boxes"), ("image", "images", "share of pictures that show it"))
+    panels = (("box", "boxes", "share of all boxes"), ("image", "images", "share of images that show it"))
     for ax, (kind, count, label) in zip(axes, panels, strict=True):
         share = table[f"{kind}_share"]
         spread = np.maximum(0, [share - table[f"{kind}_low"], table[f"{kind}_high"] - share])
@@ -43,32 +43,32 @@ def plot_classes(found: Exploration) -> Plot:
         ax.set_xlabel(f"{label} (95% interval; count beside it)")
         ax.set_xlim(0, min(1.15, float(table[f"{kind}_high"].max()) * 1.2))
         ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-        only_grid(ax, "x")
+        show_grid(ax, "x")
     axes[0].invert_yaxis()
-    return finished(found, "Boxes and pictures of each class", class_sentence(table), figure)
+    return captioned(exploration, "Boxes and images of each class", class_sentence(table), figure)
 
 
 def class_sentence(table: pd.DataFrame) -> str:
-    """Say which class of `class_table` is the most frequent and which the rarest, or which are absent."""
+    """Name the most frequent class of `class_table`, and the rarest or those that are absent."""
     boxes = table["boxes"]
     most, least = boxes.idxmax(), boxes.idxmin()
     start = f"{most} is the most frequent class, with {boxes[most]:,} of {boxes.sum():,} boxes"
     if boxes[least] == 0:
-        return f"{start}; there is no box of {names(list(boxes.index[boxes == 0]))}."
+        return f"{start}; there is no box of {join_words(list(boxes.index[boxes == 0]))}."
     overlap = table.loc[least, "box_high"] >= table["box_low"].drop(least).min()
     return (
-        f"{start}: {boxes[most] / boxes[least]:.1f} times as many as the rarest, "
-        f"{least} ({boxes[least]:,}), whose interval "
+        f"{start}: {boxes[most] / boxes[least]:.1f} times as many as the rarest, {least} ({boxes[least]:,}), "
+        "whose interval "
         f"{'overlaps another one' if overlap else 'lies below all others'}."
     )
 
 
 @styled()
-def plot_boxes_per_image(found: Exploration) -> Plot:
-    """Draw how many boxes a picture holds, by split."""
+def plot_boxes_per_image(exploration: Exploration) -> Plot:
+    """Draw the distribution of boxes in an image, by split."""
     figure, ax = new_figure(7, 3.2)
-    counts = found.images
-    splits = found.dataset.splits
+    counts = exploration.images
+    splits = exploration.dataset.splits
     sns.histplot(
         counts,
         x="n_boxes",
@@ -84,15 +84,15 @@ def plot_boxes_per_image(found: Exploration) -> Plot:
         ax=ax,
     )
     ax.set(
-        xlabel="boxes in a picture",
-        ylabel="% of the split's pictures" if len(splits) > 1 else "% of pictures",
+        xlabel="boxes in an image",
+        ylabel="% of the split's images" if len(splits) > 1 else "% of images",
     )
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    only_grid(ax, "y")
+    show_grid(ax, "y")
     parts = []
     for split in splits:
         mean, low, high = mean_interval(counts.loc[counts["split"] == split, "n_boxes"])
-        parts.append(f"{mean:.2f} boxes a picture in {split} (95% interval {low:.2f} to {high:.2f})")
+        parts.append(f"{mean:.2f} boxes an image in {split} (95% interval {low:.2f} to {high:.2f})")
     crowded = float((counts["n_boxes"] > 10).mean())
-    sentence = f"There are {' and '.join(parts)}; {percent(crowded)} of pictures hold more than ten."
-    return finished(found, "Boxes in a picture", sentence, figure)
+    caption = f"There are {' and '.join(parts)}; {percent(crowded)} of images have more than ten."
+    return captioned(exploration, "Boxes in an image", caption, figure)

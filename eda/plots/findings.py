@@ -1,15 +1,15 @@
-"""How many findings each rule has."""
+"""Plot of the number of findings of each rule."""
 
 from eda.check.findings import summary
 from eda.check.rules import SEVERITIES
 from eda.explore import Exploration
-from eda.plots.style import SEVERITY_COLOURS, Plot, finished, new_figure, only_grid, styled
+from eda.plots.style import SEVERITY_COLOURS, Plot, captioned, new_figure, show_grid, styled
 
 
 @styled()
-def plot_findings(found: Exploration) -> Plot | None:
-    """Draw findings by rule, worst first; None when there are none."""
-    table = summary(found.findings)
+def plot_findings(exploration: Exploration) -> Plot | None:
+    """Draw findings by rule, errors first; return None if there are none."""
+    table = summary(exploration.findings)
     if table.empty:
         return None
     figure, ax = new_figure(8, 0.42 * len(table) + 1.1)
@@ -19,10 +19,10 @@ def plot_findings(found: Exploration) -> Plot | None:
     ax.invert_yaxis()
     ax.set_xlabel("findings")
     ax.set_xlim(0, table["findings"].max() * 1.25)
-    only_grid(ax, "x")
-    counts = found.findings["severity"].value_counts()
+    show_grid(ax, "x")
+    counts = exploration.findings["severity"].value_counts()
     words = {"error": "errors", "warning": "warnings", "info": "notes"}
     parts = [f"{words[severity]}: {counts.get(severity, 0):,}" for severity in SEVERITIES]
-    touched = len(found.findings[["split", "image_id"]].dropna().drop_duplicates())
-    sentence = f"{'; '.join(parts).capitalize()}; in {touched:,} of {len(found.dataset.images):,} images."
-    return finished(found, "Findings by rule", sentence, figure)
+    affected = len(exploration.findings[["split", "image_id"]].dropna().drop_duplicates())
+    caption = f"{'; '.join(parts).capitalize()}; in {affected:,} of {len(exploration.dataset.images):,} images."
+    return captioned(exploration, "Findings by rule", caption, figure)

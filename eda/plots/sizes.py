@@ -1,4 +1,4 @@
-"""Plots of how large boxes are and what shape they have."""
+"""Plots of box sizes and aspects."""
 
 from typing import Any
 
@@ -11,21 +11,21 @@ from eda.measure.boxes import SIZE_CLASSES, size_table
 from eda.plots.style import (
     CLASS_COLOURS,
     Plot,
-    finished,
+    captioned,
     new_figure,
-    only_grid,
     percent,
     plain_log_ticks,
+    show_grid,
     styled,
 )
 
 SIZE_SHADES = {"small": "#D9DEE2", "medium": "#8A98A3", "large": "#3C4852"}
 TALL, WIDE = 1 / 1.5, 1.5
-"""Width over height; a box between them is called about square."""
+"""Width over height; a box between them counts as about square."""
 
 
-# How seaborn draws one row a class, each in its own colour.
-A_ROW_A_CLASS: dict[str, Any] = {
+# One row for each class, in the class's colour.
+BY_CLASS: dict[str, Any] = {
     "y": "class_name",
     "hue": "class_name",
     "order": CLASS_NAMES,
@@ -38,9 +38,9 @@ A_ROW_A_CLASS: dict[str, Any] = {
 
 
 @styled()
-def plot_coco_sizes(found: Exploration) -> Plot:
-    """Draw COCO's small, medium and large boxes, in each class."""
-    table = size_table(found.boxes)
+def plot_coco_sizes(exploration: Exploration) -> Plot:
+    """Draw the share of COCO's small, medium and large boxes in each class."""
+    table = size_table(exploration.boxes)
     shares = table[list(SIZE_CLASSES)].div(table[list(SIZE_CLASSES)].sum(axis=1).clip(lower=1), axis=0)
     figure, ax = new_figure(8, 3.4)
     start = 0 * shares["small"]
@@ -53,52 +53,52 @@ def plot_coco_sizes(found: Exploration) -> Plot:
     ax.set(xlabel="share of the class's boxes (count inside)", xlim=(0, 1))
     ax.xaxis.set_major_formatter(PercentFormatter(1))
     ax.legend(title="box area", bbox_to_anchor=(1.01, 1), loc="upper left")
-    ax.set_title("small < 32² ≤ medium < 96² ≤ large, in square pixels of the original photo")
-    only_grid(ax, "x")
+    ax.set_title("small < 32² ≤ medium < 96² ≤ large, in square pixels of the original image")
+    show_grid(ax, "x")
     small = shares["small"].drop("all")
-    sentence = (
+    caption = (
         f"{table.loc['all', 'small']:,} boxes are small, {table.loc['all', 'medium']:,} medium and "
         f"{table.loc['all', 'large']:,} large; {small.idxmax()} has the largest share of small ones "
         f"({percent(float(small.max()))})."
     )
-    return finished(found, "Box size, as COCO counts it", sentence, figure)
+    return captioned(exploration, "Box size (COCO)", caption, figure)
 
 
 @styled()
-def plot_relative_sizes(found: Exploration) -> Plot:
-    """Draw the side of a box relative to the side of its photo, in each class."""
+def plot_relative_sizes(exploration: Exploration) -> Plot:
+    """Draw the box size relative to the image, in each class."""
     figure, ax = new_figure(8, 3.4)
     sns.boxenplot(
-        found.boxes,
+        exploration.boxes,
         x="relative_size",
-        **A_ROW_A_CLASS,
+        **BY_CLASS,
         ax=ax,
     )
     ax.set_xscale("log")
     ticks = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1]
-    low = float(found.boxes["relative_size"].min())
+    low = float(exploration.boxes["relative_size"].min())
     ax.set_xticks([tick for tick in ticks if tick >= low / 2], minor=False)
     ax.minorticks_off()
     ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    ax.set(xlabel="√(box area / photo area), logarithmic", ylabel="")
-    only_grid(ax, "x")
-    table = size_table(found.boxes)["median"].drop("all").dropna()
-    sentence = (
-        f"The median {table.idxmax()} spans {percent(table.max())} of the photo's side, the "
+    ax.set(xlabel="√(box area / image area), logarithmic", ylabel="")
+    show_grid(ax, "x")
+    table = size_table(exploration.boxes)["median"].drop("all").dropna()
+    caption = (
+        f"The median {table.idxmax()} spans {percent(table.max())} of the image's side, the "
         f"median {table.idxmin()} {percent(table.min())}: a factor of {table.max() / table.min():.1f} "
         f"between classes."
     )
-    return finished(found, "Box size, relative to the photo", sentence, figure)
+    return captioned(exploration, "Box size, relative to the image", caption, figure)
 
 
 @styled()
-def plot_aspects(found: Exploration) -> Plot:
-    """Draw width over height, in each class."""
+def plot_aspects(exploration: Exploration) -> Plot:
+    """Draw width over height in each class."""
     figure, ax = new_figure(8, 3.4)
     sns.violinplot(
-        found.boxes,
+        exploration.boxes,
         x="aspect",
-        **A_ROW_A_CLASS,
+        **BY_CLASS,
         inner="quart",
         cut=0,
         log_scale=True,
@@ -108,11 +108,11 @@ def plot_aspects(found: Exploration) -> Plot:
     ax.axvline(1, color="#222222", linewidth=1)
     plain_log_ticks(ax.xaxis, (0.1, 0.2, 0.33, 0.5, 1, 2, 3, 5, 10))
     ax.set(xlabel="width / height, logarithmic (dashed: quartiles; line at 1: square)", ylabel="")
-    only_grid(ax, "x")
-    medians = found.boxes.groupby("class_name", observed=True)["aspect"].median()
-    between = float(found.boxes["aspect"].between(TALL, WIDE).mean())
-    sentence = (
+    show_grid(ax, "x")
+    medians = exploration.boxes.groupby("class_name", observed=True)["aspect"].median()
+    between = float(exploration.boxes["aspect"].between(TALL, WIDE).mean())
+    caption = (
         f"{percent(between)} of boxes are about square (2:3 to 3:2); {medians.idxmin()} is the tallest class "
         f"(median {medians.min():.2f}) and {medians.idxmax()} the widest ({medians.max():.2f})."
     )
-    return finished(found, "Aspect of boxes", sentence, figure)
+    return captioned(exploration, "Box aspect", caption, figure)

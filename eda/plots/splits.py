@@ -1,24 +1,24 @@
-"""Train against test: effects, and which are more than noise."""
+"""Plot of the differences between train and test."""
 
 from eda.explore import Exploration
 from eda.measure.splits import FALSE_DISCOVERIES
-from eda.plots.style import OTHER_COLOUR, Plot, finished, names, new_figure, only_grid, styled
+from eda.plots.style import OTHER_COLOUR, Plot, captioned, join_words, new_figure, show_grid, styled
 
-REAL_COLOUR = "#A3123A"
+SIGNIFICANT_COLOUR = "#A3123A"
 
 
 @styled()
-def plot_differences(found: Exploration) -> Plot:
-    """Draw the size of every difference between train and test, filled where it is more than noise."""
-    table = found.differences
+def plot_differences(exploration: Exploration) -> Plot:
+    """Draw the effect size of every comparison of train with test; significant ones are filled."""
+    table = exploration.differences
     figure, ax = new_figure(8, 0.32 * max(4, len(table)) + 1.2)
-    places = range(len(table))
-    ax.hlines(places, 0, table["effect"], color="#9AA3AA", linewidth=1.5)
-    for is_real, colour, face, label in (
-        (True, REAL_COLOUR, REAL_COLOUR, "more than noise"),
-        (False, OTHER_COLOUR, "white", "within noise"),
+    rows = range(len(table))
+    ax.hlines(rows, 0, table["effect"], color="#9AA3AA", linewidth=1.5)
+    for is_significant, colour, face, label in (
+        (True, SIGNIFICANT_COLOUR, SIGNIFICANT_COLOUR, "significant"),
+        (False, OTHER_COLOUR, "white", "not significant"),
     ):
-        chosen = table.index[table["real"] == is_real]
+        chosen = table.index[table["significant"] == is_significant]
         ax.scatter(
             table.loc[chosen, "effect"],
             chosen,
@@ -28,7 +28,7 @@ def plot_differences(found: Exploration) -> Plot:
             zorder=3,
             label=label,
         )
-    ax.set_yticks(list(places), table["what"])
+    ax.set_yticks(list(rows), table["comparison"])
     ax.axvline(0, color="#222222", linewidth=1)
     reach = max(0.3, float(table["effect"].abs().max()) * 1.15)
     ax.set(
@@ -37,15 +37,11 @@ def plot_differences(found: Exploration) -> Plot:
     )
     ax.invert_yaxis()
     ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1))
-    only_grid(ax, "x")
-    real = list(table.loc[table["real"], "what"])
-    if real:
-        sentence = (
-            f"{len(real)} of {len(table)} comparisons differ by more than noise (false discovery rate "
-            f"{FALSE_DISCOVERIES:g}): {names(real)}."
-        )
+    show_grid(ax, "x")
+    significant = list(table.loc[table["significant"], "comparison"])
+    total, rate = len(table), f"false discovery rate {FALSE_DISCOVERIES:g}"
+    if significant:
+        caption = f"{len(significant)} of {total} comparisons differ significantly ({rate}): {join_words(significant)}."
     else:
-        sentence = (
-            f"None of {len(table)} comparisons differs by more than noise (false discovery rate {FALSE_DISCOVERIES:g})."
-        )
-    return finished(found, "Differences between train and test", sentence, figure)
+        caption = f"None of {total} comparisons differs significantly ({rate})."
+    return captioned(exploration, "Differences between train and test", caption, figure)

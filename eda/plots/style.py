@@ -1,4 +1,4 @@
-"""One look for every plot: one colour for a class everywhere, told apart by the colour-blind too."""
+"""One style for every plot: each class has one colour, which colour-blind readers can distinguish."""
 
 import io
 from collections.abc import Iterator
@@ -17,17 +17,17 @@ from eda.cppe5 import CLASS_NAMES
 from eda.explore import Exploration
 
 CLASS_COLOURS = dict(zip(CLASS_NAMES, ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00"), strict=True))
-"""Okabe and Ito's palette (jfly.uni-koeln.de/color), told apart with any of the common colour blindnesses."""
+"""Okabe and Ito's palette (jfly.uni-koeln.de/color), made for the common kinds of colour blindness."""
 
 SPLIT_COLOURS = {"train": "#8C8C8C", "test": "#111111"}
 OTHER_COLOUR = "#5B6770"
 SEVERITY_COLOURS = {"error": "#A3123A", "warning": "#8A5F00", "info": "#3F6B85"}
 PIXELS_PER_INCH = 84
-"""Of the page, so that letters are of one size in every plot; the files are finer (savefig.dpi)."""
+"""On the page, so that text has one size in every plot; the files have a higher resolution (savefig.dpi)."""
 JPEG_QUALITY = 82
 
 SEQUENTIAL = "viridis"
-"""Colour map for amounts: even in lightness, also without colour."""
+"""Colour map for amounts, perceptually uniform also in greyscale."""
 
 RC: dict[str, Any] = {
     "figure.dpi": 110,
@@ -48,72 +48,74 @@ RC: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Plot:
-    """A figure, its title, one computed sentence that says what it shows, and whether it holds photos."""
+    """A figure with a title and a computed caption of one sentence; `photographic` if it shows photos."""
 
     title: str
-    sentence: str
+    caption: str
     figure: Figure
     photographic: bool = False
 
     @property
     def width(self) -> int:
-        """How many pixels of a page the picture takes."""
+        """Pixels on the page."""
         return round(self.figure.get_figwidth() * PIXELS_PER_INCH)
 
     def encoded(self) -> bytes:
-        """Return the picture as a file: JPEG where it holds photos, PNG otherwise."""
+        """Return the figure as a JPEG file if it is photographic, as a PNG file otherwise."""
         drawn, out = io.BytesIO(), io.BytesIO()
         with styled():
             self.figure.savefig(drawn, format="png", pil_kwargs={"compress_level": 1})
-        with Image.open(drawn) as picture:
-            opaque = picture.convert("RGB")
+        with Image.open(drawn) as image:
+            opaque = image.convert("RGB")
         if self.photographic:
             opaque.save(out, "JPEG", quality=JPEG_QUALITY)
         else:
-            # A palette makes a plot a third as large and looks the same.
+            # A palette makes the file a third as large without a visible difference.
             opaque.quantize(256).save(out, "PNG", optimize=True)
         return out.getvalue()
 
     def _ipython_display_(self) -> None:
-        """Show the picture and then its sentence, in a notebook."""
+        """Show the figure and its caption in a notebook."""
         from IPython import display  # noqa: PLC0415  (no notebook, no IPython)
 
-        picture = display.Image(data=self.encoded(), width=self.width)  # type: ignore[no-untyped-call]
-        words = display.Markdown(f"**{self.title}.** {self.sentence}")  # type: ignore[no-untyped-call]
-        display.display(picture, words)  # type: ignore[no-untyped-call]
+        image = display.Image(data=self.encoded(), width=self.width)  # type: ignore[no-untyped-call]
+        caption = display.Markdown(f"**{self.title}.** {self.caption}")  # type: ignore[no-untyped-call]
+        display.display(image, caption)  # type: ignore[no-untyped-call]
 
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """Apply the look within a block, or as a decorator within a function, and nowhere else."""
+    """Apply the style in a block, or in a function as its decorator."""
     with mpl_style.context(RC):
         yield
 
 
 def new_figure(width: float, height: float, columns: int = 1, rows: int = 1, **options: Any) -> tuple[Figure, Any]:
-    """Return a figure of that many inches and its axes (one, or an array), without pyplot's global state."""
+    """Return a figure, size in inches, and its axes (one, or an array), without pyplot's global state."""
     figure = Figure(figsize=(width, height), layout="constrained")
     return figure, figure.subplots(rows, columns, **options)
 
 
-def finished(found: Exploration, title: str, sentence: str, figure: Figure, *, photographic: bool = False) -> Plot:
-    """Return a figure as a Plot, with SYNTHETIC across its top where the data is generated."""
-    if found.dataset.synthetic:
+def captioned(
+    exploration: Exploration, title: str, caption: str, figure: Figure, *, photographic: bool = False
+) -> Plot:
+    """Return a figure as a Plot, marked SYNTHETIC if the data is generated."""
+    if exploration.dataset.synthetic:
         mark = {"color": "#A3123A", "fontsize": 10, "fontweight": "bold", "x": 0.995, "ha": "right"}
         figure.suptitle("SYNTHETIC DATA", **mark)
-        sentence = f"SYNTHETIC DATA: {sentence}"
-    return Plot(title, sentence, figure, photographic)
+        caption = f"SYNTHETIC DATA: {caption}"
+    return Plot(title, caption, figure, photographic)
 
 
-def only_grid(ax: Axes, axis: str) -> None:
-    """Keep the grid lines of one axis ("x", "y") or of none ("")."""
+def show_grid(ax: Axes, axis: str) -> None:
+    """Show the grid lines of one axis ("x", "y") or of none ("")."""
     ax.grid(visible=False)
     if axis in ("x", "y"):
         ax.grid(visible=True, axis=axis)  # type: ignore[arg-type]
 
 
 def plain_log_ticks(axis: Axis, ticks: tuple[float, ...]) -> None:
-    """Label a logarithmic axis at those of `ticks` that it reaches, in plain numbers."""
+    """Label a logarithmic axis with plain numbers, at the ticks within its limits."""
     low, high = axis.get_view_interval()
     axis.set_ticks([tick for tick in ticks if low <= tick <= high])
     axis.set_ticks([], minor=True)
@@ -125,6 +127,6 @@ def percent(value: float) -> str:
     return f"{100 * value:.0f}%"
 
 
-def names(labels: list[str]) -> str:
-    """Return labels as words: a, b and c."""
+def join_words(labels: list[str]) -> str:
+    """Return labels as a list in words: a, b and c."""
     return labels[0] if len(labels) == 1 else f"{', '.join(labels[:-1])} and {labels[-1]}"

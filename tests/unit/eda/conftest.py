@@ -1,4 +1,4 @@
-"""Data that the tests of eda share: the real test split, a generated sample, and a small folder to spoil."""
+"""Data sets for the tests of eda: the real test split, a synthetic sample and a small valid folder."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +16,7 @@ REAL = Path(__file__).parents[4] / "shared" / "cppe5"
 
 @pytest.fixture(scope="session", autouse=True)
 def _coarse_plots() -> Iterator[None]:
-    """Draw plots coarsely: what the tests look at does not depend on the resolution, their time does."""
+    """Draw plots at a low resolution, which saves time and changes no result."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(RC, "savefig.dpi", 50)
         yield

@@ -1,4 +1,4 @@
-"""A small sound COCO folder that a test can spoil in one place."""
+"""A small valid COCO folder, for a test to plant one fault in."""
 
 import json
 from pathlib import Path
@@ -12,13 +12,13 @@ from eda.check import check
 from eda.coco import read_coco
 from eda.cppe5 import CLASS_NAMES
 from eda.dataset import Dataset
-from eda.photos import photo_facts
+from eda.images import image_facts
 
 WIDTH, HEIGHT = 200, 120
 
 
 class CocoFolder:
-    """Two splits of two photos, one box of another class in each corner of every photo: nothing to find."""
+    """Two splits of two images, each with two boxes of different classes; it has no findings."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -34,19 +34,19 @@ class CocoFolder:
         self.save()
 
     def image(self, image_id: int) -> dict[str, Any]:
-        """Write a photo of its own and return its entry."""
-        self.photo(image_id).save(self.path / "images" / f"{image_id}.jpg", quality=90)
+        """Write an image file and return its entry."""
+        self.draw(image_id).save(self.path / "images" / f"{image_id}.jpg", quality=90)
         return {"id": image_id, "file_name": f"{image_id}.jpg", "width": WIDTH, "height": HEIGHT}
 
     @staticmethod
-    def photo(seed: int) -> Image.Image:
-        """Return a picture that resembles no other seed's."""
+    def draw(seed: int) -> Image.Image:
+        """Return an image that resembles no other seed's."""
         blocks = np.random.default_rng(seed).integers(0, 256, (8, 8, 3), dtype=np.uint8)
         return Image.fromarray(blocks).resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC)
 
     @staticmethod
     def boxes(image_id: int) -> list[dict[str, Any]]:
-        """Return two boxes that do not touch."""
+        """Return two disjoint boxes."""
         return [
             {
                 "id": image_id * 10 + n,
@@ -58,28 +58,28 @@ class CocoFolder:
             for n in range(2)
         ]
 
-    def box(self, place: int = 0, split: str = "train") -> dict[str, Any]:
-        """Return one annotation, to be changed."""
-        found: dict[str, Any] = self.documents[split]["annotations"][place]
-        return found
+    def box(self, index: int = 0, split: str = "train") -> dict[str, Any]:
+        """Return an annotation, for the test to change."""
+        box: dict[str, Any] = self.documents[split]["annotations"][index]
+        return box
 
     def save(self) -> None:
-        """Write the annotation files again."""
         for split, document in self.documents.items():
             (self.path / "annotations" / f"{split}.json").write_text(json.dumps(document))
 
     def dataset(self) -> Dataset:
-        """Save and load."""
         self.save()
         return read_coco(self.path)
 
     def rules(self) -> list[tuple[str, int | None, int | None]]:
-        """Save, load, check: (rule, image id, box id) of every finding."""
+        """Return (rule, image id, box id) of every finding."""
         dataset = self.dataset()
-        found = check(dataset, photo_facts(dataset))
-        return [(row.rule, none_or_int(row.image_id), none_or_int(row.box_id)) for row in found.itertuples(index=False)]
+        findings = check(dataset, image_facts(dataset))
+        return [
+            (row.rule, int_or_none(row.image_id), int_or_none(row.box_id)) for row in findings.itertuples(index=False)
+        ]
 
 
-def none_or_int(value: Any) -> int | None:
-    """Return a nullable integer of pandas as Python's."""
+def int_or_none(value: Any) -> int | None:
+    """Return a nullable pandas integer as a Python integer."""
     return None if pd.isna(value) else int(value)

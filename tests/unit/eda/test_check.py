@@ -1,4 +1,4 @@
-"""Each rule finds the fault planted for it, and finds nothing where nothing is wrong."""
+"""Each rule finds its planted fault, and valid data has no findings."""
 
 import json
 from collections.abc import Callable
@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from eda.check import RULES
-from eda.check.findings import COLUMNS, ordered, summary, write_findings
+from eda.check.findings import COLUMNS, sort_findings, summary, write_findings
 from eda.check.rules import SEVERITIES, TINY_SIDE
 from eda.explore import Exploration
 from eda.synthetic import Sample
@@ -47,48 +47,48 @@ def no_boxes(folder: CocoFolder) -> None:
     folder.documents["train"]["annotations"] = folder.documents["train"]["annotations"][2:]
 
 
-def no_photo(folder: CocoFolder) -> None:
+def missing_image(folder: CocoFolder) -> None:
     (folder.path / "images" / "1.jpg").unlink()
 
 
-def cut_photo(folder: CocoFolder) -> None:
+def truncate_image(folder: CocoFolder) -> None:
     path = folder.path / "images" / "1.jpg"
     path.write_bytes(path.read_bytes()[:-400])
 
 
-def stray_photo(folder: CocoFolder) -> None:
-    folder.photo(9).save(folder.path / "images" / "stray.jpg")
+def unlisted_image(folder: CocoFolder) -> None:
+    folder.draw(9).save(folder.path / "images" / "stray.jpg")
 
 
-def rename_photo(folder: CocoFolder) -> None:
+def rename_image(folder: CocoFolder) -> None:
     (folder.path / "images" / "1.jpg").rename(folder.path / "images" / "1.png")
     folder.documents["train"]["images"][0]["file_name"] = "1.png"
 
 
-def grey_photo(folder: CocoFolder) -> None:
-    folder.photo(1).convert("L").save(folder.path / "images" / "1.jpg")
+def grey_image(folder: CocoFolder) -> None:
+    folder.draw(1).convert("L").save(folder.path / "images" / "1.jpg")
 
 
-def rotated_photo(folder: CocoFolder) -> None:
+def rotate_image(folder: CocoFolder) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
-    folder.photo(1).save(folder.path / "images" / "1.jpg", exif=exif)
+    folder.draw(1).save(folder.path / "images" / "1.jpg", exif=exif)
 
 
-def copy_photo(folder: CocoFolder, source: int, target: int) -> None:
+def copy_image(folder: CocoFolder, source: int, target: int) -> None:
     images = folder.path / "images"
     (images / f"{target}.jpg").write_bytes((images / f"{source}.jpg").read_bytes())
 
 
-def encode_photo_again(folder: CocoFolder, source: int, target: int) -> None:
-    folder.photo(source).save(folder.path / "images" / f"{target}.jpg", quality=40)
+def encode_image_again(folder: CocoFolder, source: int, target: int) -> None:
+    folder.draw(source).save(folder.path / "images" / f"{target}.jpg", quality=40)
 
 
 def repeat_box_id(folder: CocoFolder) -> None:
     folder.box(1)["id"] = folder.box(0)["id"]
 
 
-def box_of_no_image(folder: CocoFolder) -> None:
+def box_without_image(folder: CocoFolder) -> None:
     folder.box()["image_id"] = 77
 
 
@@ -105,16 +105,16 @@ PLANTED: list[tuple[Callable[[CocoFolder], None], list[Finding]]] = [
     (wrong_size, [("image-size-differs", 1, None)]),
     (fields_smaller_than_boxes, [("box-past-fields", 1, 11), ("image-size-differs", 1, None)]),
     (no_boxes, [("image-without-boxes", 1, None)]),
-    (no_photo, [("photo-missing", 1, None)]),
-    (cut_photo, [("photo-unreadable", 1, None)]),
-    (stray_photo, [("photo-unlisted", None, None)]),
-    (rename_photo, [("photo-format-differs", 1, None)]),
-    (grey_photo, [("photo-not-rgb", 1, None)]),
-    (rotated_photo, [("photo-rotated", 1, None)]),
-    (lambda f: copy_photo(f, 1, 2), [("photo-duplicate", 2, None)]),
-    (lambda f: encode_photo_again(f, 1, 2), [("photo-near-duplicate", 2, None)]),
-    (lambda f: copy_photo(f, 1, 3), [("leak-duplicate", 3, None)]),
-    (lambda f: encode_photo_again(f, 1, 3), [("leak-near-duplicate", 3, None)]),
+    (missing_image, [("photo-missing", 1, None)]),
+    (truncate_image, [("photo-unreadable", 1, None)]),
+    (unlisted_image, [("photo-unlisted", None, None)]),
+    (rename_image, [("photo-format-differs", 1, None)]),
+    (grey_image, [("photo-not-rgb", 1, None)]),
+    (rotate_image, [("photo-rotated", 1, None)]),
+    (lambda f: copy_image(f, 1, 2), [("photo-duplicate", 2, None)]),
+    (lambda f: encode_image_again(f, 1, 2), [("photo-near-duplicate", 2, None)]),
+    (lambda f: copy_image(f, 1, 3), [("leak-duplicate", 3, None)]),
+    (lambda f: encode_image_again(f, 1, 3), [("leak-near-duplicate", 3, None)]),
     (lambda f: change_box(f, [10, 20, 40]), [("box-not-numbers", 1, 10)]),
     (lambda f: change_box(f, [10, 20, 40, None]), [("box-not-numbers", 1, 10)]),
     (lambda f: change_box(f, "10 20 40 50"), [("box-not-numbers", 1, 10)]),
@@ -129,84 +129,83 @@ PLANTED: list[tuple[Callable[[CocoFolder], None], list[Finding]]] = [
     (lambda f: add_box(f, 1, [10, 20, 41, 51]), [("box-near-duplicate", 1, 99)]),
     (lambda f: add_box(f, 3, [10, 20, 40, 50]), [("box-class-conflict", 1, 99)]),
     (repeat_box_id, [("box-id-repeated", 1, 10)]),
-    (box_of_no_image, [("box-without-image", 77, 10)]),
+    (box_without_image, [("box-without-image", 77, 10)]),
     (unknown_category, [("box-class-unknown", 1, 10)]),
     (crowd, [("box-set-aside", 1, 10)]),
 ]
 
 
 @pytest.mark.parametrize(("plant", "expected"), PLANTED, ids=[f"{e[0][0]}-{n}" for n, (_, e) in enumerate(PLANTED)])
-def test_a_planted_fault_is_found_and_nothing_else(
-    coco: CocoFolder, plant: Callable[[CocoFolder], None], expected: list[Finding]
-) -> None:
+def test_planted_fault(coco: CocoFolder, plant: Callable[[CocoFolder], None], expected: list[Finding]) -> None:
     plant(coco)
     assert coco.rules() == expected
 
 
-def test_every_rule_has_a_planted_fault() -> None:
+def test_every_rule_is_tested() -> None:
     assert {finding[0] for _, expected in PLANTED for finding in expected} == set(RULES)
 
 
-def test_a_sound_folder_has_no_findings(coco: CocoFolder) -> None:
+def test_valid_folder(coco: CocoFolder) -> None:
     assert coco.rules() == []
 
 
 @pytest.mark.parametrize(
-    "spare",
+    "change",
     [
         lambda f: change_box(f, [0, 0, WIDTH, HEIGHT]),
         lambda f: change_box(f, [10, 20, int(TINY_SIDE), 50]),
         lambda f: change_box(f, [10.4, 20.0, 40.0, 50.0], area=2000.6),
         lambda f: add_box(f, 1, [12, 22, 40, 50]),
     ],
-    ids=["fills the photo", "as thin as allowed", "area rounded", "overlaps less than the limit"],
+    ids=["full image", "minimum side", "rounded area", "overlap below the limit"],
 )
-def test_what_is_just_within_the_rules_is_no_finding(coco: CocoFolder, spare: Callable[[CocoFolder], None]) -> None:
-    spare(coco)
+def test_within_the_limits(coco: CocoFolder, change: Callable[[CocoFolder], None]) -> None:
+    change(coco)
     assert coco.rules() == []
 
 
-def test_nothing_is_repaired(coco: CocoFolder) -> None:
+def test_boxes_are_not_repaired(coco: CocoFolder) -> None:
     change_box(coco, [150, 20, 90, -50], area=3)
     coco.rules()
     box = coco.dataset().boxes.iloc[0]
     assert (box.x, box.w, box.h, box.area) == (150, 90, -50, 3)
 
 
-def test_the_real_test_split_shows_what_is_there_and_no_fault_in_its_boxes(real: Exploration) -> None:
-    found = real.findings
-    misnamed = found[found["rule"] == "photo-format-differs"]
+def test_findings_of_the_real_test_split(real: Exploration) -> None:
+    findings = real.findings
+    misnamed = findings[findings["rule"] == "photo-format-differs"]
     assert len(misnamed) == 28
     assert set(misnamed["message"]) == {"the content is JPEG"}
     assert "1027.png" not in set(misnamed["file_name"])
-    assert not found["rule"].str.startswith("box-").any()
-    assert found["box_id"].isna().all()
-    others = found[found["rule"] != "photo-format-differs"]
-    # 1003 and 1011 are two takes of one scene (looked at); 1027 is the RGBA PNG.
+    assert not findings["rule"].str.startswith("box-").any()
+    assert findings["box_id"].isna().all()
+    others = findings[findings["rule"] != "photo-format-differs"]
+    # 1003 and 1011 are two takes of one scene (checked by eye); 1027 is the RGBA PNG.
     assert list(zip(others["rule"], others["image_id"], others["related"], strict=True)) == [
         ("photo-near-duplicate", 1011, "test/1003"),
         ("photo-not-rgb", 1027, ""),
     ]
 
 
-def test_on_the_generated_sample_exactly_the_planted_faults_are_found(
-    sample: Exploration, sample_folder: tuple[Path, Sample]
-) -> None:
-    found = [(row.rule, row.split, int(row.image_id)) for row in sample.findings.itertuples()]
-    assert sorted(found) == sorted((fault.rule, fault.split, fault.image_id) for fault in sample_folder[1].planted)
+def test_findings_of_the_synthetic_sample(sample: Exploration, sample_folder: tuple[Path, Sample]) -> None:
+    findings = [(row.rule, row.split, int(row.image_id)) for row in sample.findings.itertuples()]
+    assert sorted(findings) == sorted((fault.rule, fault.split, fault.image_id) for fault in sample_folder[1].planted)
     leak = sample.findings[sample.findings["rule"] == "leak-near-duplicate"].iloc[0]
     assert leak["related"].startswith("train/")
 
 
-def test_findings_come_worst_first_and_are_summed_up(sample: Exploration) -> None:
+def test_findings_are_sorted_by_severity(sample: Exploration) -> None:
     order = [SEVERITIES.index(severity) for severity in sample.findings["severity"]]
     assert order == sorted(order)
+
+
+def test_summary(sample: Exploration) -> None:
     table = summary(sample.findings)
     assert table["findings"].sum() == len(sample.findings)
     assert set(table["rule"]) == set(sample.findings["rule"])
 
 
-def test_the_machine_readable_file_says_all(sample: Exploration, tmp_path: Path) -> None:
+def test_findings_json(sample: Exploration, tmp_path: Path) -> None:
     path = tmp_path / "findings.json"
     write_findings(sample.dataset, sample.findings, path)
     document = json.loads(path.read_text(encoding="utf-8"))
@@ -222,6 +221,6 @@ def test_the_machine_readable_file_says_all(sample: Exploration, tmp_path: Path)
     assert all(isinstance(entry["box_id"], int) for entry in boxes)
 
 
-def test_no_findings_are_an_empty_table_of_the_same_columns() -> None:
-    assert list(ordered([]).columns) == list(COLUMNS)
-    assert summary(ordered([])).empty
+def test_no_findings() -> None:
+    assert list(sort_findings([]).columns) == list(COLUMNS)
+    assert summary(sort_findings([])).empty

@@ -12,7 +12,7 @@ from eda.explore import Exploration
 from tests.unit.eda.folder import CocoFolder
 
 
-def test_two_splits_become_one_table_of_images_and_one_of_boxes(coco: CocoFolder) -> None:
+def test_two_splits(coco: CocoFolder) -> None:
     dataset = coco.dataset()
     assert dataset.splits == ["train", "test"]
     assert sorted(dataset.images["image_id"]) == [1, 2, 3, 4]
@@ -31,7 +31,7 @@ def test_two_splits_become_one_table_of_images_and_one_of_boxes(coco: CocoFolder
 
 
 @pytest.mark.parametrize("first_id", [0, 1, 7])
-def test_category_ids_are_mapped_by_name(coco: CocoFolder, first_id: int) -> None:
+def test_categories_map_by_name(coco: CocoFolder, first_id: int) -> None:
     for document in coco.documents.values():
         document["categories"] = [{"id": first_id + i, "name": name} for i, name in enumerate(CLASS_NAMES)]
         for box in document["annotations"]:
@@ -40,14 +40,14 @@ def test_category_ids_are_mapped_by_name(coco: CocoFolder, first_id: int) -> Non
     assert set(coco.dataset().boxes["class_id"]) == {0, 1}
 
 
-def test_photos_are_read_only_when_asked_for(coco: CocoFolder) -> None:
+def test_images_are_read_lazily(coco: CocoFolder) -> None:
     dataset = coco.dataset()
     name = dataset.images["file_name"].iloc[0]
     (coco.path / "images" / name).write_bytes(b"written after loading")
-    assert dataset.photos.read(0) == b"written after loading"
+    assert dataset.files.read(0) == b"written after loading"
 
 
-def test_a_split_without_boxes_is_loaded(coco: CocoFolder) -> None:
+def test_split_without_boxes(coco: CocoFolder) -> None:
     for document in coco.documents.values():
         document["annotations"] = []
     dataset = coco.dataset()
@@ -84,7 +84,7 @@ def other_classes(document: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "words"),
+    ("change", "words"),
     [
         (drop_field, ["train.json", "images[1]", "'width'"]),
         (wrong_type, ["annotations[0]", "'image_id'", "'one'", "int"]),
@@ -94,10 +94,8 @@ def other_classes(document: dict[str, Any]) -> None:
         (entry_is_text, ["annotations[0]", "not an object"]),
     ],
 )
-def test_a_wrong_schema_is_one_sentence_that_names_the_place(
-    coco: CocoFolder, spoil: Callable[[dict[str, Any]], None], words: list[str]
-) -> None:
-    spoil(coco.documents["train"])
+def test_wrong_schema(coco: CocoFolder, change: Callable[[dict[str, Any]], None], words: list[str]) -> None:
+    change(coco.documents["train"])
     with pytest.raises(DataError) as caught:
         coco.dataset()
     assert "\n" not in str(caught.value)
@@ -105,7 +103,7 @@ def test_a_wrong_schema_is_one_sentence_that_names_the_place(
         assert word in str(caught.value)
 
 
-def test_another_data_set_is_refused_by_its_classes(coco: CocoFolder) -> None:
+def test_other_dataset(coco: CocoFolder) -> None:
     for document in coco.documents.values():
         other_classes(document)
     with pytest.raises(DataError, match="cat, dog"):
@@ -113,7 +111,7 @@ def test_another_data_set_is_refused_by_its_classes(coco: CocoFolder) -> None:
 
 
 @pytest.mark.parametrize("keep", [0, 1, 100, -1])
-def test_a_truncated_json_is_one_sentence(coco: CocoFolder, keep: int) -> None:
+def test_truncated_json(coco: CocoFolder, keep: int) -> None:
     path = coco.path / "annotations" / "train.json"
     path.write_text(path.read_text()[:keep])
     with pytest.raises(DataError, match=r"train\.json is not JSON") as caught:
@@ -121,13 +119,13 @@ def test_a_truncated_json_is_one_sentence(coco: CocoFolder, keep: int) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_bytes_that_are_not_text_are_one_sentence(coco: CocoFolder) -> None:
+def test_binary_json(coco: CocoFolder) -> None:
     (coco.path / "annotations" / "train.json").write_bytes(b"\xff\xfe\x00{")
     with pytest.raises(DataError, match="is not JSON"):
         read_coco(coco.path)
 
 
-def test_a_json_list_is_refused(coco: CocoFolder) -> None:
+def test_json_list(coco: CocoFolder) -> None:
     (coco.path / "annotations" / "train.json").write_text(json.dumps([1, 2]))
     with pytest.raises(DataError, match="holds a list"):
         read_coco(coco.path)
@@ -137,7 +135,7 @@ def test_a_json_list_is_refused(coco: CocoFolder) -> None:
     ("absent", "words"),
     [("", "is not a folder"), ("images", "no folder images/"), ("annotations", "no annotations/")],
 )
-def test_a_missing_folder_says_what_was_expected(tmp_path: Path, absent: str, words: str) -> None:
+def test_missing_folder(tmp_path: Path, absent: str, words: str) -> None:
     folder = tmp_path / "data"
     for name in {"images", "annotations"} - {absent} if absent else set():
         (folder / name).mkdir(parents=True)
@@ -146,7 +144,7 @@ def test_a_missing_folder_says_what_was_expected(tmp_path: Path, absent: str, wo
     assert "annotations/*.json" in str(caught.value)
 
 
-def test_the_real_test_split_has_its_known_counts(real: Exploration) -> None:
+def test_real_test_split(real: Exploration) -> None:
     # ../shared/cppe5/README.md, "Facts to check against"
     boxes, images = real.dataset.boxes, real.dataset.images
     assert len(images) == 29

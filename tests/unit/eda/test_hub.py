@@ -1,4 +1,4 @@
-"""The Hub's loader on parquet files of its schema made here; the network is never reached."""
+"""The Hub's loader on generated parquet files, without network access."""
 
 import io
 import shutil
@@ -13,7 +13,7 @@ from eda.check import check
 from eda.cppe5 import CLASS_NAMES, HUB_FILES, HUB_REPO, HUB_REVISION
 from eda.errors import DataError, HubError
 from eda.hub import read_hub, read_parquet
-from eda.photos import photo_facts
+from eda.images import image_facts
 from eda.sources import open_dataset
 from tests.unit.eda.folder import HEIGHT, WIDTH, CocoFolder
 
@@ -31,12 +31,12 @@ FEATURES = datasets.Features(
         },
     }
 )
-"""As the Hub's own record of the pinned revision prints it."""
+"""The features that the Hub records for the pinned revision."""
 
 
 def record(image_id: int) -> dict[str, Any]:
     out = io.BytesIO()
-    CocoFolder.photo(image_id).save(out, "JPEG")
+    CocoFolder.draw(image_id).save(out, "JPEG")
     return {
         "image_id": image_id,
         "image": {"bytes": out.getvalue(), "path": None},
@@ -53,7 +53,7 @@ def record(image_id: int) -> dict[str, Any]:
 
 @pytest.fixture(autouse=True)
 def _no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Point every cache at the test's folder and the Hub at a port where nothing listens."""
+    """Point every cache at the test's folder and the Hub at a closed port."""
     monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "arrow")
@@ -68,7 +68,7 @@ def files(tmp_path: Path) -> dict[str, Path]:
     return paths
 
 
-def test_parquet_files_become_the_same_tables(files: dict[str, Path]) -> None:
+def test_read_parquet(files: dict[str, Path]) -> None:
     dataset = read_parquet(files, "parquet")
     assert dataset.splits == ["train", "test"]
     assert dataset.images["image_id"].to_list() == [15, 3, 1001]
@@ -78,43 +78,46 @@ def test_parquet_files_become_the_same_tables(files: dict[str, Path]) -> None:
     assert not dataset.synthetic
 
 
-def test_photos_come_lazily_and_sound_data_has_no_findings(files: dict[str, Path]) -> None:
+def test_read_image(files: dict[str, Path]) -> None:
     dataset = read_parquet(files, "parquet")
-    assert dataset.photos.read(2) == record(1001)["image"]["bytes"]
-    facts = photo_facts(dataset)
-    assert facts["format"].to_list() == ["JPEG"] * 3
-    assert check(dataset, facts).empty
+    assert dataset.files.read(2) == record(1001)["image"]["bytes"]
+    assert image_facts(dataset)["format"].to_list() == ["JPEG"] * 3
 
 
-def test_a_row_without_a_photo_is_a_finding(files: dict[str, Path], tmp_path: Path) -> None:
+def test_valid_parquet_has_no_findings(files: dict[str, Path]) -> None:
+    dataset = read_parquet(files, "parquet")
+    assert check(dataset, image_facts(dataset)).empty
+
+
+def test_row_without_image(files: dict[str, Path], tmp_path: Path) -> None:
     path = tmp_path / "none.parquet"
     datasets.Dataset.from_list([{**record(15), "image": None}, record(3)], features=FEATURES).to_parquet(path)
     dataset = read_parquet({"train": path}, "parquet")
-    assert check(dataset, photo_facts(dataset))["rule"].to_list() == ["photo-missing"]
+    assert check(dataset, image_facts(dataset))["rule"].to_list() == ["photo-missing"]
 
 
-def test_another_schema_is_one_sentence(tmp_path: Path) -> None:
+def test_wrong_columns(tmp_path: Path) -> None:
     path = tmp_path / "other.parquet"
     datasets.Dataset.from_list([{"image_id": 1, "text": "a"}]).to_parquet(path)
     with pytest.raises(DataError, match="train has no height, image, objects, width"):
         read_parquet({"train": path}, "parquet")
 
 
-def test_objects_of_another_schema_are_one_sentence(tmp_path: Path) -> None:
+def test_wrong_object_fields(tmp_path: Path) -> None:
     path = tmp_path / "other.parquet"
-    thin = datasets.Dataset.from_list([{**record(15), "image": None, "objects": {"id": [1], "bbox": [[1.0]]}}])
-    thin.to_parquet(path)
+    rows = [{**record(15), "image": None, "objects": {"id": [1], "bbox": [[1.0]]}}]
+    datasets.Dataset.from_list(rows).to_parquet(path)
     with pytest.raises(DataError, match=r"objects\.area, objects\.category"):
         read_parquet({"train": path}, "parquet")
 
 
-def test_a_truncated_parquet_file_is_one_sentence(files: dict[str, Path]) -> None:
+def test_truncated_parquet(files: dict[str, Path]) -> None:
     files["train"].write_bytes(files["train"].read_bytes()[:500])
     with pytest.raises(DataError, match="cut off or damaged"):
         read_parquet(files, "parquet")
 
 
-def test_the_pinned_revision_in_the_local_cache_needs_no_network(files: dict[str, Path], tmp_path: Path) -> None:
+def test_cached_revision_needs_no_network(files: dict[str, Path], tmp_path: Path) -> None:
     snapshot = tmp_path / "hub" / f"datasets--{HUB_REPO.replace('/', '--')}" / "snapshots" / HUB_REVISION
     for split, name in HUB_FILES.items():
         (snapshot / name).parent.mkdir(parents=True, exist_ok=True)
@@ -124,27 +127,25 @@ def test_the_pinned_revision_in_the_local_cache_needs_no_network(files: dict[str
     assert HUB_REVISION[:8] in dataset.label
 
 
-def test_an_unreachable_hub_is_one_sentence() -> None:
+def test_unreachable_hub() -> None:
     with pytest.raises(HubError, match=r"did not give rishitdagli/cppe-5 \(.*\); name a folder with --data") as caught:
         read_hub()
     assert "\n" not in str(caught.value)
 
 
-def test_without_the_hub_a_synthetic_sample_stands_in_and_says_so(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("eda.sources.SAMPLE_PHOTOS", 12)
+def test_fallback_to_a_synthetic_sample(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("eda.sources.SAMPLE_SIZE", 12)
     with open_dataset() as dataset:
         assert dataset.synthetic
         assert len(dataset.images) == 12
     assert "a generated SYNTHETIC sample" in capsys.readouterr().err
 
 
-def test_with_the_hub_named_nothing_stands_in() -> None:
+def test_no_fallback_with_hub_option() -> None:
     with pytest.raises(HubError), open_dataset(hub=True):
-        pytest.fail("there is no Hub here")
+        pytest.fail("the Hub is not reachable in this test")
 
 
-def test_the_revision_is_a_commit() -> None:
+def test_revision_is_a_commit() -> None:
     assert len(HUB_REVISION) == 40
     assert int(HUB_REVISION, 16)

@@ -1,9 +1,10 @@
-"""The command line as a user meets it: files, exit codes, one sentence on stderr."""
+"""The command line: files, exit codes, one sentence on stderr."""
 
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,9 +19,7 @@ def run(tmp_path: Path, *arguments: str) -> int:
     return main([*arguments, "--out", str(tmp_path / "report"), "--figures", str(tmp_path / "build" / "eda.json")])
 
 
-def test_a_folder_becomes_a_report_and_the_figures_of_the_run(
-    coco: CocoFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_report_and_run_figures(coco: CocoFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (coco.path / "images" / "1.jpg").unlink()
     assert run(tmp_path, "--data", str(coco.path)) == 0
     assert {path.name for path in (tmp_path / "report").iterdir()} == {
@@ -29,32 +28,35 @@ def test_a_folder_becomes_a_report_and_the_figures_of_the_run(
         "findings.csv",
     }
     figures = json.loads((tmp_path / "build" / "eda.json").read_text(encoding="utf-8"))
-    assert figures["photos"] == 4
+    assert figures["images"] == 4
     assert figures["boxes"] == 8
     assert set(figures["seconds"]) == {"load", "explore", "report"}
     assert 50 < figures["peak_memory_mib"] < 4096
     output = capsys.readouterr()
     assert "index.html: folder “cppe5”" in output.out
-    assert "photos: 100%" in output.err
+    assert "images: 100%" in output.err
     assert "plots: 100%" in output.err
-    # an annotation without its photo is the data's fault: a row in the findings, not an error
+    # A missing image file is a finding, not an error.
     findings = json.loads((tmp_path / "report" / "findings.json").read_text(encoding="utf-8"))["findings"]
     assert [(entry["rule"], entry["image_id"]) for entry in findings] == [("photo-missing", 1)]
 
 
 @pytest.mark.parametrize(
-    ("break_it", "words"),
+    ("damage", "words"),
     [
         (lambda f: (f.path / "annotations" / "train.json").write_text('{"images": ['), "is not JSON"),
         (lambda f: (f.path / "annotations" / "train.json").write_text("{}"), "has no list 'images'"),
         (lambda f: [path.unlink() for path in (f.path / "annotations").iterdir()], "has no annotations/"),
     ],
 )
-def test_bad_input_is_one_sentence_and_exit_1(
-    coco: CocoFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str], break_it: object, words: str
+def test_bad_input(
+    coco: CocoFolder,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    damage: Callable[[CocoFolder], object],
+    words: str,
 ) -> None:
-    assert callable(break_it)
-    break_it(coco)
+    damage(coco)
     assert run(tmp_path, "--data", str(coco.path)) == 1
     error = capsys.readouterr().err
     assert error.startswith("eda: ")
@@ -63,7 +65,7 @@ def test_bad_input_is_one_sentence_and_exit_1(
     assert not (tmp_path / "report").exists()
 
 
-def test_a_missing_folder_is_one_sentence_and_exit_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_data_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(tmp_path, "--data", str(tmp_path / "nowhere")) == 1
     assert capsys.readouterr().err.endswith("beside <folder>/images/.\n")
 
@@ -72,25 +74,21 @@ def test_a_missing_folder_is_one_sentence_and_exit_1(tmp_path: Path, capsys: pyt
     "arguments",
     [["--data", "x", "--hub"], ["--hub", "--synthetic"], ["--synthetic", "3"], ["--synthetic", "many"]],
 )
-def test_options_that_do_not_fit_are_refused_with_exit_2(
-    arguments: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_wrong_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(arguments)
     assert caught.value.code == 2
     assert "error:" in capsys.readouterr().err
 
 
-def test_a_server_that_is_not_there_is_one_sentence(
-    coco: CocoFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_unreachable_server(coco: CocoFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["--data", str(coco.path), "--server", "http://127.0.0.1:9", "--model", "resnet-50"]
     assert run(tmp_path, *arguments) == 1
     assert "eda: http://127.0.0.1:9/predictions/resnet-50 cannot be reached" in capsys.readouterr().err
 
 
-def test_make_eda_without_data_reaches_for_the_hub_and_falls_back(tmp_path: Path) -> None:
-    """As `make eda` calls it: --data with nothing in it, here with a Hub where nothing listens."""
+def test_empty_data_option_uses_the_hub(tmp_path: Path) -> None:
+    """`make eda` passes an empty --data; here the Hub is a closed port."""
     environment = {
         **os.environ,
         "HF_ENDPOINT": "http://127.0.0.1:9",
@@ -116,11 +114,11 @@ def test_make_eda_without_data_reaches_for_the_hub_and_falls_back(tmp_path: Path
     )
     assert done.returncode == 0, done.stderr
     assert "did not give rishitdagli/cppe-5" in done.stderr
-    assert "SYNTHETIC DATA · generated sample of 40 photos" in done.stdout
+    assert "SYNTHETIC DATA · generated sample of 40 images" in done.stdout
     assert "Warning" not in done.stderr
 
 
-def test_help_names_every_option(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(["--help"])
     assert caught.value.code == 0

@@ -13,7 +13,7 @@ from tests.unit.eda.folder import CocoFolder
 
 
 class Page(HTMLParser):
-    """What a page points to, and how often each tag occurs."""
+    """The links, tags and alt texts of a page."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -25,15 +25,15 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags[tag] = self.tags.get(tag, 0) + 1
-        found = dict(attrs)
-        self.links += [found[name] or "" for name in ("src", "href") if name in found]
+        attributes = dict(attrs)
+        self.links += [attributes[name] or "" for name in ("src", "href") if name in attributes]
         if tag == "img":
-            self.alts.append(found.get("alt") or "")
+            self.alts.append(attributes.get("alt") or "")
 
 
 @pytest.fixture(scope="module")
 def sample_report(sample: Exploration, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    parts = list(sections(sample, None, photos=True))
+    parts = list(sections(sample, None, pixels=True))
     return write_report(sample, parts, tmp_path_factory.mktemp("report"))
 
 
@@ -42,7 +42,7 @@ def page(sample_report: Path) -> Page:
     return Page(sample_report.read_text(encoding="utf-8"))
 
 
-def test_the_page_is_one_self_contained_file(page: Page) -> None:
+def test_page_is_self_contained(page: Page) -> None:
     assert page.links
     assert all(link.startswith(("data:image/", "#")) for link in page.links)
     assert "script" not in page.tags
@@ -50,19 +50,19 @@ def test_the_page_is_one_self_contained_file(page: Page) -> None:
     assert "url(" not in page.text
 
 
-def test_every_picture_says_in_words_what_it_shows(page: Page) -> None:
+def test_alt_texts(page: Page) -> None:
     assert page.tags["img"] == 17
     assert all(len(alt) > 40 for alt in page.alts)
 
 
-def test_findings_come_first(page: Page) -> None:
+def test_findings_are_the_first_section(page: Page) -> None:
     heads = re.findall(r"<h2[^>]*>([^<]*)</h2>", page.text)
     assert heads[0] == "Findings"
     assert "Train against test" in heads
     assert page.text.index("box-past-photo") < page.text.index("<img")
 
 
-def test_synthetic_is_written_on_page_tables_and_plots(page: Page) -> None:
+def test_synthetic_mark(page: Page) -> None:
     assert "SYNTHETIC DATA: drawn by a program" in page.text
     for table in re.findall(r"(<h3>[^<]*(?:<strong>)?[^<]*(?:</strong>)?[^<]*</h3>)\s*<p class=\"note\">", page.text):
         assert "SYNTHETIC" in table
@@ -70,44 +70,48 @@ def test_synthetic_is_written_on_page_tables_and_plots(page: Page) -> None:
     assert all("SYNTHETIC" in alt for alt in page.alts)
 
 
-def test_the_findings_lie_beside_the_page(sample_report: Path, sample: Exploration) -> None:
+def test_findings_files(sample_report: Path, sample: Exploration) -> None:
     document = json.loads((sample_report.parent / "findings.json").read_text(encoding="utf-8"))
     table = pd.read_csv(sample_report.parent / "findings.csv")
     assert len(document["findings"]) == len(table) == len(sample.findings)
     assert list(table["rule"]) == [entry["rule"] for entry in document["findings"]]
 
 
-def test_text_from_the_data_is_escaped(coco: CocoFolder, tmp_path: Path) -> None:
+def test_data_is_escaped(coco: CocoFolder, tmp_path: Path) -> None:
     coco.documents["train"]["categories"].append({"id": 6, "name": "<script>alert(1)</script>"})
     coco.box()["category_id"] = 6
-    found = explore(coco.dataset())
-    only_findings = list(sections(found, None, photos=True))[:1]
-    text = write_report(found, only_findings, tmp_path).read_text(encoding="utf-8")
+    exploration = explore(coco.dataset())
+    only_findings = list(sections(exploration, None, pixels=True))[:1]
+    text = write_report(exploration, only_findings, tmp_path).read_text(encoding="utf-8")
     assert "<script>" not in text
     assert "&lt;script&gt;alert(1)" in text
     assert "SYNTHETIC" not in text
 
 
-def test_a_hopeless_folder_still_gets_a_page(coco: CocoFolder, tmp_path: Path) -> None:
+def test_report_without_readable_images_or_boxes(coco: CocoFolder, tmp_path: Path) -> None:
     for path in (coco.path / "images").iterdir():
-        path.write_bytes(b"not a photo")
+        path.write_bytes(b"not an image")
     for document in coco.documents.values():
         for box in document["annotations"]:
             box["bbox"] = [0, 0, 0, 0]
-    found = explore(coco.dataset())
-    text = write_report(found, list(sections(found, None, photos=True)), tmp_path).read_text(encoding="utf-8")
+    exploration = explore(coco.dataset())
+    text = write_report(exploration, list(sections(exploration, None, pixels=True)), tmp_path).read_text(
+        encoding="utf-8"
+    )
     assert "photo-unreadable" in text
     assert "box-not-positive" in text
-    assert "too broken to be measured, listed under Findings: 8." in text
+    assert "Boxes that cannot be measured, listed under Findings: 8." in text
     assert "<img" in text
 
 
-def test_a_single_box_still_gets_a_page(coco: CocoFolder, tmp_path: Path) -> None:
+def test_report_of_a_single_box(coco: CocoFolder, tmp_path: Path) -> None:
     for document in coco.documents.values():
         document["annotations"] = []
     coco.documents["train"]["annotations"] = CocoFolder.boxes(1)[:1]
-    found = explore(coco.dataset())
-    text = write_report(found, list(sections(found, None, photos=True)), tmp_path).read_text(encoding="utf-8")
+    exploration = explore(coco.dataset())
+    text = write_report(exploration, list(sections(exploration, None, pixels=True)), tmp_path).read_text(
+        encoding="utf-8"
+    )
     assert "image-without-boxes" in text
     assert "there is no box of Face_Shield, Gloves, Goggles and Mask." in text
     assert "Of 1 boxes here 0 (0%) are small." in text
@@ -117,5 +121,5 @@ def test_a_single_box_still_gets_a_page(coco: CocoFolder, tmp_path: Path) -> Non
     ("value", "text"),
     [(0.12345, "0.123"), (1234.5, "1,234"), (7.0, "7"), (float("nan"), ""), (0.00012, "0.00012")],
 )
-def test_numbers_are_short(value: float, text: str) -> None:
+def test_number_text(value: float, text: str) -> None:
     assert number_text(value) == text

@@ -1,4 +1,4 @@
-"""Every plot: drawn, labelled, in the classes' own colours, with a computed sentence."""
+"""Every plot: titles, captions, labels and colours."""
 
 import io
 import itertools
@@ -17,7 +17,7 @@ from eda.explore import Exploration, explore
 from eda.plots.baselines import plot_baselines
 from eda.plots.classes import plot_boxes_per_image, plot_classes
 from eda.plots.findings import plot_findings
-from eda.plots.pictures import plot_hardest, plot_most_crowded
+from eda.plots.gallery import plot_hardest, plot_most_crowded
 from eda.plots.sizes import plot_aspects, plot_coco_sizes, plot_relative_sizes
 from eda.plots.splits import plot_differences
 from eda.plots.style import CLASS_COLOURS, Plot
@@ -25,8 +25,8 @@ from eda.sections import sections
 from tests.unit.eda.folder import CocoFolder
 
 
-def every_plot(found: Exploration) -> list[Plot]:
-    plots = [draw(found) for part in sections(found, None, photos=False) for draw in part.plots]
+def every_plot(exploration: Exploration) -> list[Plot]:
+    plots = [draw(exploration) for part in sections(exploration, None, pixels=False) for draw in part.plots]
     return [plot for plot in plots if plot is not None]
 
 
@@ -40,35 +40,33 @@ def sample_plots(sample: Exploration) -> list[Plot]:
     return every_plot(sample)
 
 
-def test_every_plot_has_a_title_of_its_own_and_a_sentence_with_a_number(sample_plots: list[Plot]) -> None:
+def test_titles_and_captions(sample_plots: list[Plot]) -> None:
     titles = [plot.title for plot in sample_plots]
     assert len(set(titles)) == len(titles) == 17
     for plot in sample_plots:
-        assert plot.sentence.endswith(".")
-        assert any(character.isdigit() for character in plot.sentence), plot.title
-        assert "nan" not in plot.sentence, plot.sentence
+        assert plot.caption.endswith(".")
+        assert any(character.isdigit() for character in plot.caption), plot.title
+        assert "nan" not in plot.caption, plot.caption
 
 
-def test_every_axis_that_measures_something_is_labelled(sample_plots: list[Plot]) -> None:
+def test_axis_labels(sample_plots: list[Plot]) -> None:
     for plot in sample_plots:
         labels = [ax.get_xlabel() for ax in plot.figure.axes if ax.get_label() != "<colorbar>"]
-        pictures = plot.title in ("Likely the hardest pictures", "The most crowded pictures")
-        assert pictures or any(labels), plot.title
+        gallery = plot.title in ("Likely the hardest images", "The most crowded images")
+        assert gallery or any(labels), plot.title
 
 
-def test_only_synthetic_data_is_marked_so_in_picture_and_words(
-    sample_plots: list[Plot], real_plots: list[Plot]
-) -> None:
+def test_synthetic_mark(sample_plots: list[Plot], real_plots: list[Plot]) -> None:
     for plot in sample_plots:
         assert plot.figure.get_suptitle() == "SYNTHETIC DATA"
-        assert plot.sentence.startswith("SYNTHETIC DATA")
+        assert plot.caption.startswith("SYNTHETIC DATA")
     for plot in real_plots:
         assert plot.figure.get_suptitle() == ""
-        assert "SYNTHETIC" not in plot.sentence
+        assert "SYNTHETIC" not in plot.caption
 
 
 @pytest.mark.parametrize("draw", [plot_classes, plot_relative_sizes, plot_aspects])
-def test_a_class_has_the_same_colour_everywhere(sample: Exploration, draw: Callable[[Exploration], Plot]) -> None:
+def test_class_colours(sample: Exploration, draw: Callable[[Exploration], Plot]) -> None:
     drawn = set()
     for ax in draw(sample).figure.axes:
         faces: list[Any] = [patch.get_facecolor() for patch in ax.patches]
@@ -77,8 +75,8 @@ def test_a_class_has_the_same_colour_everywhere(sample: Exploration, draw: Calla
     assert set(CLASS_COLOURS.values()) <= drawn
 
 
-def seen_by(colour: str, blindness: str) -> npt.NDArray[np.float64]:
-    """Return a colour's linear RGB as a dichromat sees it (Machado et al. 2009, severity 1)."""
+def simulate_colour_blindness(colour: str, blindness: str) -> npt.NDArray[np.float64]:
+    """Return the linear RGB of a colour as a dichromat sees it (Machado et al. 2009, severity 1)."""
     matrices = {
         "protan": [
             [0.152286, 1.052583, -0.204868],
@@ -102,67 +100,67 @@ def seen_by(colour: str, blindness: str) -> npt.NDArray[np.float64]:
 
 
 def lab(linear: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return CIELAB (D65) of a linear sRGB colour."""
+    """Convert a linear sRGB colour to CIELAB (D65)."""
     xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]) @ linear
     f = np.cbrt(np.maximum(xyz / [0.9505, 1, 1.089], 0.008856))
     return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
 
 
 @pytest.mark.parametrize("blindness", ["protan", "deutan", "tritan"])
-def test_the_colour_blind_can_tell_the_classes_apart(blindness: str) -> None:
-    seen = {name: lab(seen_by(colour, blindness)) for name, colour in CLASS_COLOURS.items()}
+def test_colour_blind_readers_can_distinguish_classes(blindness: str) -> None:
+    seen = {name: lab(simulate_colour_blindness(colour, blindness)) for name, colour in CLASS_COLOURS.items()}
     distances = {
         pair: float(np.linalg.norm(seen[pair[0]] - seen[pair[1]])) for pair in itertools.combinations(CLASS_NAMES, 2)
     }
-    # 10 is about four times the smallest difference that can be seen side by side (2.3 in CIE76)
+    # 10 is about four times the just noticeable difference (2.3 in CIE76).
     assert min(distances.values()) > 10, distances
 
 
-def test_sentences_say_what_was_counted(real: Exploration) -> None:
-    assert "20 boxes are small, 98 medium and 89 large" in plot_coco_sizes(real).sentence
-    assert "7.14 boxes a picture in test" in plot_boxes_per_image(real).sentence
-    assert "Gloves is the most frequent class, with 61 of 207 boxes" in plot_classes(real).sentence
-    assert "rarest, Face_Shield (17)" in plot_classes(real).sentence
-    assert "Of 207 boxes in the test split 20 (10%) are small" in plot_baselines(real).sentence
+def test_captions_of_the_real_test_split(real: Exploration) -> None:
+    assert "20 boxes are small, 98 medium and 89 large" in plot_coco_sizes(real).caption
+    assert "7.14 boxes an image in test" in plot_boxes_per_image(real).caption
+    assert "Gloves is the most frequent class, with 61 of 207 boxes" in plot_classes(real).caption
+    assert "rarest, Face_Shield (17)" in plot_classes(real).caption
+    assert "Of 207 boxes in the test split 20 (10%) are small" in plot_baselines(real).caption
     findings = plot_findings(real)
     assert findings is not None
-    assert "errors: 0; warnings: 29; notes: 1" in findings.sentence.lower()
+    assert "errors: 0; warnings: 29; notes: 1" in findings.caption.lower()
 
 
-def test_the_best_baseline_is_named(real: Exploration) -> None:
+def test_best_baseline(real: Exploration) -> None:
     assert max(BASELINES, key=lambda line: line.ap).name == "TridentNet"
-    assert "TridentNet, scores 52.9 AP" in plot_baselines(real).sentence
+    assert "TridentNet, scores 52.9 AP" in plot_baselines(real).caption
 
 
-def test_a_real_difference_between_splits_is_named(sample: Exploration) -> None:
-    table = sample.differences.assign(real=sample.differences["what"].eq("brightness"))
-    assert "1 of 13 comparisons differ" in plot_differences(replace(sample, differences=table)).sentence
-    assert plot_differences(replace(sample, differences=table)).sentence.endswith(": brightness.")
+def test_significant_difference_is_named(sample: Exploration) -> None:
+    table = sample.differences.assign(significant=sample.differences["comparison"].eq("brightness"))
+    assert "1 of 13 comparisons differ" in plot_differences(replace(sample, differences=table)).caption
+    assert plot_differences(replace(sample, differences=table)).caption.endswith(": brightness.")
 
 
 def colours_in(plot: Plot) -> int:
-    picture = Image.open(io.BytesIO(plot.encoded())).convert("RGB")
-    return len(picture.getcolors(maxcolors=2**24) or [])
+    image = Image.open(io.BytesIO(plot.encoded())).convert("RGB")
+    return len(image.getcolors(maxcolors=2**24) or [])
 
 
-def test_without_photos_no_pixel_of_one_is_drawn(real: Exploration) -> None:
+def test_pixels_option(real: Exploration) -> None:
     for draw in (plot_hardest, plot_most_crowded):
-        bare, full = draw(real, photos=False), draw(real, photos=True)
-        assert bare is not None
-        assert full is not None
-        assert full.photographic
-        assert not bare.photographic
-        assert colours_in(bare) < 2000
-        assert colours_in(full) > 20_000
+        frames, photos = draw(real, pixels=False), draw(real, pixels=True)
+        assert frames is not None
+        assert photos is not None
+        assert photos.photographic
+        assert not frames.photographic
+        assert colours_in(frames) < 2000
+        assert colours_in(photos) > 20_000
 
 
-def test_sound_data_has_no_plot_of_findings(coco: CocoFolder) -> None:
+def test_no_plot_without_findings(coco: CocoFolder) -> None:
     assert plot_findings(explore(coco.dataset())) is None
 
 
-def test_pictures_need_boxes_and_photos(coco: CocoFolder) -> None:
+def test_no_gallery_without_images(coco: CocoFolder) -> None:
     for path in (coco.path / "images").iterdir():
         path.unlink()
-    found = explore(coco.dataset())
-    assert plot_hardest(found) is None
-    assert plot_most_crowded(found) is None
+    exploration = explore(coco.dataset())
+    assert plot_hardest(exploration) is None
+    assert plot_most_crowded(exploration) is None

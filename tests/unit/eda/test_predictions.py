@@ -1,4 +1,4 @@
-"""The step that asks the model, against a small server that speaks this project's inference API."""
+"""Predictions for every image, from a fake server with this project's inference API."""
 
 import json
 import threading
@@ -11,8 +11,8 @@ import pytest
 
 from eda.errors import ServerError
 from eda.explore import Exploration
-from eda.meet_model import TOP_K, ask_model, near_ppe, served_model
-from eda.plots.model import best_answers, plot_answers, plot_confidence
+from eda.plots.model import plot_confidence, plot_top1, top1_predictions
+from eda.predictions import TOP_K, near_ppe, predict_images, served_model
 from tests.unit.eda.folder import CocoFolder
 
 LABELS = [
@@ -25,26 +25,26 @@ LABELS = [
 
 
 class Handler(BaseHTTPRequestHandler):
-    """DESIGN.md's inference API: JSON best first, X-Top-K answers, problem+json for what it refuses."""
+    """The inference API: X-Top-K predictions as JSON, best first; errors as problem+json."""
 
     models: list[str]
-    seen: list[dict[str, Any]]
-    refuse: bytes
+    received: list[dict[str, Any]]
+    rejected: bytes
 
     def do_GET(self) -> None:
-        self.answer(200, {"models": [{"modelName": name, "modelUrl": f"{name}.mar"} for name in self.models]})
+        self.respond(200, {"models": [{"modelName": name, "modelUrl": f"{name}.mar"} for name in self.models]})
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        type(self).seen.append({"path": self.path, "body": body, "top_k": self.headers["X-Top-K"]})
+        type(self).received.append({"path": self.path, "body": body, "top_k": self.headers["X-Top-K"]})
         if not self.path.startswith("/predictions/") or self.path.split("/")[2] not in self.models:
-            self.answer(404, {"code": 404, "type": "ModelNotFoundException", "message": "Model not found"})
-        elif body == self.refuse:
-            self.answer(422, {"status": 422, "detail": "the image is cut off."})
+            self.respond(404, {"code": 404, "type": "ModelNotFoundException", "message": "Model not found"})
+        elif body == self.rejected:
+            self.respond(422, {"status": 422, "detail": "the image is cut off."})
         elif self.path.endswith("/odd"):
-            self.answer(200, {"tabby": 0.5})
+            self.respond(200, {"tabby": 0.5})
         elif self.path.endswith("/broken"):
-            self.answer(500, {"status": 500, "detail": "an inner fault"})
+            self.respond(500, {"status": 500, "detail": "an inner fault"})
         else:
             first = len(body) % len(LABELS)
             order = LABELS[first:] + LABELS[:first]
@@ -53,9 +53,9 @@ class Handler(BaseHTTPRequestHandler):
                 {"class_id": LABELS.index(label), "label": label, "score": score}
                 for label, score in zip(order, scores, strict=True)
             ]
-            self.answer(200, entries)
+            self.respond(200, entries)
 
-    def answer(self, status: int, document: object) -> None:
+    def respond(self, status: int, document: object) -> None:
         content = json.dumps(document).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(content)))
@@ -68,7 +68,7 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server() -> Iterator[tuple[str, type[Handler]]]:
-    handler = type("OneTest", (Handler,), {"models": ["resnet-50"], "seen": [], "refuse": b"none"})
+    handler = type("OneTest", (Handler,), {"models": ["resnet-50"], "received": [], "rejected": b"none"})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
         threading.Thread(target=running.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{running.server_address[1]}", handler
@@ -78,53 +78,51 @@ def server() -> Iterator[tuple[str, type[Handler]]]:
 Server = tuple[str, type[Handler]]
 
 
-def test_every_photo_is_sent_as_it_is_and_answered_best_first(sample: Exploration, server: Server) -> None:
+def test_predict_images(sample: Exploration, server: Server) -> None:
     url, handler = server
-    answers = ask_model(sample.dataset, url, "resnet-50")
-    assert len(handler.seen) == len(sample.images)
-    assert handler.seen[0] == {
+    predictions = predict_images(sample.dataset, url, "resnet-50")
+    assert len(handler.received) == len(sample.images)
+    assert handler.received[0] == {
         "path": "/predictions/resnet-50",
-        "body": sample.dataset.photos.read(0),
+        "body": sample.dataset.files.read(0),
         "top_k": str(TOP_K),
     }
-    assert answers.groupby("image_row").size().eq(TOP_K).all()
-    assert answers.loc[answers["rank"] == 1, "score"].eq(0.6).all()
+    assert predictions.groupby("image_row").size().eq(TOP_K).all()
+    assert predictions.loc[predictions["rank"] == 1, "score"].eq(0.6).all()
 
 
-def test_a_refused_and_a_missing_photo_are_rows(coco: CocoFolder, server: Server) -> None:
+def test_rejected_and_missing_images(coco: CocoFolder, server: Server) -> None:
     url, handler = server
     dataset = coco.dataset()
-    handler.refuse = dataset.photos.read(1)
+    handler.rejected = dataset.files.read(1)
     (coco.path / "images" / "1.jpg").unlink()
-    answers = ask_model(dataset, url, "resnet-50")
-    refused = answers[answers["rank"] == 0]
-    assert refused["image_row"].to_list() == [0, 1]
-    assert refused["problem"].to_list() == ["no photo", "422 the image is cut off"]
-    assert answers.loc[answers["image_row"] > 1, "rank"].min() == 1
+    predictions = predict_images(dataset, url, "resnet-50")
+    rejected = predictions[predictions["rank"] == 0]
+    assert rejected["image_row"].to_list() == [0, 1]
+    assert rejected["problem"].to_list() == ["no image file", "422 the image is cut off"]
+    assert predictions.loc[predictions["image_row"] > 1, "rank"].min() == 1
 
 
 @pytest.mark.parametrize(
     ("model", "words"),
-    [("absent", "404"), ("odd", "did not answer with a list"), ("broken", "500: an inner fault")],
+    [("absent", "404"), ("odd", "did not respond with a list"), ("broken", "500: an inner fault")],
 )
-def test_a_server_that_does_not_keep_its_promise_is_one_sentence(
-    coco: CocoFolder, server: Server, model: str, words: str
-) -> None:
+def test_server_errors(coco: CocoFolder, server: Server, model: str, words: str) -> None:
     url, handler = server
     handler.models = ["resnet-50", "odd", "broken"]
     with pytest.raises(ServerError, match=words) as caught:
-        ask_model(coco.dataset(), url, model)
+        predict_images(coco.dataset(), url, model)
     assert "\n" not in str(caught.value)
 
 
-def test_no_server_is_one_sentence_that_says_how_to_start_it(coco: CocoFolder) -> None:
+def test_unreachable_server(coco: CocoFolder) -> None:
     with pytest.raises(ServerError, match="make serve"):
-        ask_model(coco.dataset(), "http://127.0.0.1:9", "resnet-50")
+        predict_images(coco.dataset(), "http://127.0.0.1:9", "resnet-50")
     with pytest.raises(ServerError, match="does not list its models"):
         served_model("http://127.0.0.1:9")
 
 
-def test_the_served_name_is_asked_for(server: Server) -> None:
+def test_served_model(server: Server) -> None:
     url, handler = server
     assert served_model(url) == "resnet-50"
     handler.models = ["resnet-50", "efficientnet-lite0"]
@@ -132,8 +130,10 @@ def test_the_served_name_is_asked_for(server: Server) -> None:
         served_model(url)
 
 
-def test_the_plots_say_which_classes_come_up_and_how_sure_the_model_is(sample: Exploration) -> None:
-    answers = pd.DataFrame(
+@pytest.fixture
+def predictions(sample: Exploration) -> pd.DataFrame:
+    """Top-1 predictions, less confident for images with more boxes."""
+    return pd.DataFrame(
         {
             "image_row": sample.images.index,
             "rank": 1,
@@ -143,14 +143,19 @@ def test_the_plots_say_which_classes_come_up_and_how_sure_the_model_is(sample: E
             "problem": "",
         }
     )
-    best = best_answers(sample, answers)
-    assert best["near"].mean() == pytest.approx(2 / 3)
-    assert "3 different best answers; 67% of photos" in plot_answers(sample, answers).sentence
-    sentence = plot_confidence(sample, answers).sentence
-    assert "falls (Spearman's rho -1.00" in sentence
-    assert f"median best score is {answers['score'].median():.2f}" in sentence
 
 
-def test_the_words_near_protective_dress_match_whole_beginnings() -> None:
+def test_plot_of_top1_classes(sample: Exploration, predictions: pd.DataFrame) -> None:
+    assert top1_predictions(sample, predictions)["near"].mean() == pytest.approx(2 / 3)
+    assert "3 different top-1 classes; 67% of images" in plot_top1(sample, predictions).caption
+
+
+def test_plot_of_confidence(sample: Exploration, predictions: pd.DataFrame) -> None:
+    caption = plot_confidence(sample, predictions).caption
+    assert "falls (Spearman's rho -1.00" in caption
+    assert f"median top-1 score is {predictions['score'].median():.2f}" in caption
+
+
+def test_near_ppe() -> None:
     labels = pd.Series(["gasmask, respirator, gas helmet", "chiton, coat-of-mail shell", "lab coat", "muskrat"])
     assert near_ppe(labels).to_list() == [True, False, True, False]

@@ -1,4 +1,4 @@
-"""Plots of the photos themselves."""
+"""Plots of image resolution, brightness and sharpness."""
 
 import seaborn as sns
 
@@ -7,17 +7,17 @@ from eda.plots.style import (
     OTHER_COLOUR,
     SPLIT_COLOURS,
     Plot,
-    finished,
+    captioned,
     new_figure,
-    only_grid,
     percent,
     plain_log_ticks,
+    show_grid,
     styled,
 )
 
 QUALITIES = {
     "megapixels": "megapixels",
-    "photo_aspect": "width / height",
+    "image_aspect": "width / height",
     "brightness": "brightness (mean luma, 0 to 1)",
     "contrast": "contrast (st. dev. of luma, 0 to 1)",
     "sharpness": "sharpness (variance of the\nLaplacian at 512 pixels)",
@@ -27,23 +27,23 @@ LOGARITHMIC = {"megapixels": (0.1, 0.3, 1, 3, 10), "sharpness": (10, 30, 100, 30
 
 
 @styled()
-def plot_resolutions(found: Exploration) -> Plot:
-    """Draw width and height of every photo."""
+def plot_resolutions(exploration: Exploration) -> Plot:
+    """Draw width and height of every image."""
     figure, ax = new_figure(6.5, 4.2)
-    images = found.images
+    images = exploration.images
     sns.scatterplot(
         images,
         x="frame_width",
         y="frame_height",
         hue="split",
-        hue_order=found.dataset.splits,
-        palette={name: SPLIT_COLOURS.get(name, OTHER_COLOUR) for name in found.dataset.splits},
+        hue_order=exploration.dataset.splits,
+        palette={name: SPLIT_COLOURS.get(name, OTHER_COLOUR) for name in exploration.dataset.splits},
         style="split",
-        style_order=found.dataset.splits,
+        style_order=exploration.dataset.splits,
         alpha=0.6,
         s=34,
         linewidth=0,
-        legend=len(found.dataset.splits) > 1,
+        legend=len(exploration.dataset.splits) > 1,
         ax=ax,
     )
     edge = float(images[["frame_width", "frame_height"]].max().max()) * 1.06
@@ -60,21 +60,21 @@ def plot_resolutions(found: Exploration) -> Plot:
     landscape = float((images["frame_width"] > images["frame_height"]).mean())
     common = images.groupby(["frame_width", "frame_height"]).size().sort_values(ascending=False)
     (width, height), count = common.index[0], int(common.iloc[0])
-    sentence = (
-        f"{percent(landscape)} of photos are landscape; the most common size is {width:.0f}x{height:.0f} "
-        f"({count:,} photos), the median photo has {images['megapixels'].median():.2f} megapixels."
+    caption = (
+        f"{percent(landscape)} of images are landscape; the most common size is {width:.0f}x{height:.0f} "
+        f"({count:,} images), the median image has {images['megapixels'].median():.2f} megapixels."
     )
-    return finished(found, "Resolution", sentence, figure)
+    return captioned(exploration, "Resolution", caption, figure)
 
 
 @styled()
-def plot_qualities(found: Exploration) -> Plot:
-    """Draw resolution, shape, light and sharpness, by split."""
+def plot_qualities(exploration: Exploration) -> Plot:
+    """Draw resolution, aspect, brightness, contrast and sharpness, by split."""
     figure, axes = new_figure(12.5, 2.9, columns=len(QUALITIES))
-    splits = found.dataset.splits
+    splits = exploration.dataset.splits
     for ax, (column, label) in zip(axes, QUALITIES.items(), strict=True):
         sns.ecdfplot(
-            found.images,
+            exploration.images,
             x=column,
             hue="split",
             hue_order=splits,
@@ -85,13 +85,13 @@ def plot_qualities(found: Exploration) -> Plot:
         if column in LOGARITHMIC:
             ax.set_xscale("log")
             plain_log_ticks(ax.xaxis, LOGARITHMIC[column])
-        ax.set(xlabel=label, ylabel="share of photos below" if ax is axes[0] else "")
-        only_grid(ax, "y")
-    images = found.images
+        ax.set(xlabel=label, ylabel="share of images below" if ax is axes[0] else "")
+        show_grid(ax, "y")
+    images = exploration.images
     dark = float((images["brightness"] < 0.25).mean())
     spread = images["sharpness"].quantile(0.9) / images["sharpness"].quantile(0.1)
-    sentence = (
-        f"{percent(dark)} of photos are dark (mean luma under 0.25), and the sharpest tenth is at least "
-        f"{spread:.0f} times as sharp as the softest tenth."
+    caption = (
+        f"{percent(dark)} of images are dark (mean luma under 0.25), and the sharpest tenth is at least "
+        f"{spread:.0f} times as sharp as the blurriest tenth."
     )
-    return finished(found, "Shape, light and sharpness of the photos", sentence, figure)
+    return captioned(exploration, "Aspect, brightness and sharpness", caption, figure)

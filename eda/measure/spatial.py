@@ -1,4 +1,4 @@
-"""Where on the picture each class sits, what occurs together, what lies on what."""
+"""Where boxes are, which classes occur together and which overlap."""
 
 import numpy as np
 import numpy.typing as npt
@@ -8,14 +8,14 @@ from eda.cppe5 import CLASS_NAMES
 from eda.overlap import overlaps
 
 GRID = 48
-"""Cells of a heat map along each side of the picture."""
+"""Cells of a heat map along each side of the image."""
 
 COVERED = 0.5
-"""Two boxes overlap when they share at least this much of the smaller one."""
+"""Two boxes overlap if their intersection is at least this share of the smaller box."""
 
 
 def heat_map(boxes: pd.DataFrame) -> npt.NDArray[np.float64]:
-    """Return the share of `boxes` that cover each cell, shape (GRID, GRID), rows from the top."""
+    """Return the share of boxes that cover each cell, shape (GRID, GRID), rows from the top."""
     centres = (np.arange(GRID) + 0.5) / GRID
     left, top = boxes["x"] / boxes["frame_width"], boxes["y"] / boxes["frame_height"]
     right = (boxes["x"] + boxes["w"]) / boxes["frame_width"]
@@ -27,9 +27,9 @@ def heat_map(boxes: pd.DataFrame) -> npt.NDArray[np.float64]:
 
 
 def co_occurrence(boxes: pd.DataFrame) -> pd.DataFrame:
-    """Return the share of pictures with the row's class that also hold the column's.
+    """Return, of the images with the row's class, the share with the column's class.
 
-    The diagonal is the share that hold two or more of the class.
+    The diagonal is the share with two or more boxes of the class.
     """
     per_image = pd.crosstab(boxes["image_row"], boxes["class_name"]).reindex(columns=list(CLASS_NAMES), fill_value=0)
     present = per_image.gt(0)
@@ -39,11 +39,11 @@ def co_occurrence(boxes: pd.DataFrame) -> pd.DataFrame:
         row = others.mean() if len(others) else pd.Series(np.nan, index=list(CLASS_NAMES))
         row[name] = per_image.loc[others.index, name].ge(2).mean() if len(others) else np.nan
         shares[name] = row
-    return pd.DataFrame(shares).T.rename_axis("pictures with")
+    return pd.DataFrame(shares).T.rename_axis("images with")
 
 
 def overlap_table(boxes: pd.DataFrame) -> pd.DataFrame:
-    """Return the share of the row's boxes on which some box of the column's class lies (see COVERED)."""
+    """Return the share of the row's boxes that overlap a box of the column's class (see COVERED)."""
     touched = {name: np.zeros(len(boxes), dtype=bool) for name in CLASS_NAMES}
     position = pd.Series(range(len(boxes)), index=boxes.index)
     for _, group in boxes.groupby("image_row", sort=False):

@@ -1,0 +1,83 @@
+"""Images drawn with their boxes."""
+
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from eda.explore import Exploration
+from eda.images import open_image
+from eda.measure.difficulty import REASONS
+from eda.plots.style import CLASS_COLOURS, Plot, captioned, new_figure, styled
+
+DRAWN_SIDE = 640
+"""Pixels; the longest side of a drawn image."""
+COLUMNS = 3
+SHOWN = 6
+
+
+@styled()
+def plot_hardest(exploration: Exploration, *, pixels: bool = True) -> Plot | None:
+    """Draw the likely hardest images with the reason; return None without readable images with boxes."""
+    hardest = exploration.hardest.head(SHOWN)
+    if hardest.empty:
+        return None
+    reasons = hardest[list(REASONS)].idxmax(axis=1)
+    titles = [f"{reasons[row]}, score {hardest.loc[row, 'score']:.2f}" for row in hardest.index]
+    first = exploration.images.loc[hardest.index[0]]
+    caption = (
+        f"Image {first['image_id']} of {first['split']} ranks hardest by the mean of four ranks "
+        f"({', '.join(REASONS)}); each title names the highest of them."
+    )
+    figure = draw_grid(exploration, hardest.index, titles, pixels=pixels)
+    return captioned(exploration, "Likely the hardest images", caption, figure, photographic=pixels)
+
+
+@styled()
+def plot_most_crowded(exploration: Exploration, *, pixels: bool = True) -> Plot | None:
+    """Draw the images with most boxes; return None without readable images with boxes."""
+    crowded = exploration.hardest.sort_values("n_boxes", ascending=False, kind="stable").head(SHOWN)
+    if crowded.empty:
+        return None
+    titles = [f"{n} boxes" for n in crowded["n_boxes"]]
+    share = crowded["n_boxes"].sum() / max(1, exploration.images["n_boxes"].sum())
+    caption = (
+        f"The most crowded image has {crowded['n_boxes'].iloc[0]} boxes; these {len(crowded)} images "
+        f"together have {100 * share:.1f}% of all boxes."
+    )
+    figure = draw_grid(exploration, crowded.index, titles, pixels=pixels)
+    return captioned(exploration, "The most crowded images", caption, figure, photographic=pixels)
+
+
+def draw_grid(exploration: Exploration, rows: Sequence[int], titles: Sequence[str], *, pixels: bool) -> Figure:
+    """Draw the images in these rows of `exploration.images` with their boxes, COLUMNS to a line."""
+    lines = -(-len(rows) // COLUMNS)
+    figure, axes = new_figure(12, 3.3 * lines, columns=COLUMNS, rows=lines, squeeze=False)
+    for ax in axes.flat[len(rows) :]:
+        ax.set_axis_off()
+    for ax, row, title in zip(axes.flat, rows, titles, strict=False):
+        draw_boxes(ax, exploration, row, pixels=pixels)
+        ax.set_title(
+            f"{exploration.images.loc[row, 'split']} {exploration.images.loc[row, 'image_id']}: {title}", fontsize=10
+        )
+    handles = [Rectangle((0, 0), 1, 1, fill=False, edgecolor=c, linewidth=3) for c in CLASS_COLOURS.values()]
+    figure.legend(handles, CLASS_COLOURS, loc="outside lower center", ncols=len(CLASS_COLOURS))
+    return figure
+
+
+def draw_boxes(ax: Axes, exploration: Exploration, row: int, *, pixels: bool) -> None:
+    """Draw an image's boxes on its pixels, or on an empty frame of the same aspect."""
+    image = exploration.images.loc[row]
+    width, height = image["frame_width"], image["frame_height"]
+    if pixels:
+        ax.imshow(open_image(exploration.dataset, row, DRAWN_SIDE), extent=(0, width, height, 0))
+    else:
+        ax.set_facecolor("#F0F2F3")
+    for box in exploration.boxes[exploration.boxes["image_row"] == row].itertuples():
+        colour = CLASS_COLOURS[box.class_name]
+        # A white line under the coloured one keeps it visible on any image.
+        for line, ink in ((3.2, "white"), (1.8, colour)):
+            ax.add_patch(Rectangle((box.x, box.y), box.w, box.h, fill=False, edgecolor=ink, linewidth=line))
+    ax.set(xlim=(0, width), ylim=(height, 0), aspect="equal", xticks=[], yticks=[])
+    ax.grid(visible=False)
