@@ -21,7 +21,7 @@ def choose(directory: str, name: str) -> Origin:
         return huggingface.origin_of_directory(Path(directory), name)
     try:
         return hub.origin(name)
-    except hub.Unreachable as error:
+    except hub.HubUnreachableError as error:
         if name not in ("", fallback.NAME):
             raise CommandError(
                 f"the Hub cannot be reached ({error}) and the stand-in is never served as {name}: "

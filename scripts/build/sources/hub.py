@@ -17,7 +17,7 @@ NAME = "resnet-50"
 WEIGHTS = "model.safetensors"
 
 
-class Unreachable(Exception):
+class HubUnreachableError(Exception):
     """Nobody answered, which is no fault of the model's: another source may be tried."""
 
 
@@ -27,7 +27,7 @@ def origin(name: str) -> Origin:
     HF_ENDPOINT, HF_HOME and HF_HUB_OFFLINE mean what they mean to huggingface_hub.
 
     Raises:
-        Unreachable: no connection, a server error, or offline with nothing in the cache.
+        HubUnreachableError: no connection, a server error, or offline with nothing in the cache.
         CommandError: the Hub answered, but what it sent cannot be used.
     """
     directory = download()
@@ -46,7 +46,7 @@ def download() -> Path:
     """Fetch the three files that are needed and return their directory.
 
     Raises:
-        Unreachable: see `origin`.
+        HubUnreachableError: see `origin`.
         CommandError: see `origin`.
     """
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError  # noqa: PLC0415 - reads HF_* variables
@@ -75,9 +75,9 @@ def _refusal(error: BaseException) -> Exception:
     """Tell a Hub that is down from one that answers and refuses, by the status that lies in the error or its cause."""
     response = getattr(error, "response", None) or getattr(error.__cause__, "response", None)
     if response is None:
-        return Unreachable("the connection broke off")
+        return HubUnreachableError("the connection broke off")
     if response.status_code >= requests.codes.server_error:
-        return Unreachable(f"it answers with status {response.status_code}")
+        return HubUnreachableError(f"it answers with status {response.status_code}")
     return CommandError(
         f"the Hub refuses {REPOSITORY} at revision {REVISION[:8]} (status {response.status_code}): "
         "check HF_TOKEN and HF_ENDPOINT, or name a local copy with MODEL="
@@ -89,11 +89,11 @@ def _probe() -> None:
     from huggingface_hub import constants  # noqa: PLC0415 - see download
 
     if constants.HF_HUB_OFFLINE:
-        raise Unreachable("HF_HUB_OFFLINE is set and the model is not in the cache")
+        raise HubUnreachableError("HF_HUB_OFFLINE is set and the model is not in the cache")
     try:
         requests.head(constants.ENDPOINT, timeout=10)
     except requests.RequestException as error:
-        raise Unreachable("no connection") from error
+        raise HubUnreachableError("no connection") from error
 
 
 def verify(weights: Path) -> None:
