@@ -1,1 +1,1 @@
-"""CPPE-5, explored: load, check, measure, plot, report (see eda/README.md)."""
+"""CPPE-5, explored: load, check, measure, plot, report (see docs/eda.md)."""

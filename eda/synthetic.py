@@ -45,7 +45,7 @@ MAX_SIDE = 2000
 
 WRONG_SIZE_SHARE = 49 / 1000
 PAST_EDGE_SHARE = 7 / 1000
-"""The shares known of the real train split (see eda/README.md)."""
+"""The shares known of the real train split (see docs/eda.md)."""
 
 MIN_BOX_SIDE = 12
 """Pixels. Smaller boxes are not drawn, so that the planted faults are the only ones."""

@@ -1,22 +1,22 @@
 """Every way in which a request can fail, as one table, and the problem document that tells the client.
 
 =====  ===========================  ==========================================================
-400    empty-body                   nothing arrived
-400    photo-sent-as-form           a photo sent with a form's content type (curl --data-binary)
-400    invalid-json                 a JSON body that is broken, or not `{"instances": [{"b64": ...}]}`
-400    invalid-base64               an instance whose `b64` is not base64
+400    empty-body                   the request has no body
+400    photo-sent-as-form           sent with a form's content type, as curl's `--data-binary` does: use `-T photo.jpg`
+400    invalid-json                 broken JSON, or JSON that is not `{"instances": [{"b64": …}]}`
+400    invalid-base64               an instance that is not base64
 400    invalid-parameter            `top_k` or `threshold` out of range
-400    no-image                     a form or a JSON body without an image in it
-404    no-explanations              a request for an explanation, which this model does not give
-406    not-acceptable               an `Accept` that nothing here satisfies
-413    too-many-pixels              more pixels in a request than the limit, read from the headers
-413    too-many-images              more images in a request than the limit
-413    too-much-work                images that take too long to decode
+400    no-image                     a form or JSON without an image
+404    no-explanations              `/explanations/<name>`: there are none yet
+406    not-acceptable               an `Accept` that matches nothing offered here
+413    too-many-pixels              over 64 megapixels in a request (16 as AVIF or JPEG 2000), counted before decoding
+413    too-many-images              over 16 images in a request
+413    too-much-work                images that take over 4 s to decode
 415    unsupported-format           not an image, or a format that is not supported
-422    damaged-image                an image that is cut off or broken
-500    internal-error               our fault; the log has the request id and the stage
-503    out-of-memory                no memory left for these images, on the server or its GPU
-503    stopping                     the server is being stopped and finishes what it has
+422    damaged-image                an image that is cut off or cannot be read
+500    internal-error               a fault of the server; its log has the stage and the response's `x-request-id`
+503    out-of-memory                no memory left for these images; `Retry-After` says when to send them again
+503    stopping                     the server is shutting down; `Retry-After` says when to send it again
 =====  ===========================  ==========================================================
 
 Above the byte limit (`max_request_size`) TorchServe itself answers an empty 413 before a handler sees anything.

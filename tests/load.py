@@ -16,9 +16,9 @@ from urllib3.exceptions import NewConnectionError
 from scripts.common.paths import BUILD
 from scripts.common.waiting import wait_until
 
-# README.md and config/CONTAINERS.md say when each comes; "refused" is a connection that nobody took.
+# docs/api.md and docs/deployment.md say when each comes; "refused" is a connection that nobody took.
 DOCUMENTED = ("429", "500", "502", "503", "504", "507", "refused")
-FIGURES = BUILD / "faults.json"  # what the README's table of faults is made of
+FIGURES = BUILD / "faults.json"  # docs/figures/faults.json is a copy: make figures
 
 
 @dataclass
@@ -103,7 +103,7 @@ class Load:
         """Keep what this load came to in build/faults.json.
 
         Args:
-            what: what was done to the service, as the README's table says it.
+            what: what was done to the service, as the table in docs/reliability.md says it.
             more: further figures, such as recovery_seconds.
         """
         counts = self.counts()

@@ -1,4 +1,4 @@
-"""Asks a running server what is in a photo; curl does the same (see the README)."""
+"""Asks a running server what is in a photo; curl does the same (docs/api.md)."""
 
 import base64
 

@@ -1,4 +1,4 @@
-"""Good and bad requests in turns, each with the answer that the README promises, and clients that keep sending them."""
+"""Good and bad requests in turns, each with the response that docs/api.md promises, and clients that send them."""
 
 import itertools
 import threading

@@ -1,4 +1,4 @@
-"""What goes wrong in the containers under load: the clients see what config/CONTAINERS.md says, and it mends itself."""
+"""What goes wrong in the containers under load: the clients see what docs/reliability.md says, and it mends itself."""
 
 import socket
 import subprocess
@@ -29,7 +29,7 @@ def ready(stack: Stack) -> None:
 def under_load(stack: Stack, photo: bytes, fault: Callable[[str], None]) -> Load:
     """Send a fault to the only model server under load, and wait until the stack has mended itself."""
     (server,) = stack.containers("torchserve")
-    # So many that a batch is full at once: TorchServe forgets one that waits for company if the worker dies (README).
+    # So many that a batch is full at once: TorchServe forgets a waiting one if the worker dies (docs/operations.md).
     with Load(f"{stack.url}/predictions/{stack.model()}", photo, clients=16) as load:
         load.wait_for(20)
         load.begin_fault()

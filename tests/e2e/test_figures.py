@@ -1,4 +1,4 @@
-"""What the README's table says of the containers, measured: written to build/gateway.json and build/image.json."""
+"""What docs/performance.md says of the containers, measured: written to build/gateway.json and build/image.json."""
 
 import json
 

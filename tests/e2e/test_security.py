@@ -1,4 +1,4 @@
-"""What config/THREATS.md calls closed or refused is: at the gateway's ports, from beside it, and on this machine."""
+"""What docs/security.md calls closed or refused is: at the gateway's ports, from beside it, and on this machine."""
 
 import hashlib
 import json

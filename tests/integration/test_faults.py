@@ -25,7 +25,7 @@ from tests.waiting import wait_for
 pytestmark = pytest.mark.faults
 BATCH = 8  # requests that one worker holds at most
 QUEUE = 20
-# So many that a batch is full at once: while it waits for company, TorchServe forgets it if the worker dies (README).
+# So many that a batch is full at once: while it waits, TorchServe forgets it if the worker dies (docs/operations.md).
 CLIENTS = 2 * BATCH
 DIED = ("500", "507")  # what TorchServe answers for a worker that died, the first if it noticed before the system did
 RECOVERY = 60.0  # s, on a machine that is busy with other things

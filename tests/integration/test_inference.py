@@ -1,4 +1,4 @@
-"""The inference API over HTTP, as the README tells it."""
+"""The inference API over HTTP, as docs/api.md tells it."""
 
 import base64
 import json
@@ -182,7 +182,7 @@ def test_every_error_has_a_case() -> None:
 
 
 def test_a_photo_that_torchserves_own_form_parser_cannot_read(classify: str) -> None:
-    """TorchServe answers before the handler is asked; the gateway prevents it (see README)."""
+    """TorchServe answers before the handler is asked; the gateway prevents it (docs/api.md)."""
     answer = requests.post(classify, data=PHOTO, headers=FORM)
     assert (answer.status_code, answer.json()["type"]) == (500, "ErrorDataDecoderException")
 

@@ -146,7 +146,7 @@ def test_a_link_out_of_the_store_is_refused_by_the_command(server: TorchServe, l
 
 
 def test_torchserve_alone_follows_a_link(server: TorchServe, link: Path) -> None:
-    """Why the command, the gateway and each start look at archives before TorchServe does (config/THREATS.md)."""
+    """Why the command, the gateway and each start look at archives before TorchServe does (docs/security.md)."""
     answer = requests.post(f"{server.management.url}/models?url={link.name}&model_name=linked")
     assert answer.ok, answer.text
     server.management.unregister("linked")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from handler import errors
-from scripts.common.paths import CONFIG
+from scripts.common.paths import CONFIG, PROJECT
 
 NGINX = CONFIG / "nginx"
 
@@ -131,7 +131,7 @@ def test_every_problem_has_a_page_and_stands_in_the_table() -> None:
     text = (NGINX / "problems.conf").read_text()
     locations = set(re.findall(r"location (?:= )?([@/]\S+)", text)) - {"@refused", "@500_server"}  # one door's own
     assert locations == set(re.findall(r"([@/]\S+);", pages)) - {"@CONFIG@/problem-pages.conf"}
-    table = (CONFIG / "CONTAINERS.md").read_text()
+    table = (PROJECT / "docs" / "deployment.md").read_text()
     for status, slug in re.findall(r"return (\d+) '\{\"type\":\"/problems/([a-z-]+)\"", text):
         if status not in ("400", "414", "431", "500"):  # HTTP's own, which no ordinary client meets
             assert status in table

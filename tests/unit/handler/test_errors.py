@@ -1,11 +1,10 @@
-"""The table, its documents, and the README that shows it."""
+"""The table and its documents."""
 
 import json
 import re
 
 from handler import errors
 from handler.errors import DAMAGED_IMAGE, TABLE, Problem, RequestError
-from tests.conftest import PROJECT
 
 
 def test_the_table_is_complete() -> None:
@@ -13,11 +12,9 @@ def test_the_table_is_complete() -> None:
     assert len({problem.slug for problem in TABLE}) == len(TABLE)
 
 
-def test_the_docstring_and_the_readme_show_the_table() -> None:
+def test_the_docstring_shows_the_table() -> None:
     rows = [(str(problem.status), problem.slug) for problem in TABLE]
     assert re.findall(r"^(\d{3})\s+([a-z0-9-]+)\s", str(errors.__doc__), re.MULTILINE) == rows
-    readme = (PROJECT / "README.md").read_text(encoding="utf-8")
-    assert re.findall(r"^\| (\d{3}) \| `([a-z0-9-]+)` \|", readme, re.MULTILINE) == rows
 
 
 def test_a_document_is_rfc_9457() -> None:

@@ -98,7 +98,7 @@ def test_every_setting_is_documented(services: dict[str, Any]) -> None:
     import re
 
     text = (PROJECT / "docker-compose.yml").read_text()
-    page = (CONFIG / "CONTAINERS.md").read_text()
+    page = (PROJECT / "docs" / "deployment.md").read_text()
     settings = set(re.findall(r"\$\{([A-Z0-9_]+)", text))
     assert len(settings) > 10
     assert {name for name in settings if f"`{name}`" not in page} == set()

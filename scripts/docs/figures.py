@@ -1,0 +1,140 @@
+"""The tables that cog prints into README.md and docs/ from the measured figures in docs/figures (`make docs`).
+
+`make bench` and `make faults` measure; `make figures` publishes here what they left in build/.
+"""
+
+import json
+from typing import Any
+
+from scripts.bench.goals import pick
+from scripts.bench.photos import AS_THEY_ARE
+from scripts.bench.stock import NAME as STOCK
+from scripts.common.paths import PROJECT
+from scripts.docs.markdown import table
+
+FIGURES = PROJECT / "docs" / "figures"
+Figures = dict[str, Any]
+
+
+def read(name: str) -> Figures:
+    """Return the published figures of `bench` or `faults`."""
+    figures: Figures = json.loads((FIGURES / f"{name}.json").read_text(encoding="utf-8"))
+    return figures
+
+
+def headlines() -> str:
+    """The README's four figures, each with the page that says where it comes from."""
+    bench, found = read("bench"), read("faults")
+    goals = {row["goal"]: row["value"] for row in bench["goals"]}
+    busy = max(pick(bench["turns"], kind="closed loop", server=_name(bench)), key=lambda row: row["images_per_second"])
+    (lone,) = pick(bench["turns"], kind="closed loop", server=_name(bench), clients=1)
+    over_stock = next(value for goal, value in goals.items() if "stock handler" in goal)
+    lost = sum(row["lost"] for row in found.values())
+    sent = sum(row["sent"] for row in found.values())
+    return table(
+        ("figure", "measured", "source"),
+        [
+            (
+                f"throughput, {busy['clients']} clients",
+                f"{busy['images_per_second']:.1f} images/s, {over_stock:.2f} times TorchServe's stock handler",
+                "[performance](docs/performance.md#throughput-and-latency)",
+            ),
+            (
+                "latency, one client",
+                f"p50 {lone['p50_ms']:.0f} ms, p99 {lone['p99_ms']:.0f} ms",
+                "[performance](docs/performance.md#throughput-and-latency)",
+            ),
+            (
+                "start",
+                f"{next(value for goal, value in goals.items() if 'seconds' in goal):.1f} s to the first response",
+                "[performance](docs/performance.md#goals)",
+            ),
+            (
+                f"requests lost in {len(found)} kinds of faults",
+                f"{lost} of {sent:,}",
+                "[reliability](docs/reliability.md#faults)",
+            ),
+        ],
+    )
+
+
+def machine() -> str:
+    """Where the benchmark ran, as half a sentence."""
+    bench = read("bench")
+    return f"{bench['machine']['cpus']} cores ({bench['machine']['cpu']}) with {_name(bench)}"
+
+
+def service() -> str:
+    """Throughput and latency over HTTP, beside the stock handler."""
+    bench = read("bench")
+    memory = bench["memory"][_name(bench)]
+    turns = pick(bench["turns"], kind="closed loop")
+    (photo,) = pick(bench["turns"], kind="stages", photo=AS_THEY_ARE)
+    best = max(pick(bench["turns"], kind="engine"), key=lambda row: row["images_per_second"])
+    stock = {row["clients"]: row for row in pick(turns, server=STOCK)}
+    head = ("clients", "images/s", "p50, ms", "p99, ms", "stock handler: images/s", "p50, ms")
+    rows = [
+        (
+            row["clients"],
+            f"{row['images_per_second']:.1f}",
+            f"{row['p50_ms']:.0f}",
+            f"{row['p99_ms']:.0f}",
+            f"{stock[row['clients']]['images_per_second']:.1f}",
+            f"{stock[row['clients']]['p50_ms']:.0f}",
+        )
+        for row in pick(turns, server=_name(bench))
+    ]
+    return (
+        f"Measured on {machine()}, images of {photo['bytes'] / 1e6:.2f} MB, medians of {bench['plan']['rounds']} "
+        f"rounds. The fastest engine alone, {best['engine']} at batch {best['batch']}, computes "
+        f"{best['images_per_second']:.1f} images/s. After the run the worker held {memory['workers_mb']:.0f} MB of its "
+        f"own and the JVM {memory['jvm_mb']:.0f} MB.\n\n{table(head, rows)}"
+    )
+
+
+def goals() -> str:
+    """The benchmark's goals, met or missed."""
+    rows = [
+        (
+            row["goal"],
+            f"{row['value']:g}",
+            " to ".join(f"{bound:g}" for bound in row.get("middle_half", [])),
+            row["bound"].replace(">=", "at least").replace("<=", "at most"),
+            "met" if row["met"] else "missed",
+        )
+        for row in read("bench")["goals"]
+    ]
+    return table(("goal", "measured", "middle half of the pairs", "bound", ""), rows)
+
+
+def large_images() -> str:
+    """What decoding and transforming costs by size, in milliseconds."""
+    turns = sorted(pick(read("bench")["turns"], kind="stages"), key=lambda row: float(row["megapixels"]))
+    rows = [
+        ("exact", *(_short(row["decode_ms"] + row["transform_ms"]) for row in turns)),
+        ("scaled", *(_short(row["scaled_ms"]) for row in turns)),
+    ]
+    return table(("`large_jpegs`, ms", *(f"{row['megapixels']:.2g} megapixels" for row in turns)), rows)
+
+
+def faults() -> str:
+    """What the clients of a server met while something went wrong."""
+    head = ("what was done", "requests", "succeeded", "refused", "lost", "longest gap, s", "recovery, s")
+    rows = [
+        (
+            what,
+            *(row[key] for key in ("sent", "answered", "refused", "lost")),
+            f"{row['longest_gap_seconds']:.1f}",
+            f"{row['recovery_seconds']:.1f}" if "recovery_seconds" in row else "",
+        )
+        for what, row in sorted(read("faults").items())
+    ]
+    return table(head, rows)
+
+
+def _name(bench: Figures) -> str:
+    return str(bench["model"]["name"])
+
+
+def _short(milliseconds: float) -> str:
+    return f"{milliseconds:.1f}" if milliseconds < 10 else f"{milliseconds:.0f}"

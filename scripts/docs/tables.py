@@ -1,0 +1,86 @@
+"""The tables that cog prints into README.md and docs/ from the code and the configuration (`make docs`).
+
+What a row means is written once, beside the code or the key that it describes, and read from there.
+"""
+
+import re
+from collections.abc import Iterator
+
+import click
+
+from eda.check import RULES
+from handler import errors as handler_errors
+from handler.metrics import DECLARED
+from scripts.cli.main import main
+from scripts.common.paths import CONFIG, PROJECT
+from scripts.docs.markdown import table
+
+
+def errors() -> str:
+    """The handler's errors, described in the docstring of `handler.errors`."""
+    meanings = dict(re.findall(r"^\d{3}\s+([a-z0-9-]+)\s+(.+)$", str(handler_errors.__doc__), re.MULTILINE))
+    rows = [(problem.status, f"`{problem.slug}`", meanings[problem.slug]) for problem in handler_errors.TABLE]
+    return table(("status", "type", "when"), rows)
+
+
+def settings(file: str) -> str:
+    """The keys of a file in config/, described by the comment above each.
+
+    Args:
+        file: its name: a .properties file, or YAML with at most one level of nesting.
+    """
+    keys = documented_keys((CONFIG / file).read_text(encoding="utf-8"))
+    return table(("setting", "value", "meaning"), ((f"`{key}`", f"`{value}`", meaning) for key, value, meaning in keys))
+
+
+def documented_keys(text: str) -> Iterator[tuple[str, str, str]]:
+    """Yield (key, value, the comment above it) of each key in a configuration file; a nested key is `section.key`."""
+    section, comment = "", ""
+    for line in text.splitlines():
+        if line.lstrip().startswith("#"):
+            comment = f"{comment} {line.lstrip(' #')}".lstrip()
+            continue
+        if found := re.fullmatch(r"( *)(?:- )?(\w+)(?:=|: ?)(.*)", line):
+            indent, key, value = found.groups()
+            if not indent:
+                section = "" if value else f"{key}."
+            if value:
+                yield (section if indent else "") + key, value, comment
+        comment = ""
+
+
+def metrics() -> str:
+    """The handler's metrics, described by the comment above each in config/metrics.yaml."""
+    keys = documented_keys((CONFIG / "metrics.yaml").read_text(encoding="utf-8"))
+    meanings = {value: meaning for _, value, meaning in keys}
+    rows = [(f"`{name}`", kind.value, meanings[name]) for name, (kind, *_) in DECLARED.items()]
+    return table(("metric", "type", "meaning"), rows)
+
+
+def targets() -> str:
+    """The Makefile's targets."""
+    makefile = (PROJECT / "Makefile").read_text(encoding="utf-8")
+    found = re.findall(r"^([a-z0-9-]+):.*?## (.+)$", makefile, re.MULTILINE)
+    return table(("target", "does"), ((f"`make {name}`", meaning) for name, meaning in found))
+
+
+def commands() -> str:
+    """The commands of `python -m scripts`."""
+    rows = [(f"`{name}`", meaning.replace("<", r"\<")) for name, meaning in _commands(main)]
+    return table(("command", "does"), rows)
+
+
+def _commands(group: click.Group, prefix: str = "") -> Iterator[tuple[str, str]]:
+    for name, command in group.commands.items():
+        if command.hidden:
+            continue
+        if not isinstance(command, click.Group) or command.invoke_without_command:
+            yield prefix + name, command.get_short_help_str(limit=200)
+        if isinstance(command, click.Group):
+            yield from _commands(command, f"{prefix}{name} ")
+
+
+def eda_rules() -> str:
+    """What the exploration of CPPE-5 checks."""
+    rows = [(f"`{name}`", rule.severity, rule.title) for name, rule in RULES.items()]
+    return table(("rule", "severity", "looks for"), rows)

@@ -1,0 +1,131 @@
+"""The tables of measured figures follow from docs/figures."""
+
+import ast
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts.docs import figures, scaling
+from tests.conftest import PROJECT
+
+BENCH = {
+    "machine": {"cpus": 2, "cpu": "a CPU"},
+    "model": {"name": "x"},
+    "plan": {"rounds": 3},
+    "memory": {"x": {"jvm_mb": 200.0, "workers_mb": 600.0}},
+    "goals": [
+        {"goal": "images/s of 16 clients, of the stock handler's", "value": 1.5, "bound": ">= 1.5", "met": True},
+        {"goal": "seconds to the first answer", "value": 6.1, "bound": "<= 6", "met": False, "middle_half": [6.0, 6.2]},
+    ],
+    "turns": [
+        {"kind": "engine", "engine": "program.onnx", "batch": 8, "images_per_second": 21.0},
+        {"kind": "engine", "engine": "program.onnx", "batch": 1, "images_per_second": 12.0},
+        {"kind": "closed loop", "server": "x", "clients": 1, "images_per_second": 10.0, "p50_ms": 99.6,
+         "p99_ms": 120.0, "jvm_cpu_ms_an_image": 2.0, "worker_cpu_ms_an_image": 110.0},
+        {"kind": "closed loop", "server": "x", "clients": 16, "images_per_second": 20.0, "p50_ms": 800.0,
+         "p99_ms": 900.0, "jvm_cpu_ms_an_image": 1.0, "worker_cpu_ms_an_image": 100.0},
+        {"kind": "closed loop", "server": "stock", "clients": 1, "images_per_second": 5.0, "p50_ms": 200.0},
+        {"kind": "closed loop", "server": "stock", "clients": 16, "images_per_second": 99.0, "p50_ms": 160.0},
+        {"kind": "stages", "photo": "12-megapixels", "megapixels": 12.0, "bytes": 2_000_000,
+         "decode_ms": 70.0, "transform_ms": 9.4, "scaled_ms": 31.0},
+        {"kind": "stages", "photo": "as they are", "megapixels": 0.3, "bytes": 125_000,
+         "decode_ms": 2.0, "transform_ms": 0.5, "scaled_ms": 2.7},
+    ],
+}  # fmt: skip
+FAULT = {"sent": 9, "answered": 6, "refused": 2, "lost": 1, "longest_gap_seconds": 1.26}
+
+
+@pytest.fixture
+def published(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "bench.json").write_text(json.dumps(BENCH))
+    faults: dict[str, Any] = {"worker killed": {**FAULT, "recovery_seconds": 1.3}, "queue full": FAULT}
+    (tmp_path / "faults.json").write_text(json.dumps(faults))
+    monkeypatch.setattr(figures, "FIGURES", tmp_path)
+
+
+@pytest.mark.usefixtures("published")
+def test_headlines() -> None:
+    text = figures.headlines()
+    assert "| throughput, 16 clients | 20.0 images/s, 1.50 times TorchServe's stock handler |" in text
+    assert "| latency, one client | p50 100 ms, p99 120 ms |" in text
+    assert "| 6.1 s to the first response |" in text
+    assert "| requests lost in 2 kinds of faults | 2 of 18 |" in text
+
+
+@pytest.mark.usefixtures("published")
+def test_throughput_stands_beside_the_stock_handler() -> None:
+    text = figures.service()
+    assert "2 cores (a CPU) with x, images of 0.12 MB, medians of 3 rounds" in text
+    assert "program.onnx at batch 8, computes 21.0 images/s" in text
+    assert "held 600 MB of its own and the JVM 200 MB" in text
+    assert text.splitlines()[-2:] == ["| 1 | 10.0 | 100 | 120 | 5.0 | 200 |", "| 16 | 20.0 | 800 | 900 | 99.0 | 160 |"]
+
+
+@pytest.mark.usefixtures("published")
+def test_a_missed_goal_is_shown_as_missed() -> None:
+    assert figures.goals().splitlines()[2:] == [
+        "| images/s of 16 clients, of the stock handler's | 1.5 | | at least 1.5 | met |",
+        "| seconds to the first answer | 6.1 | 6 to 6.2 | at most 6 | missed |",
+    ]
+
+
+@pytest.mark.usefixtures("published")
+def test_large_images_are_ordered_by_size() -> None:
+    assert figures.large_images().splitlines() == [
+        "| `large_jpegs`, ms | 0.3 megapixels | 12 megapixels |",
+        "|---|---|---|",
+        "| exact | 2.5 | 79 |",
+        "| scaled | 2.7 | 31 |",
+    ]
+
+
+@pytest.mark.usefixtures("published")
+def test_faults() -> None:
+    assert figures.faults().splitlines()[2:] == [
+        "| queue full | 9 | 6 | 2 | 1 | 1.3 | |",
+        "| worker killed | 9 | 6 | 2 | 1 | 1.3 | 1.3 |",
+    ]
+
+
+@pytest.mark.usefixtures("published")
+def test_scaling_follows_from_one_replica() -> None:
+    text = scaling.scaling()
+    assert "serves 20.0 images/s, for 100 ms of the worker's CPU time and 1.0 ms of the frontend's" in text
+    # 100 images/s: 100 / (0.7 * 20) = 7.1 replicas, 8 x 0.8 GB, and 100 images of 1 Mbit
+    assert "| 100 | 8 | 16 | 6.4 | 100 | 0.16 |" in text
+    assert "at 10.0 images/s each" in text
+    assert "one core at 1000 images/s, a link of 1 Gbit/s at 1000 images/s" in text
+
+
+def recorded() -> set[str]:
+    """Return what the tests record, read from their source."""
+    calls = [
+        node
+        for path in (PROJECT / "tests").rglob("test_*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "record"
+    ]
+    words = [node for call in calls for node in ast.walk(call.args[0]) if isinstance(node, ast.Constant)]
+    assert not [call for call in calls if isinstance(call.args[0], ast.JoinedStr)]  # a name is known beforehand
+    return {str(word.value) for word in words}
+
+
+def test_each_recorded_fault_is_published_and_no_request_was_lost() -> None:
+    published = figures.read("faults")
+    assert set(published) == recorded()
+    for what, row in published.items():
+        assert row["sent"] == row["answered"] + row["refused"] + row["lost"], what
+        assert row["lost"] == 0, what
+
+
+def test_make_faults_runs_every_test_that_records() -> None:
+    for path in (PROJECT / "tests").rglob("test_*.py"):
+        text = path.read_text(encoding="utf-8")
+        functions = [node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)]
+        for test in functions:
+            if re.search(r"^ +\w+\.record\(", ast.unparse(test), re.MULTILINE):
+                marks = [ast.unparse(mark) for mark in test.decorator_list]
+                assert "pytest.mark.faults" in marks or "pytestmark = pytest.mark.faults" in text, test.name

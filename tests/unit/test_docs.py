@@ -1,0 +1,76 @@
+"""README.md and docs/: a test runs every command, every path and link leads somewhere."""
+
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+
+from eda.__main__ import parser as eda_parser
+from scripts.cli.main import main
+from tests.conftest import PROJECT
+from tests.pages import COMMANDS, CONTAINERS, HERE, PAGES, Command
+
+NOT_IN_GIT = "eda/report/"
+page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT)))
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: f"{command.page}: {command.line}")
+def test_a_test_runs_it(command: Command) -> None:
+    runner = (PROJECT / command.run_by).read_text(encoding="utf-8")
+    if command.run_by not in (HERE, CONTAINERS):  # those run every command that names them
+        words = re.sub(r"^(\w+=\S+ )*(\S+python -m scripts|\S+python -m|make) ", "", command.line).split()
+        assert words[0].split(".")[-1] in runner
+
+
+@pytest.mark.parametrize("line", sorted({command.line for command in COMMANDS if "-m scripts " in command.line}))
+def test_the_command_line_takes_it(line: str) -> None:
+    arguments = shlex.split(re.sub(r"<[\w ]+>", "x", line).partition("-m scripts ")[2])
+    command, name = main.commands[arguments[0]], arguments.pop(0)
+    while isinstance(command, click.Group) and arguments and arguments[0] in command.commands:
+        command, name = command.commands[arguments[0]], arguments.pop(0)
+    assert not isinstance(command, click.Group) or command.invoke_without_command
+    command.make_context(name, arguments)
+
+
+@pytest.mark.parametrize("line", sorted({command.line for command in COMMANDS if "-m eda " in command.line}))
+def test_the_exploration_takes_it(line: str) -> None:
+    arguments = shlex.split(line.partition("-m eda ")[2])
+    if arguments != ["--help"]:
+        eda_parser().parse_args(arguments)
+
+
+@page
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)]+)\)", page.read_text(encoding="utf-8")):
+        if target.startswith("https://"):
+            continue
+        path, _, anchor = target.partition("#")
+        linked = page.parent / path if path else page
+        assert linked.exists(), target
+        assert not anchor or anchor in anchors(linked), target
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the anchors that GitHub gives a page's headings."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@page
+def test_named_files_exist(page: Path) -> None:
+    text = re.sub(r"```console\n.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    for name in re.findall(r"`((?:[.]ci|config|docs|eda|handler|model_store|scripts|tests)/[\w./-]*)`", text):
+        assert name.startswith(NOT_IN_GIT) or (PROJECT / name).exists(), name
+
+
+@page
+def test_named_make_targets_exist(page: Path) -> None:
+    makefile = (PROJECT / "Makefile").read_text(encoding="utf-8")
+    for target in re.findall(r"(?:^\$|`)(?: ?\w+=\S+)* ?make ([a-z0-9-]+)", page.read_text(), re.MULTILINE):
+        assert f"\n{target}:" in makefile, target
+
+
+def test_the_readme_is_short() -> None:
+    assert len(PAGES[0].read_text(encoding="utf-8").splitlines()) <= 130
