@@ -5,7 +5,7 @@ photos    JPEGs of several sizes
 engines   the network alone, in this process
 stages    decode, transform, inference and answer alone
 stock     TorchServe's own image classifier on the same weights, the baseline
-service   both over HTTP on one TorchServe, memory, and the time from `make serve` to the first answer
+service   both over HTTP on one TorchServe, memory, and the time from `make serve` to the first response
 precision 8 bits against float32 over HTTP: a command of its own, `python -m scripts bench precision`
 report    medians, the goals, the table and the plot
 

@@ -31,7 +31,7 @@ def headlines() -> str:
     over_stock = next(value for goal, value in goals.items() if "stock handler" in goal)
     lost = sum(row["lost"] for row in found.values())
     sent = sum(row["sent"] for row in found.values())
-    return table(
+    return f"On {machine()}:\n\n" + table(
         ("figure", "measured", "source"),
         [
             (

@@ -60,7 +60,7 @@ def test_every_part_is_measured(tiny_directory: Path, tiny_archive: Path, tmp_pa
         "stock": True,
     }
     text = report.table(results)
-    assert "met     3        <= 6      seconds to the first answer" in text
+    assert "met     3        <= 6      seconds to the first response" in text
     report.plot(results, tmp_path / "bench.png")
     assert (tmp_path / "bench.png").stat().st_size > 20_000
 

@@ -72,5 +72,13 @@ def test_named_make_targets_exist(page: Path) -> None:
         assert f"\n{target}:" in makefile, target
 
 
+def test_every_variable_of_make_is_documented() -> None:
+    makefile = (PROJECT / "Makefile").read_text(encoding="utf-8")
+    listed = (PROJECT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    (exported,) = re.findall(r"^export (.+)$", makefile, re.MULTILINE)
+    for variable in exported.split():
+        assert f"| `{variable}` |" in listed, variable
+
+
 def test_the_readme_is_short() -> None:
     assert len(PAGES[0].read_text(encoding="utf-8").splitlines()) <= 130

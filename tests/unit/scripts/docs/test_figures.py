@@ -17,8 +17,8 @@ BENCH = {
     "plan": {"rounds": 3},
     "memory": {"x": {"jvm_mb": 200.0, "workers_mb": 600.0}},
     "goals": [
-        {"goal": "images/s of 16 clients, of the stock handler's", "value": 1.5, "bound": ">= 1.5", "met": True},
-        {"goal": "seconds to the first answer", "value": 6.1, "bound": "<= 6", "met": False, "middle_half": [6.0, 6.2]},
+        {"goal": "relative to the stock handler", "value": 1.5, "bound": ">= 1.5", "met": True},
+        {"goal": "seconds to start", "value": 6.1, "bound": "<= 6", "met": False, "middle_half": [6.0, 6.2]},
     ],
     "turns": [
         {"kind": "engine", "engine": "program.onnx", "batch": 8, "images_per_second": 21.0},
@@ -67,8 +67,8 @@ def test_throughput_stands_beside_the_stock_handler() -> None:
 @pytest.mark.usefixtures("published")
 def test_a_missed_goal_is_shown_as_missed() -> None:
     assert figures.goals().splitlines()[2:] == [
-        "| images/s of 16 clients, of the stock handler's | 1.5 | | at least 1.5 | met |",
-        "| seconds to the first answer | 6.1 | 6 to 6.2 | at most 6 | missed |",
+        "| relative to the stock handler | 1.5 | | at least 1.5 | met |",
+        "| seconds to start | 6.1 | 6 to 6.2 | at most 6 | missed |",
     ]
 
 
