@@ -44,7 +44,7 @@ def pack(model: SourceModel, store: Path, staging: Path) -> Path:
     (staging / "network.py").write_text(MODEL_FILE, encoding="utf-8")
     names = {str(index): label for index, label in enumerate(model.labels)}
     (staging / "index_to_name.json").write_text(json.dumps(names), encoding="utf-8")
-    config = yaml.safe_load(workers.filled_in(archive.MODEL_CONFIG.read_text(encoding="utf-8")))
+    config = yaml.safe_load(workers.fill_in(archive.MODEL_CONFIG.read_text(encoding="utf-8")))
     del config["handler"]  # ours alone reads it
     (staging / "model-config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
     command: list[str | Path] = [Path(sys.executable).parent / "torch-model-archiver"]

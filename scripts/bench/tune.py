@@ -56,7 +56,7 @@ class Candidate:
 
 def candidates(cores: int) -> list[Candidate]:
     """Return what is worth comparing on a machine: the shipped setting first, then one thing changed at a time."""
-    shipped = workers.rule(cores)
+    shipped = workers.workers_for(cores)
     threads = cores // shipped
     return [
         Candidate(shipped, threads, 8, 1),

@@ -1,4 +1,4 @@
-"""Packs the model into `model_store/<name>.mar`, later versions beside it, and prints what is in an archive."""
+"""Packs the model into `model_store/<name>.mar`, and later versions beside it."""
 
 import hashlib
 import json
@@ -16,10 +16,10 @@ from scripts.common.paths import CONFIG, HANDLER, MODEL_STORE
 
 MODEL_CONFIG = CONFIG / "model-config.yaml"
 FIRST_VERSION = "1.0"
-VERSION = re.compile(r"\d+(\.\d+)*")  # what TorchServe accepts in an address
+VERSION = re.compile(r"\d+(\.\d+)*")  # the versions that TorchServe accepts in a URL
 
 
-def ensure(  # noqa: PLR0913 - what a person may choose
+def ensure(  # noqa: PLR0913 - every choice of the command line
     directory: str,
     name: str,
     version: str = FIRST_VERSION,
@@ -29,50 +29,50 @@ def ensure(  # noqa: PLR0913 - what a person may choose
     precision: Precision | None = None,
     in_subprocess: bool = False,
 ) -> Path:
-    """Return the archive of the chosen model, built only if there is none made from the same things.
+    """Return the archive of the chosen model; build it if the store has none with the same fingerprint.
 
     Args:
-        directory: a local Hugging Face model directory, or "" for the Hub and then the stand-in.
+        directory: a local Hugging Face model directory, or "" for the Hub with the fallback model behind it.
         name: the served name, or "" for the source's own.
         version: the served version.
-        store: the folder to put it into.
+        store: the folder for archives.
         config: the model-config.yaml to pack.
-        precision: how the CPU's program is packed; None for what the environment says.
+        precision: how the CPU's program is packed; None reads the environment.
         in_subprocess: build in a subprocess, because a build leaves more than a gigabyte of memory behind.
 
     Raises:
-        CommandError: it cannot be built; the store is left as it was.
+        CommandError: it cannot be built; the store is unchanged.
     """
     if not VERSION.fullmatch(version):
         raise CommandError(f"{version!r} cannot be a version: give numbers with dots, such as 2.0, with VERSION=")
     precision = precision or Precision.of_environment()
     origin = choice.choose(directory, name)
-    recipe = recipe_of(origin, version, config, precision)
+    fingerprint = fingerprint_of(origin, version, config, precision)
     archive = store / file_name(origin.name, version)
     if archive.exists():
         try:
-            if read_manifest(archive).recipe == recipe:
+            if read_manifest(archive).recipe == fingerprint:
                 print(f"archive {archive.name} is up to date")
                 return archive
-            print(f"archive {archive.name} was made from something else: building it again")
-        except CommandError as failure:
-            print(f"{failure}: building it again")
-    request = packing.BuildRequest(origin, version, config, precision)
+            print(f"archive {archive.name} is out of date: building it again")
+        except CommandError as error:
+            print(f"{error}: building it again")
+    request = packing.BuildRequest(origin, version, config, precision, fingerprint)
     if in_subprocess:
-        packing.build_in_subprocess(request, recipe, archive)
+        packing.build_in_subprocess(request, archive)
     else:
-        packing.build_at(request, recipe, archive)
+        packing.build(request, archive)
     return archive
 
 
 def file_name(name: str, version: str) -> str:
-    """Return an archive's file name: a later version never overwrites the one that may be serving."""
+    """Return an archive's file name; it includes later versions, so that a build never overwrites a served archive."""
     return f"{name}.mar" if version == FIRST_VERSION else f"{name}-{version}.mar"
 
 
-def recipe_of(origin: Origin, version: str, config: Path, precision: Precision) -> str:
-    """Return a SHA-256 over everything that an archive is made from: the same recipe needs no new build."""
-    parts = {
+def fingerprint_of(origin: Origin, version: str, config: Path, precision: Precision) -> str:
+    """Return a SHA-256 over every input of a build; an archive with the same fingerprint needs no new build."""
+    inputs = {
         "name": origin.name,
         "version": version,
         "source": origin.source,
@@ -80,11 +80,11 @@ def recipe_of(origin: Origin, version: str, config: Path, precision: Precision) 
         "weights": packing.weights_sha256(origin),
         "model files": _hashes(sorted(origin.directory.glob("*.json")) if origin.directory else []),
         "code": _code(HANDLER) | _code(Path(__file__).parent),
-        "config": workers.filled_in(config.read_text(encoding="utf-8")),
+        "config": workers.fill_in(config.read_text(encoding="utf-8")),
         "versions": packing.versions(),
         **precision.recipe(),
     }
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
 
 
 def _hashes(paths: list[Path]) -> dict[str, str]:
@@ -92,5 +92,5 @@ def _hashes(paths: list[Path]) -> dict[str, str]:
 
 
 def _code(package: Path) -> dict[str, str]:
-    """Return the SHA-256 of every module of a package, by its path from the package's parent."""
+    """Return the SHA-256 of every module of a package by path, relative to the package's parent."""
     return {str(path.relative_to(package.parent)): sha256_of(path) for path in sorted(package.rglob("*.py"))}

@@ -1,4 +1,4 @@
-"""Builds an archive: the source model as programs, what describes it, and the handler, packed into one file."""
+"""Builds an archive: the source model as programs, its manifest and the handler, packed into one file."""
 
 import hashlib
 import importlib.metadata
@@ -22,9 +22,9 @@ from scripts.common.paths import HANDLER, remove_abandoned
 from scripts.common.progress import Advance, progress
 from scripts.common.signals import stopping_on_signals
 
-BUILDING = ".building-"  # the folder of a build that goes on, with the process's number behind it
+BUILDING = ".building-"  # prefix of a build's temporary folder; the process id follows
 ENTRY_POINT = "entry_point.py"
-ENTRY_POINT_CODE = '''"""What TorchServe imports: one module at the archive's root with exactly one class of its own."""
+ENTRY_POINT_CODE = '''"""The module that TorchServe imports, at the archive's root: it must define exactly one class."""
 
 from handler.classifier import ImageClassifier
 
@@ -32,7 +32,7 @@ from handler.classifier import ImageClassifier
 class EntryPoint(ImageClassifier):
     """The handler of this archive."""
 '''
-STEPS = 5  # of a build: load, export, prove, quantise, pack
+STEPS = 5  # load, export, prove, quantise, pack
 BUILT_WITH = (
     "torch",
     "torchvision",
@@ -46,24 +46,26 @@ BUILT_WITH = (
 
 @dataclass(frozen=True)
 class BuildRequest:
-    """What to build.
+    """The inputs of a build.
 
     Args:
         origin: the source.
         version: the served version.
         config: the model-config.yaml to pack.
         precision: how the CPU's program is packed.
+        fingerprint: SHA-256 over all of these and the code.
     """
 
     origin: Origin
     version: str
     config: Path
     precision: Precision
+    fingerprint: str
 
 
-def build_in_subprocess(request: BuildRequest, recipe: str, archive: Path) -> None:
-    """Build in a process of its own, which says itself what is wrong, and end as it ends."""
-    child = multiprocessing.get_context("spawn").Process(target=_build_reporting, args=(request, recipe, archive))
+def build_in_subprocess(request: BuildRequest, archive: Path) -> None:
+    """Build in a subprocess that reports its own errors; exit with its status if it fails."""
+    child = multiprocessing.get_context("spawn").Process(target=_build_and_report, args=(request, archive))
     with stopping_on_signals():
         child.start()
         try:
@@ -76,13 +78,13 @@ def build_in_subprocess(request: BuildRequest, recipe: str, archive: Path) -> No
         sys.exit(child.exitcode)
 
 
-def _build_reporting(request: BuildRequest, recipe: str, archive: Path) -> None:
+def _build_and_report(request: BuildRequest, archive: Path) -> None:
     with reported():
-        build_at(request, recipe, archive)
+        build(request, archive)
 
 
-def build_at(request: BuildRequest, recipe: str, archive: Path) -> None:
-    """Build an archive at a path, where nothing changes until it is whole."""
+def build(request: BuildRequest, archive: Path) -> None:
+    """Build an archive; the path changes only once the new archive is complete."""
     store = archive.parent
     store.mkdir(parents=True, exist_ok=True)
     remove_abandoned(store, BUILDING)
@@ -92,12 +94,12 @@ def build_at(request: BuildRequest, recipe: str, archive: Path) -> None:
         tempfile.TemporaryDirectory(prefix=prefix, dir=store) as staging,
         progress(f"building {archive.name}", STEPS) as advance,
     ):
-        built = _build(request, recipe, Path(staging), advance)
-        built.replace(archive)  # atomic: nobody ever sees half an archive
+        built = _build_in(Path(staging), request, advance)
+        built.replace(archive)  # atomic: readers see the old archive or the new one
     print(f"packed {archive.name}, {archive.stat().st_size / 1e6:.0f} MB", flush=True)
 
 
-def _build(request: BuildRequest, recipe: str, staging: Path, advance: Advance) -> Path:
+def _build_in(staging: Path, request: BuildRequest, advance: Advance) -> Path:
     """Build an archive in an empty folder and return its path."""
     from scripts.build import program  # noqa: PLC0415 - imports torch, which takes seconds
 
@@ -120,24 +122,24 @@ def _build(request: BuildRequest, recipe: str, staging: Path, advance: Advance) 
         version=request.version,
         source=origin.source,
         licence=origin.licence,
-        stand_in=origin.stand_in,
+        stand_in=origin.fallback,
         weights_sha256=weights_sha256(origin),
         programs={file: sha256_of(contents / file) for file in (ONNX_PROGRAM, TORCH_PROGRAM)},
         labels=model.labels,
         input=model.input,
         built_with=versions(),
-        recipe=recipe,
+        recipe=request.fingerprint,
         quantisation=quantisation,
     )
     (contents / FILE_NAME).write_text(manifest.to_json(), encoding="utf-8")
     config = staging / "model-config.yaml"
-    config.write_text(workers.filled_in(request.config.read_text(encoding="utf-8")), encoding="utf-8")
+    config.write_text(workers.fill_in(request.config.read_text(encoding="utf-8")), encoding="utf-8")
     shutil.copytree(HANDLER, contents / "handler", ignore=shutil.ignore_patterns("__pycache__"))
     return _pack(manifest, contents, config, staging)
 
 
 def _quantise(precision: Precision, program: Path, spec: InputSpec) -> Quantisation | None:
-    """Bring the CPU's program to the precision that was asked for."""
+    """Convert the CPU's program to the requested precision, in place."""
     if precision.name == "float32":
         return None
     from scripts.build.int8 import quantise  # noqa: PLC0415 - imports torch, which takes seconds
@@ -150,13 +152,12 @@ def _quantise(precision: Precision, program: Path, spec: InputSpec) -> Quantisat
 
 
 def weights_sha256(origin: Origin) -> str:
-    """Return the SHA-256 of the weights file; of several shards, of their SHA-256s in name request, a line each."""
+    """Return the SHA-256 of the weights file; for shards, of their SHA-256s in name order, one on each line."""
     hashes = [sha256_of(path) for path in origin.weights]
     return hashes[0] if len(hashes) == 1 else hashlib.sha256("\n".join(hashes).encode()).hexdigest()
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of the packages that an archive depends on."""
     return {package: importlib.metadata.version(package) for package in BUILT_WITH}
 
 
@@ -164,12 +165,12 @@ def _pack(manifest: Manifest, contents: Path, config: Path, staging: Path) -> Pa
     """Run torch-model-archiver on the staged contents."""
     entry_point = staging / ENTRY_POINT
     entry_point.write_text(ENTRY_POINT_CODE, encoding="utf-8")
-    scratch = staging / "scratch"  # the archiver empties $TMPDIR/<name> before it starts, whatever lies there
+    scratch = staging / "scratch"  # the archiver deletes $TMPDIR/<name> before it starts
     scratch.mkdir()
     command: list[str | Path] = [Path(sys.executable).parent / "torch-model-archiver"]
     command += ["--model-name", manifest.name, "--version", manifest.version, "--handler", entry_point]
     command += ["--extra-files", contents, "--config-file", config, "--export-path", staging]
-    command += ["--archive-format", "zip-store"]  # weights do not compress: 7 % smaller for 10 s more
+    command += ["--archive-format", "zip-store"]  # compression makes weights 7% smaller and takes 10 s more
     environment = {**os.environ, "TMPDIR": str(scratch)}
     result = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     packed = staging / f"{manifest.name}.mar"

@@ -1,7 +1,7 @@
-"""How many workers a model gets where config/model-config.yaml says `auto`.
+"""The number of workers where config/model-config.yaml says `auto`.
 
-WORKERS in the environment says it, and else the rule for the machine that packs the archive. The containers' image is
-packed with WORKERS=1: what it will run on is not known then, and more replicas are the way to more there.
+WORKERS in the environment sets it; otherwise it follows from the CPUs and GPUs of the machine that packs the archive.
+The container image is packed with WORKERS=1, because its machine is not known then and containers scale by replicas.
 """
 
 import importlib.metadata
@@ -12,39 +12,38 @@ from pathlib import Path
 from handler.settings import cpus
 from scripts.common.errors import CommandError
 
-# One worker of all CPUs answers a lone client fastest and has one copy of the weights. But what it does beside the
-# network on a single CPU, about 1 ms a photo (scripts.bench: the front end and TorchServe's protocol), stands still
-# while the network's share shrinks: some 76 ms of CPU time over 4 CPUs are 19 ms, over 16 they are 5.
-CPUS_A_WORKER = 4
-WORKERS_A_GPU = 2  # one decodes and answers while the other's batch is computed
+# One worker with all CPUs gives a lone client the lowest latency and holds one copy of the weights. But its
+# single-threaded part, about 1 ms an image (scripts.bench: the frontend and TorchServe's protocol), does not shrink
+# with more CPUs, while the network does: 76 ms of CPU time take 19 ms on 4 CPUs and 5 ms on 16.
+CPUS_PER_WORKER = 4
+WORKERS_PER_GPU = 2  # one decodes and responds while the GPU computes the other's batch
 
-GPUS = Path("/proc/driver/nvidia/gpus")  # a folder each
+GPUS = Path("/proc/driver/nvidia/gpus")  # one folder for each
 
 
-def rule(cpus: int, gpus: int = 0) -> int:
-    """Return the workers for a machine."""
-    return WORKERS_A_GPU * gpus if gpus else max(1, cpus // CPUS_A_WORKER)
+def workers_for(cpus: int, gpus: int = 0) -> int:
+    return WORKERS_PER_GPU * gpus if gpus else max(1, cpus // CPUS_PER_WORKER)
 
 
 def gpus() -> int:
-    """Return the GPUs that torch could use here, without importing it."""
+    """Count the GPUs that torch could use here, without importing torch."""
     return 0 if importlib.metadata.version("torch").endswith("+cpu") else len(list(GPUS.glob("*")))
 
 
-def chosen() -> int:
-    """Return the workers to pack.
+def configured() -> int:
+    """Return the number of workers from WORKERS or from this machine.
 
     Raises:
-        CommandError: WORKERS is no number of workers.
+        CommandError: WORKERS is not a number of workers.
     """
-    given = os.environ.get("WORKERS") or "auto"
-    if given == "auto":
-        return rule(cpus(), gpus())
-    if not (given.isdecimal() and int(given)):
-        raise CommandError(f"WORKERS is {given!r}: give a number from 1 on, or auto")
-    return int(given)
+    text = os.environ.get("WORKERS") or "auto"
+    if text == "auto":
+        return workers_for(cpus(), gpus())
+    if not (text.isdecimal() and int(text)):
+        raise CommandError(f"WORKERS is {text!r}: give a number from 1 on, or auto")
+    return int(text)
 
 
-def filled_in(config: str) -> str:
-    """Return the text of a model-config.yaml with a number wherever it leaves the workers to the rule."""
-    return re.sub(r"^((?:min|max)Workers:\s*)auto\b", rf"\g<1>{chosen()}", config, flags=re.MULTILINE)
+def fill_in(config: str) -> str:
+    """Replace `auto` workers in the text of a model-config.yaml with a number."""
+    return re.sub(r"^((?:min|max)Workers:\s*)auto\b", rf"\g<1>{configured()}", config, flags=re.MULTILINE)

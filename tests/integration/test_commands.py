@@ -64,7 +64,7 @@ def test_demo_names_a_photo_and_leaves_nothing_running(environment: dict[str, st
     url = f"http://127.0.0.1:{port}/predictions/{fallback.NAME}"
     assert f"$ curl -H 'Accept: text/plain' -T {example_image()} {url}\nespresso\n" in result.stdout
     assert f'$ curl -T {example_image()} {url}\n[{{"class_id":967,"label":"espresso",' in result.stdout
-    assert "STAND-IN" in result.stdout
+    assert "FALLBACK" in result.stdout
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", port)) != 0
 

@@ -1,4 +1,4 @@
-"""Which model to build, and how to load it."""
+"""Chooses the source of the model, and loads it."""
 
 from pathlib import Path
 
@@ -8,14 +8,14 @@ from scripts.common.errors import CommandError
 
 
 def choose(directory: str, name: str) -> Origin:
-    """Choose the source, in this order: a named directory, the Hub, the stand-in where the Hub cannot be reached.
+    """Choose the source: a named directory, the Hub, or the fallback model if the Hub cannot be reached.
 
     Args:
         directory: a local Hugging Face model directory, or "".
-        name: the name to serve it under, or "" for the source's own.
+        name: the served name, or "" for the source's own.
 
     Raises:
-        CommandError: the named directory, or what the Hub sent, cannot be used.
+        CommandError: the named directory, or the Hub's download, cannot be used.
     """
     if directory:
         return huggingface.origin_of_directory(Path(directory), name)
@@ -24,7 +24,7 @@ def choose(directory: str, name: str) -> Origin:
     except hub.HubUnreachableError as error:
         if name not in ("", fallback.NAME):
             raise CommandError(
-                f"the Hub cannot be reached ({error}) and the stand-in is never served as {name}: "
+                f"the Hub cannot be reached ({error}) and the fallback model is never served as {name}: "
                 "leave NAME out, or name a local model directory with MODEL="
             ) from error
         print(fallback.banner(str(error)), flush=True)
@@ -35,6 +35,6 @@ def load(origin: Origin) -> SourceModel:
     """Load the model of an origin.
 
     Raises:
-        CommandError: its files are not what an image classifier needs.
+        CommandError: its files are not those of an image classifier.
     """
     return huggingface.load(origin.directory) if origin.directory else fallback.load()

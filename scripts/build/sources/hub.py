@@ -1,5 +1,6 @@
-"""microsoft/resnet-50 from the Hugging Face Hub: one pinned revision, safetensors only, checked by SHA-256."""
+"""Downloads microsoft/resnet-50 from the Hugging Face Hub: one pinned revision, safetensors only, SHA-256 verified."""
 
+import dataclasses
 import re
 from pathlib import Path
 
@@ -11,44 +12,32 @@ from scripts.build.sources.source import Origin
 from scripts.common.errors import CommandError
 
 REPOSITORY = "microsoft/resnet-50"
-REVISION = "34c2154c194f829b11125337b98c8f5f9965ff19"  # the one place that names it; it has model.safetensors
+REVISION = "34c2154c194f829b11125337b98c8f5f9965ff19"  # has model.safetensors
 LICENCE = "apache-2.0"
 NAME = "resnet-50"
 WEIGHTS = "model.safetensors"
 
 
 class HubUnreachableError(Exception):
-    """Nobody answered, which is no fault of the model's: another source may be tried."""
+    """The Hub does not respond; another source may work."""
 
 
 def origin(name: str) -> Origin:
     """Return the pinned model's origin, downloaded once into huggingface_hub's cache.
 
-    HF_ENDPOINT, HF_HOME and HF_HUB_OFFLINE mean what they mean to huggingface_hub.
+    HF_ENDPOINT, HF_HOME and HF_HUB_OFFLINE apply as in huggingface_hub.
 
     Raises:
-        HubUnreachableError: no connection, a server error, or offline with nothing in the cache.
-        CommandError: the Hub answered, but what it sent cannot be used.
+        HubUnreachableError: no connection, a server error, or offline without a cached copy.
+        CommandError: the Hub refused the download, or the download cannot be used.
     """
     directory = download()
-    found = origin_of_directory(directory, name or NAME)
-    return Origin(
-        name=found.name,
-        source=f"{REPOSITORY}@{REVISION}",
-        licence=LICENCE,
-        stand_in=False,
-        weights=found.weights,
-        directory=directory,
-    )
+    local = origin_of_directory(directory, name or NAME)
+    return dataclasses.replace(local, source=f"{REPOSITORY}@{REVISION}", licence=LICENCE)
 
 
 def download() -> Path:
-    """Fetch the three files that are needed and return their directory.
-
-    Raises:
-        HubUnreachableError: see `origin`.
-        CommandError: see `origin`.
-    """
+    """Download the model's three files and return their directory; raises as `origin` does."""
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError  # noqa: PLC0415 - reads HF_* variables
 
     try:
@@ -58,7 +47,7 @@ def download() -> Path:
         try:
             directory = _fetch(local_files_only=False)
         except (LocalEntryNotFoundError, HfHubHTTPError) as error:
-            raise _refusal(error) from error
+            raise _download_error(error) from error
     verify(directory / WEIGHTS)
     return directory
 
@@ -71,13 +60,13 @@ def _fetch(*, local_files_only: bool) -> Path:
     return Path(path).parent
 
 
-def _refusal(error: BaseException) -> Exception:
-    """Tell a Hub that is down from one that answers and refuses, by the status that lies in the error or its cause."""
+def _download_error(error: BaseException) -> Exception:
+    """Distinguish a Hub that is down from one that refuses, by the response in the error or its cause."""
     response = getattr(error, "response", None) or getattr(error.__cause__, "response", None)
     if response is None:
         return HubUnreachableError("the connection broke off")
     if response.status_code >= requests.codes.server_error:
-        return HubUnreachableError(f"it answers with status {response.status_code}")
+        return HubUnreachableError(f"it responds with status {response.status_code}")
     return CommandError(
         f"the Hub refuses {REPOSITORY} at revision {REVISION[:8]} (status {response.status_code}): "
         "check HF_TOKEN and HF_ENDPOINT, or name a local copy with MODEL="
@@ -85,7 +74,7 @@ def _refusal(error: BaseException) -> Exception:
 
 
 def _probe() -> None:
-    """Ask once whether the Hub is there: huggingface_hub itself would ask for half a minute before it gives up."""
+    """Check with one request that the Hub responds, because huggingface_hub retries for half a minute."""
     from huggingface_hub import constants  # noqa: PLC0415 - see download
 
     if constants.HF_HUB_OFFLINE:
@@ -97,12 +86,12 @@ def _probe() -> None:
 
 
 def verify(weights: Path) -> None:
-    """Check a downloaded file against the SHA-256 that the Hub gave for it, and delete it if it differs.
+    """Check a downloaded file against the Hub's SHA-256, and delete it if it differs.
 
-    huggingface_hub names a large file's blob in its cache by that SHA-256, and does not check it.
+    huggingface_hub does not check it, but names a large file's blob in its cache by that SHA-256.
 
     Raises:
-        CommandError: the file is not what the Hub named.
+        CommandError: the file is corrupted.
     """
     blob = weights.resolve()
     if re.fullmatch(r"[0-9a-f]{64}", blob.name) and (actual := sha256_of(blob)) != blob.name:
@@ -110,5 +99,5 @@ def verify(weights: Path) -> None:
         blob.unlink(missing_ok=True)
         raise CommandError(
             f"the download of {WEIGHTS} is corrupted (SHA-256 {actual[:12]}… instead of {blob.name[:12]}…); "
-            "it was deleted: run again to fetch it anew"
+            "it was deleted: run again to download it again"
         )

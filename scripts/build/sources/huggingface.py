@@ -1,6 +1,6 @@
-"""A Hugging Face image-classification directory: checked before anything is built, then loaded.
+"""Checks and loads a Hugging Face image-classification directory.
 
-Labels, input size and normalisation come from its files; none are assumed.
+Labels, input size and normalisation come from its files.
 """
 
 import json
@@ -18,10 +18,10 @@ SERVED_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 def origin_of_directory(directory: Path, name: str) -> Origin:
-    """Return the origin of a local directory, served under `name` or else the directory's own.
+    """Return the origin of a local directory, served under `name` or the directory's own name.
 
     Raises:
-        CommandError: the directory is not one that can be built.
+        CommandError: the directory cannot be built.
     """
     check(directory)
     name = name or directory.resolve().name
@@ -31,7 +31,7 @@ def origin_of_directory(directory: Path, name: str) -> Origin:
         name=name,
         source=f"directory {directory.resolve().name}",
         licence=_licence(directory),
-        stand_in=False,
+        fallback=False,
         weights=weights_of(directory),
         directory=directory,
     )
@@ -43,13 +43,13 @@ def weights_of(directory: Path) -> tuple[Path, ...]:
 
 
 def check(directory: Path) -> None:
-    """Look at the small files of a directory before the large ones are touched.
+    """Check the small files of a directory before the large ones are loaded.
 
     Raises:
-        CommandError: what is missing, and what to do.
+        CommandError: a file is missing or wrong; the message says what to do.
     """
     if not directory.is_dir():
-        raise CommandError(f"{directory} is no directory: name a Hugging Face model directory with MODEL=")
+        raise CommandError(f"{directory} is not a directory: name a Hugging Face model directory with MODEL=")
     config = _read_json(directory, CONFIG)
     architecture = (config.get("architectures") or ["none"])[0]
     if not str(architecture).endswith("ForImageClassification"):
@@ -62,7 +62,7 @@ def check(directory: Path) -> None:
     _read_json(directory, PREPROCESSOR)
     if not weights_of(directory):
         pickles = [path.name for pattern in ("*.bin", "*.pt", "*.pth") for path in directory.glob(pattern)]
-        found = f"only pickles ({', '.join(pickles)}), which can run code when they are read" if pickles else "none"
+        found = f"only pickles ({', '.join(pickles)}), which can run code when they are loaded" if pickles else "none"
         raise CommandError(
             f"{directory} needs weights as *.safetensors and has {found}: "
             "save the model again with save_pretrained, which writes safetensors"
@@ -73,7 +73,7 @@ def load(directory: Path) -> SourceModel:
     """Load the model and its preprocessing.
 
     Raises:
-        CommandError: the weights do not fit the configuration, or the preprocessing is of a kind not known here.
+        CommandError: the weights do not fit the configuration, or the preprocessing is not supported.
     """
     from transformers import AutoImageProcessor, AutoModelForImageClassification  # noqa: PLC0415 - slow to import
     from transformers.utils import logging  # noqa: PLC0415
@@ -88,16 +88,16 @@ def load(directory: Path) -> SourceModel:
             use_safetensors=True,
             local_files_only=True,
             output_loading_info=True,
-            ignore_mismatched_sizes=True,  # they are told below, in one sentence
+            ignore_mismatched_sizes=True,  # reported below in one sentence
         )
         processor = AutoImageProcessor.from_pretrained(directory)
     except Exception as error:
-        raise CommandError(f"{directory} cannot be loaded, are its files whole? {_first_line(error)}") from error
-    for what in ("missing_keys", "mismatched_keys"):
-        if loading[what]:
-            first = sorted(map(str, loading[what]))[0]
+        raise CommandError(f"{directory} cannot be loaded, are its files complete? {_first_line(error)}") from error
+    for kind in ("missing_keys", "mismatched_keys"):
+        if loading[kind]:
+            first = sorted(map(str, loading[kind]))[0]
             raise CommandError(
-                f"the weights in {directory} do not fit its {CONFIG} ({len(loading[what])} {what.replace('_', ' ')}, "
+                f"the weights in {directory} do not fit its {CONFIG} ({len(loading[kind])} {kind.replace('_', ' ')}, "
                 f"such as {first}): the two files come from different models"
             )
     labels = tuple(str(model.config.id2label[index]) for index in range(len(model.config.id2label)))
@@ -105,10 +105,10 @@ def load(directory: Path) -> SourceModel:
 
 
 def input_spec(processor: Any) -> InputSpec:
-    """Translate a transformers image processor; the build then proves the translation on pictures.
+    """Translate a transformers image processor; the build then proves the translation on images.
 
     Raises:
-        CommandError: a processor whose size is of another kind.
+        CommandError: its resizing is not supported.
     """
     from torchvision.transforms.functional import pil_modes_mapping  # noqa: PLC0415 - with transformers
 
@@ -116,7 +116,7 @@ def input_spec(processor: Any) -> InputSpec:
     size = {key: value for key, value in dict(processor.size or {}).items() if value is not None}
     crop = None
     crop_pct = getattr(processor, "crop_pct", None)
-    if "shortest_edge" in size and crop_pct:  # ConvNext's: crop_pct of the resized photo; from 384 on the whole
+    if "shortest_edge" in size and crop_pct:  # ConvNext crops crop_pct of the resized image, and from 384 on nothing
         edge = int(size["shortest_edge"])
         if edge < 384:
             size, crop = {"shortest_edge": int(edge / crop_pct)}, (edge, edge)
@@ -126,7 +126,7 @@ def input_spec(processor: Any) -> InputSpec:
         crop = (int(processor.crop_size["height"]), int(processor.crop_size["width"]))
     square = set(size) == {"height", "width"}
     if not processor.do_resize or not (square or (set(size) == {"shortest_edge"} and crop)):
-        raise CommandError(f"{PREPROCESSOR} resizes in a way that is not known here: size {size}, crop {crop}")
+        raise CommandError(f"{PREPROCESSOR} resizes in a way that is not supported: size {size}, crop {crop}")
     return InputSpec(
         resize=size,
         crop=crop,
@@ -142,17 +142,17 @@ def _read_json(directory: Path, name: str) -> dict[str, Any]:
         document = json.loads((directory / name).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise CommandError(
-            f"{directory} has no {name}: name a whole Hugging Face model directory with MODEL="
+            f"{directory} has no {name}: name a complete Hugging Face model directory with MODEL="
         ) from error
     except ValueError as error:
         raise CommandError(f"{directory / name} is not JSON ({error}): copy it again") from error
     if not isinstance(document, dict):
-        raise CommandError(f"{directory / name} is no JSON object: copy it again")
+        raise CommandError(f"{directory / name} is not a JSON object: copy it again")
     return document
 
 
 def _licence(directory: Path) -> str:
-    """Return the licence that the model card names, or else where its licence file is."""
+    """Return the model card's licence, or a reference to the licence file, or "unknown"."""
     card = directory / "README.md"
     if card.is_file() and (match := re.search(r"^license:\s*(\S+)", card.read_text(encoding="utf-8"), re.MULTILINE)):
         return match.group(1)

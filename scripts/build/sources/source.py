@@ -1,4 +1,4 @@
-"""A model as it comes from its source, before it is packed."""
+"""A source model: where it comes from, and the loaded network."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from typing import TYPE_CHECKING
 
 from handler.manifest import InputSpec
 
-if TYPE_CHECKING:  # torch takes seconds to import, and a build with nothing to do never needs it
+if TYPE_CHECKING:  # torch takes seconds to import, and an up-to-date archive does not need it
     from torch import nn
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a model comes from; known before anything heavy is loaded.
+    """Where a model comes from, without loading it.
 
     Args:
         name: the served name.
-        source: hub id with revision, a directory, or the stand-in's packages.
+        source: a Hub id with its revision, a directory, or the fallback model's packages.
         licence: as the source states it, or "unknown".
-        stand_in: whether it is served only because the real model could not be had.
-        weights: the files that hold the weights; several where they are sharded.
-        directory: the Hugging Face directory to load, None for the stand-in.
+        fallback: whether this is the fallback model, served because the Hub cannot be reached.
+        weights: the weights file, or its shards.
+        directory: the Hugging Face directory to load, None for the fallback model.
     """
 
     name: str
     source: str
     licence: str
-    stand_in: bool
+    fallback: bool
     weights: tuple[Path, ...]
     directory: Path | None
 
@@ -40,7 +40,7 @@ class SourceModel:
     Args:
         network: float32, in eval mode; normalised images (N, 3, height, width) in, logits (N, classes) out.
         labels: class names in index order.
-        input: how a photo becomes its input.
+        input: how an image becomes its input.
     """
 
     network: nn.Module

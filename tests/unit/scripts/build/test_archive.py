@@ -1,5 +1,6 @@
-"""An archive is built once, proved, whole or not there at all."""
+"""Archives: contents, fingerprints, failed builds and proofs."""
 
+import dataclasses
 import errno
 import json
 import os
@@ -21,7 +22,7 @@ from scripts.common.errors import CommandError
 from tests.conftest import PROJECT
 
 
-def test_what_is_in_an_archive(tiny_archive: Path) -> None:
+def test_contents(tiny_archive: Path) -> None:
     with zipfile.ZipFile(tiny_archive) as file:
         names = set(file.namelist())
     assert {"entry_point.py", "model.json", "program.onnx", "program.pt2", "model-config.yaml"} <= names
@@ -29,7 +30,7 @@ def test_what_is_in_an_archive(tiny_archive: Path) -> None:
     assert not [name for name in names if "__pycache__" in name]
 
 
-def test_the_second_time_there_is_nothing_to_do(
+def test_up_to_date_archive_is_not_rebuilt(
     tiny_archive: Path, tiny_directory: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = tiny_archive.stat().st_mtime_ns
@@ -38,38 +39,38 @@ def test_the_second_time_there_is_nothing_to_do(
     assert "up to date" in capsys.readouterr().out
 
 
-def test_a_later_version_lies_beside_the_first() -> None:
+def test_file_name() -> None:
     assert archive.file_name("resnet-50", "1.0") == "resnet-50.mar"
     assert archive.file_name("resnet-50", "2.0") == "resnet-50-2.0.mar"
 
 
 @pytest.mark.parametrize("version", ["", "two", "1/2", "../1", "1 0", "-1"])
-def test_a_version_that_cannot_be_served(tiny_directory: Path, tmp_path: Path, version: str) -> None:
+def test_invalid_version(tiny_directory: Path, tmp_path: Path, version: str) -> None:
     with pytest.raises(CommandError, match="cannot be a version"):
         archive.ensure(str(tiny_directory), "", version=version, store=tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_change_of_anything_is_another_recipe(tiny_directory: Path, tmp_path: Path) -> None:
+def test_fingerprint_depends_on_every_input(tiny_directory: Path, tmp_path: Path) -> None:
     config = Path(shutil.copy(archive.MODEL_CONFIG, tmp_path / "model-config.yaml"))
     directory = Path(shutil.copytree(tiny_directory, tmp_path / "tiny-resnet"))
 
-    def recipe(name: str = "", version: str = "1.0") -> str:
-        return archive.recipe_of(huggingface.origin_of_directory(directory, name), version, config, Precision())
+    def fingerprint(name: str = "", version: str = "1.0") -> str:
+        return archive.fingerprint_of(huggingface.origin_of_directory(directory, name), version, config, Precision())
 
-    seen = [recipe(), recipe("other"), recipe(version="2.0")]
+    fingerprints = [fingerprint(), fingerprint("other"), fingerprint(version="2.0")]
     (directory / "preprocessor_config.json").write_text("{}")
-    seen.append(recipe())
+    fingerprints.append(fingerprint())
     with (directory / "model.safetensors").open("ab") as file:
         file.write(b"\0")
-    seen.append(recipe())
+    fingerprints.append(fingerprint())
     config.write_text("minWorkers: 2")
-    seen.append(recipe())
-    assert len(set(seen)) == len(seen)
-    assert recipe() == seen[-1]
+    fingerprints.append(fingerprint())
+    assert len(set(fingerprints)) == len(fingerprints)
+    assert fingerprint() == fingerprints[-1]
 
 
-def test_a_build_apart_leaves_nothing_in_the_process_that_stays(tiny_directory: Path, tmp_path: Path) -> None:
+def test_build_in_subprocess(tiny_directory: Path, tmp_path: Path) -> None:
     code = f"""
 import sys
 from pathlib import Path
@@ -88,7 +89,7 @@ if __name__ == "__main__":
     assert [path.name for path in tmp_path.glob("*") if path.name.startswith(".building-")] == []
 
 
-def test_a_build_apart_that_fails_ends_with_its_sentence(tiny_directory: Path, tmp_path: Path) -> None:
+def test_failed_build_in_subprocess(tiny_directory: Path, tmp_path: Path) -> None:
     directory = Path(shutil.copytree(tiny_directory, tmp_path / "tiny-resnet"))
     (directory / "preprocessor_config.json").write_text(json.dumps({"image_processor_type": "NoSuchProcessor"}))
     command = [sys.executable, "-m", "scripts", "serve", "--model", str(directory), "--port", "21990"]
@@ -100,9 +101,7 @@ def test_a_build_apart_that_fails_ends_with_its_sentence(tiny_directory: Path, t
 
 
 @pytest.mark.parametrize("damage", ["half", "flip", "empty", "text"])
-def test_a_damaged_archive_is_built_again(
-    tiny_archive: Path, tiny_directory: Path, tmp_path: Path, damage: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_damaged_archive(tiny_archive: Path, tmp_path: Path, damage: str) -> None:
     data = bytearray(tiny_archive.read_bytes())
     data[len(data) // 3] ^= 1
     broken = {"half": bytes(data[: len(data) // 2]), "flip": bytes(data), "empty": b"", "text": b"no zip"}[damage]
@@ -110,13 +109,17 @@ def test_a_damaged_archive_is_built_again(
     packed.write_bytes(broken)
     with pytest.raises(CommandError, match="damaged"):
         read_manifest(packed)
-    if damage == "half":  # building takes seconds, and the way is the same for all
-        archive.ensure(str(tiny_directory), "", store=tmp_path)
-        assert "building it again" in capsys.readouterr().out
-        assert read_manifest(packed).name == "tiny-resnet"
 
 
-def test_a_failed_build_leaves_the_store_as_it_was(
+def test_damaged_archive_is_rebuilt(tiny_directory: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    packed = tmp_path / "tiny-resnet.mar"
+    packed.write_bytes(b"no zip")
+    assert archive.ensure(str(tiny_directory), "", store=tmp_path) == packed
+    assert "building it again" in capsys.readouterr().out
+    assert read_manifest(packed).name == "tiny-resnet"
+
+
+def test_failed_build_leaves_the_store_unchanged(
     tiny_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old = tmp_path / "tiny-resnet.mar"
@@ -133,7 +136,7 @@ def test_a_failed_build_leaves_the_store_as_it_was(
     assert old.read_bytes() == b"an older archive"
 
 
-def test_a_program_that_differs_from_its_source_is_not_packed(tiny_directory: Path, tmp_path: Path) -> None:
+def test_prove_detects_a_different_program(tiny_directory: Path, tmp_path: Path) -> None:
     model = huggingface.load(tiny_directory)
     program.export(model, tmp_path)
     assert program.prove(model, tmp_path) < program.TOLERANCE
@@ -143,25 +146,21 @@ def test_a_program_that_differs_from_its_source_is_not_packed(tiny_directory: Pa
         program.prove(model, tmp_path)
 
 
-def test_labels_of_another_model_are_not_packed(tiny_directory: Path, tmp_path: Path) -> None:
-    import dataclasses
-
+def test_prove_detects_labels_of_another_model(tiny_directory: Path, tmp_path: Path) -> None:
     model = huggingface.load(tiny_directory)
     program.export(model, tmp_path)
     with pytest.raises(CommandError, match="the label map belongs to another model"):
         program.prove(dataclasses.replace(model, labels=model.labels[:-1]), tmp_path)
 
 
-def test_preprocessing_that_cannot_be_reproduced_is_not_packed(tiny_directory: Path) -> None:
-    import dataclasses
-
+def test_prove_input_detects_different_preprocessing(tiny_directory: Path) -> None:
     spec = huggingface.load(tiny_directory).input
     program.prove_input(spec, tiny_directory)
     with pytest.raises(CommandError, match="cannot be reproduced"):
         program.prove_input(dataclasses.replace(spec, interpolation="nearest"), tiny_directory)
 
 
-def test_another_architecture_with_its_own_labels_size_and_normalisation(tmp_path: Path) -> None:
+def test_vision_transformer(tmp_path: Path) -> None:
     from transformers import ViTConfig, ViTForImageClassification, ViTImageProcessor
 
     directory = tmp_path / "tiny-vit"
@@ -179,7 +178,7 @@ def test_another_architecture_with_its_own_labels_size_and_normalisation(tmp_pat
     assert (manifest.input.mean, manifest.input.std) == ((0.1,) * 3, (0.9,) * 3)
 
 
-def test_shards_have_one_hash(tiny_directory: Path, tmp_path: Path) -> None:
+def test_sharded_weights(tiny_directory: Path, tmp_path: Path) -> None:
     from transformers import AutoModelForImageClassification
 
     directory = shutil.copytree(tiny_directory, tmp_path / "sharded", ignore=shutil.ignore_patterns("*.safetensors"))
@@ -190,23 +189,23 @@ def test_shards_have_one_hash(tiny_directory: Path, tmp_path: Path) -> None:
     assert huggingface.load(directory).labels[0] == "class 0"
 
 
-def test_show_prints_what_is_in_an_archive(tiny_archive: Path) -> None:
+def test_show(tiny_archive: Path) -> None:
     command = [sys.executable, "-m", "scripts", "show", str(tiny_archive)]
     shown = subprocess.run(command, capture_output=True, text=True, check=True, cwd=PROJECT).stdout
     manifest = read_manifest(tiny_archive)
-    for part in ("tiny-resnet 1.0", "directory tiny-resnet", "unknown", manifest.weights_sha256, "engine onnx",
+    for text in ("tiny-resnet 1.0", "directory tiny-resnet", "unknown", manifest.weights_sha256, "engine onnx",
                  "engine torch", *manifest.programs.values(), "10: class 0", "torch 2.15.0"):  # fmt: skip
-        assert part in shown
+        assert text in shown
 
 
-def test_show_says_what_is_wrong_in_one_line(tmp_path: Path) -> None:
+def test_show_without_an_archive(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "scripts", "show", str(tmp_path / "none.mar")]
     result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=PROJECT)
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr == f"error: there is no {tmp_path}/none.mar: build it with make archive\n"
 
 
-def test_the_manifest_is_json_that_a_person_can_read(tiny_archive: Path) -> None:
+def test_manifest_json(tiny_archive: Path) -> None:
     with zipfile.ZipFile(tiny_archive) as file:
         text = file.read("model.json").decode()
     assert json.loads(text)["stand_in"] is False

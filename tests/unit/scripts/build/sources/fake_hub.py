@@ -1,4 +1,4 @@
-"""A small HTTP server that speaks as much of the Hugging Face Hub's API as a download needs."""
+"""A fake Hugging Face Hub: an HTTP server with the part of the API that a download needs."""
 
 import hashlib
 import threading
@@ -15,8 +15,8 @@ class FakeHub:
 
     Args:
         directory: the files to serve.
-        status: answer every request with this status instead, when it is not 200.
-        corrupt: flip the last byte of every large file on its way out.
+        status: the status of every response if it is not 200.
+        corrupt: flip the last byte of every large file.
     """
 
     def __init__(self, directory: Path, status: int = 200, corrupt: bool = False) -> None:
@@ -32,29 +32,29 @@ class FakeHub:
 
         class Handler(BaseHTTPRequestHandler):
             def do_HEAD(self) -> None:
-                self.answer(with_body=False)
+                self.serve(with_body=False)
 
             def do_GET(self) -> None:
-                self.answer(with_body=True)
+                self.serve(with_body=True)
 
-            def answer(self, with_body: bool) -> None:
+            def serve(self, with_body: bool) -> None:
                 hub.requests.append(f"{self.command} {self.path}")
                 prefix = f"/{REPOSITORY}/resolve/{REVISION}/"
                 if self.path == "/":
-                    self.reply(200, b"", {})
+                    self.respond(200, b"", {})
                 elif hub.status != 200:
-                    self.reply(hub.status, b"{}", {})
+                    self.respond(hub.status, b"{}", {})
                 elif not self.path.startswith(prefix):
-                    self.reply(404, b"", {"X-Error-Code": "EntryNotFound"})
+                    self.respond(404, b"", {"X-Error-Code": "EntryNotFound"})
                 else:
                     body = (hub.directory / self.path.removeprefix(prefix)).read_bytes()
                     digest = hashlib.sha256(body).hexdigest()
                     if hub.corrupt and self.path.endswith(".safetensors"):
                         body = body[:-1] + bytes([body[-1] ^ 1])
                     headers = {"ETag": f'"{digest}"', "X-Linked-Etag": f'"{digest}"', "X-Repo-Commit": REVISION}
-                    self.reply(200, body if with_body else b"", headers, length=len(body))
+                    self.respond(200, body if with_body else b"", headers, length=len(body))
 
-            def reply(self, status: int, body: bytes, headers: dict[str, str], length: int | None = None) -> None:
+            def respond(self, status: int, body: bytes, headers: dict[str, str], length: int | None = None) -> None:
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(body) if length is None else length))
                 for name, value in headers.items():

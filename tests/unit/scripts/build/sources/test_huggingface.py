@@ -1,4 +1,4 @@
-"""Directories that cannot be built are told apart before anything is built; what can be is read and not assumed."""
+"""Hugging Face directories: which are rejected before a build, and what is read from the others."""
 
 import json
 import shutil
@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from transformers import CLIPImageProcessor, ConvNextImageProcessor, ViTImageProcessor
 
-from handler.manifest import InputSpec
 from scripts.build.sources import huggingface
 from scripts.common.errors import CommandError
 
@@ -24,10 +24,13 @@ def edit(path: Path, change: Callable[[dict[str, object]], object]) -> None:
     path.write_text(json.dumps(document))
 
 
-def test_origin_of_a_directory(directory: Path) -> None:
+def test_origin_of_directory(directory: Path) -> None:
     origin = huggingface.origin_of_directory(directory, "")
     assert (origin.name, origin.source, origin.licence) == ("my-model", "directory my-model", "unknown")
     assert huggingface.origin_of_directory(directory, "cats-1.0").name == "cats-1.0"
+
+
+def test_licence(directory: Path) -> None:
     (directory / "LICENSE.txt").write_text("mine")
     assert huggingface.origin_of_directory(directory, "").licence == "see LICENSE.txt"
     (directory / "README.md").write_text("---\nlicense: mit\n---\n")
@@ -35,24 +38,26 @@ def test_origin_of_a_directory(directory: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["a b", "../x", "-x", "ü", "x" * 65, "a/b"])
-def test_a_name_that_cannot_be_served(directory: Path, name: str) -> None:
+def test_invalid_served_name(directory: Path, name: str) -> None:
     with pytest.raises(CommandError, match="cannot be a served name"):
         huggingface.origin_of_directory(directory, name)
 
 
 def test_no_directory(tmp_path: Path) -> None:
-    with pytest.raises(CommandError, match="is no directory: name a Hugging Face model directory"):
+    with pytest.raises(CommandError, match="is not a directory: name a Hugging Face model directory"):
         huggingface.check(tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize("name", ["config.json", "preprocessor_config.json"])
-def test_a_missing_or_broken_file(directory: Path, name: str) -> None:
-    (directory / name).write_text("{broken")
-    with pytest.raises(CommandError, match="is not JSON"):
+@pytest.mark.parametrize(("text", "sentence"), [("{broken", "is not JSON"), ("[]", "is not a JSON object")])
+def test_broken_file(directory: Path, name: str, text: str, sentence: str) -> None:
+    (directory / name).write_text(text)
+    with pytest.raises(CommandError, match=sentence):
         huggingface.check(directory)
-    (directory / name).write_text("[]")
-    with pytest.raises(CommandError, match="is no JSON object"):
-        huggingface.check(directory)
+
+
+@pytest.mark.parametrize("name", ["config.json", "preprocessor_config.json"])
+def test_missing_file(directory: Path, name: str) -> None:
     (directory / name).unlink()
     with pytest.raises(CommandError, match=f"has no {name}"):
         huggingface.check(directory)
@@ -71,13 +76,13 @@ def test_no_weights(directory: Path) -> None:
 
 
 @pytest.mark.parametrize("labels", [None, {}, {"1": "a", "2": "b"}, {"0": "a", "2": "b"}, ["a"]])
-def test_no_whole_label_map(directory: Path, labels: object) -> None:
+def test_incomplete_label_map(directory: Path, labels: object) -> None:
     edit(directory / "config.json", lambda config: config.update(id2label=labels))
     with pytest.raises(CommandError, match="no complete label map"):
         huggingface.check(directory)
 
 
-def test_another_kind_of_model(directory: Path) -> None:
+def test_not_an_image_classifier(directory: Path) -> None:
     edit(directory / "config.json", lambda config: config.update(architectures=["BertModel"]))
     with pytest.raises(CommandError, match="holds BertModel, not an image classifier"):
         huggingface.check(directory)
@@ -89,10 +94,10 @@ def test_weights_of_another_shape(directory: Path) -> None:
         huggingface.load(directory)
 
 
-def test_weights_that_are_cut_off(directory: Path) -> None:
+def test_truncated_weights(directory: Path) -> None:
     weights = directory / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-100])
-    with pytest.raises(CommandError, match="are its files whole"):
+    with pytest.raises(CommandError, match="are its files complete"):
         huggingface.load(directory)
 
 
@@ -102,13 +107,13 @@ def test_labels_of_another_model(directory: Path) -> None:
         huggingface.load(directory)
 
 
-def test_a_processor_of_an_unknown_kind(directory: Path) -> None:
+def test_unknown_processor(directory: Path) -> None:
     edit(directory / "preprocessor_config.json", lambda config: config.update(image_processor_type="Nobody"))
-    with pytest.raises(CommandError, match="are its files whole"):
+    with pytest.raises(CommandError, match="are its files complete"):
         huggingface.load(directory)
 
 
-def test_what_is_read_is_what_the_files_say(directory: Path) -> None:
+def test_load(directory: Path) -> None:
     edit(directory / "preprocessor_config.json", lambda config: config.update(image_mean=[0.1, 0.2, 0.3], resample=2))
     model = huggingface.load(directory)
     assert model.input.resize == {"shortest_edge": 36}  # 32 / 0.875
@@ -119,22 +124,26 @@ def test_what_is_read_is_what_the_files_say(directory: Path) -> None:
         assert model.network(torch.zeros(2, 3, 32, 32)).shape == (2, 10)
 
 
-def test_processors_of_other_architectures() -> None:
-    from transformers import CLIPImageProcessor, ConvNextImageProcessor, ViTImageProcessor
-
-    vit = huggingface.input_spec(ViTImageProcessor(size={"height": 48, "width": 64}))
-    assert (vit.resize, vit.crop, vit.size) == ({"height": 48, "width": 64}, None, (48, 64))
-    clip = huggingface.input_spec(CLIPImageProcessor(size={"shortest_edge": 40}, crop_size={"height": 32, "width": 32}))
-    assert (clip.resize, clip.crop) == ({"shortest_edge": 40}, (32, 32))
-    large = huggingface.input_spec(ConvNextImageProcessor(size={"shortest_edge": 384}))
-    assert (large.resize, large.crop) == ({"height": 384, "width": 384}, None)
-    plain = huggingface.input_spec(ViTImageProcessor(do_normalize=False, do_rescale=False))
-    assert isinstance(plain, InputSpec)
-    assert (plain.rescale, plain.mean, plain.std) == (1.0, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+def test_input_spec_of_vit() -> None:
+    spec = huggingface.input_spec(ViTImageProcessor(size={"height": 48, "width": 64}))
+    assert (spec.resize, spec.crop, spec.size) == ({"height": 48, "width": 64}, None, (48, 64))
 
 
-def test_a_processor_that_the_manifest_cannot_say() -> None:
-    from transformers import ViTImageProcessor
+def test_input_spec_of_clip() -> None:
+    spec = huggingface.input_spec(CLIPImageProcessor(size={"shortest_edge": 40}, crop_size={"height": 32, "width": 32}))
+    assert (spec.resize, spec.crop) == ({"shortest_edge": 40}, (32, 32))
 
-    with pytest.raises(CommandError, match="resizes in a way that is not known here"):
+
+def test_input_spec_of_large_convnext() -> None:
+    spec = huggingface.input_spec(ConvNextImageProcessor(size={"shortest_edge": 384}))
+    assert (spec.resize, spec.crop) == ({"height": 384, "width": 384}, None)
+
+
+def test_input_spec_without_normalisation() -> None:
+    spec = huggingface.input_spec(ViTImageProcessor(do_normalize=False, do_rescale=False))
+    assert (spec.rescale, spec.mean, spec.std) == (1.0, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+
+
+def test_unsupported_resizing() -> None:
+    with pytest.raises(CommandError, match="resizes in a way that is not supported"):
         huggingface.input_spec(ViTImageProcessor(do_resize=False))
