@@ -1,4 +1,4 @@
-# The one front door: CI and the docs use these targets and nothing else.
+# CI and the docs use these targets and nothing else.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -8,11 +8,11 @@ VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.complete
 
-# MODEL: a local Hugging Face model directory   NAME: the served name   PHOTO: a photo for `demo`
+# MODEL: a local Hugging Face model directory   NAME: the served name   PHOTO: an image for `demo`
 MODEL ?=
 NAME ?=
 PHOTO ?=
-# WSL sets NAME to the computer's name, which nobody means as a model's.
+# WSL sets NAME to the host name, which is never meant as a model's name.
 ifeq ($(NAME),$(file </proc/sys/kernel/hostname))
   NAME :=
 endif
@@ -25,20 +25,20 @@ BENCH ?=
 MINUTES ?= 15
 # LOCK: options of `lock`
 LOCK ?=
-# What cog runs in the pages, and the pages.
+# cog, and the pages with tables that it generates.
 COG = $(PY) -m cogapp -P -p "from scripts.docs import figures, scaling, tables" --verbosity=1
 PAGES = README.md $(wildcard docs/*.md)
 
-# PRECISION: float32 or int8, for every command that packs or serves   CALIBRATION: a folder of photos for int8
-# LEAST_AGREEMENT: share of held-back photos that must keep their best class in int8
-# WORKERS: how many the archive asks for; auto is one for every 4 CPUs, two for each GPU
+# PRECISION: float32 or int8, for every command that packs or serves   CALIBRATION: a folder of images for int8
+# MIN_AGREEMENT: share of held-out images that must keep their top-1 class in int8
+# WORKERS: workers per model; auto is one for every 4 CPUs, or two for each GPU
 PRECISION ?= float32
 WORKERS ?= auto
 CALIBRATION ?=
-LEAST_AGREEMENT ?=
+MIN_AGREEMENT ?=
 
-# A path that a shell or a photo's name may hold a space in is passed through the environment, never pasted.
-export MODEL NAME PHOTO PHOTOS PRECISION CALIBRATION LEAST_AGREEMENT WORKERS PORT VERSION DATA MINUTES
+# Paths may contain spaces, so recipes read them from the environment instead of pasting them into a command.
+export MODEL NAME PHOTO PHOTOS PRECISION CALIBRATION MIN_AGREEMENT WORKERS PORT VERSION DATA MINUTES
 
 .PHONY: help setup lock archive serve demo up down notebook test test-e2e faults soak fuzz bench audit lint format docs figures clean eda
 
@@ -51,7 +51,7 @@ $(STAMP): pyproject.toml constraints.txt scripts/setup.sh
 	@PYTHON="$(PYTHON)" VENV="$(VENV)" bash scripts/setup.sh
 	@touch $@
 
-# Not after set-up, which fails while pyproject.toml names a package that constraints.txt does not have.
+# Does not depend on setup, which fails while pyproject.toml names a package that constraints.txt lacks.
 lock:  ## write constraints.txt from pyproject.toml (LOCK="--upgrade-package NAME" or --upgrade; else versions stay)
 	@[ -x $(VENV)/bin/uv ] || { echo 'error: there is no $(VENV)/bin/uv: run make setup first' >&2; exit 1; }
 	$(VENV)/bin/uv pip compile --quiet --group all --group setup --generate-hashes --only-binary :all: \
@@ -70,22 +70,22 @@ demo: $(STAMP)  ## from nothing to a classified image, then stop (MODEL=, NAME=,
 up:  ## start the containers: gateway, model server, Prometheus (docs/deployment.md lists the settings)
 	@bash scripts/container/up.sh
 
-down:  ## stop the containers; requests in flight are finished, models and metrics are kept
+down:  ## stop the containers after in-flight requests finish; models and metrics are kept
 	@bash scripts/container/compose.sh down
 
-notebook: $(STAMP)  ## open the walk-through, from build to prediction, in Jupyter
+notebook: $(STAMP)  ## open the walkthrough, from build to prediction, in Jupyter
 	@$(VENV)/bin/jupyter lab scripts/notebook/image_classification.ipynb
 
-# In two processes: most tests wait for a server to start, which keeps one CPU busy. By worksteal, because loadfile would
-# run only one of the tests to which Schemathesis gives the same id.
+# Two processes: most tests wait for a server to start, which keeps one CPU busy. With loadfile instead of worksteal,
+# xdist would run only one of the tests to which Schemathesis gives the same id.
 test: $(STAMP) lint  ## run lint and the whole test suite but for the containers
 	$(PY) -m pytest -m "not e2e" --numprocesses 2 --dist worksteal --cov --cov-report=term
 
-# The limit of a test holds for the build of the image too.
+# The timeout covers the build of the image too.
 test-e2e: $(STAMP)  ## test the containers (about 10 minutes; needs Docker, or root and Debian's docker.io)
 	$(PY) -m pytest tests/e2e -m e2e --timeout=1800 --durations=10
 
-# The longest gap and the recovery are what this machine needs: let nothing else run beside it.
+# The gap and recovery times depend on the machine: run nothing else beside it.
 faults: $(STAMP)  ## measure what clients see when something fails: build/faults.json (needs Docker)
 	@rm -f build/faults.json
 	$(PY) -m pytest -m faults --timeout=1800

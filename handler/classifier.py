@@ -55,7 +55,7 @@ class ImageClassifier:
         blank = torch.zeros(1, 3, *self.manifest.input.size, dtype=torch.uint8)
         self.engine.run(transform.normalize(blank, self.manifest.input))  # the first run allocates; no client waits
         _give_memory_back()
-        self.metrics.model(self.manifest.version, self.engine.name, self.manifest.stand_in)
+        self.metrics.model(self.manifest.version, self.engine.name, self.manifest.fallback)
         self.metrics.write()
         logger.info(
             "ready: %s %s on engine %s, %s with %d threads",

@@ -77,15 +77,15 @@ class Manifest:
     Args:
         name: the served name.
         version: the served version.
-        source: where the weights come from: a hub id with its revision, a directory, or the stand-in's packages.
+        source: of the weights: a Hub id with its revision, a directory, or the packages of the fallback model.
         licence: the licence as the source states it, or "unknown".
-        stand_in: whether this is served only because the real model could not be had.
+        fallback: whether this is the fallback model, served because the Hub could not be reached.
         weights_sha256: SHA-256 of the source's weights file.
         programs: SHA-256 of each program file in the archive, by file name.
         labels: class names in index order; repeats are allowed (ImageNet-1k has two cranes).
         input: how a photo becomes the network's input.
         built_with: versions of the packages that built it.
-        recipe: SHA-256 over everything the archive was made from; the same recipe needs no new build.
+        fingerprint: SHA-256 of all inputs of the build; an archive with the same fingerprint is up to date.
         quantisation: what 8 bits changed in `program.onnx`, None where it is float32.
     """
 
@@ -93,13 +93,13 @@ class Manifest:
     version: str
     source: str
     licence: str
-    stand_in: bool
+    fallback: bool
     weights_sha256: str
     programs: dict[str, str]
     labels: tuple[str, ...]
     input: InputSpec
     built_with: dict[str, str]
-    recipe: str
+    fingerprint: str
     quantisation: Quantisation | None = None
 
     def to_json(self) -> str:

@@ -7,7 +7,7 @@ def manifest(found: Manifest) -> str:
     """Return a manifest as lines of text."""
     height, width = found.input.size
     rows = {
-        "name": f"{found.name} {found.version}{'  (STAND-IN)' if found.stand_in else ''}",
+        "name": f"{found.name} {found.version}{'  (fallback model)' if found.fallback else ''}",
         "source": found.source,
         "licence": found.licence,
         "weights": f"sha256 {found.weights_sha256}",

@@ -51,7 +51,7 @@ def ensure(  # noqa: PLR0913 - every choice of the command line
     archive = store / file_name(origin.name, version)
     if archive.exists():
         try:
-            if read_manifest(archive).recipe == fingerprint:
+            if read_manifest(archive).fingerprint == fingerprint:
                 print(f"archive {archive.name} is up to date")
                 return archive
             print(f"archive {archive.name} is out of date: building it again")

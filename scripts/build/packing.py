@@ -122,13 +122,13 @@ def _build_in(staging: Path, request: BuildRequest, advance: Advance) -> Path:
         version=request.version,
         source=origin.source,
         licence=origin.licence,
-        stand_in=origin.fallback,
+        fallback=origin.fallback,
         weights_sha256=weights_sha256(origin),
         programs={file: sha256_of(contents / file) for file in (ONNX_PROGRAM, TORCH_PROGRAM)},
         labels=model.labels,
         input=model.input,
         built_with=versions(),
-        recipe=request.fingerprint,
+        fingerprint=request.fingerprint,
         quantisation=quantisation,
     )
     (contents / FILE_NAME).write_text(manifest.to_json(), encoding="utf-8")
@@ -146,7 +146,7 @@ def _quantise(precision: Precision, program: Path, spec: InputSpec) -> Quantisat
 
     photos = quantise.read_photos(precision.calibration)
     print(f"quantising {program.name} on {photos.source} (a minute)", flush=True)
-    found = quantise.quantise(program, photos, spec, precision.least_agreement)
+    found = quantise.quantise(program, photos, spec, precision.min_agreement)
     print(f"measured: {describe.quantisation(found)}", flush=True)
     return found
 

@@ -14,7 +14,7 @@ from scripts.cli import options
 def archive(model: str, name: str, version: str) -> None:
     """Pack the model into model_store/<name>.mar.
 
-    Nothing is built if the archive is up to date. PRECISION, CALIBRATION, LEAST_AGREEMENT and WORKERS in the
+    Nothing is built if the archive is up to date. PRECISION, CALIBRATION, MIN_AGREEMENT and WORKERS in the
     environment say how it is packed.
     """
     from scripts.build.archive import ensure

@@ -7,7 +7,7 @@ from pathlib import Path
 from handler.manifest import sha256_of
 from scripts.common.errors import CommandError
 
-LEAST_AGREEMENT = 0.9  # share of held-back inputs that must keep their best class
+MIN_AGREEMENT = 0.9  # share of held-back inputs that must keep their best class
 
 
 @dataclass(frozen=True)
@@ -17,12 +17,12 @@ class Precision:
     Args:
         name: `float32` or `int8`.
         calibration: for int8, a folder of photos; "" takes those that come with packages.
-        least_agreement: for int8, the share of held-back inputs that must keep their best class.
+        min_agreement: for int8, the share of held-back inputs that must keep their best class.
     """
 
     name: str = "float32"
     calibration: str = ""
-    least_agreement: float = LEAST_AGREEMENT
+    min_agreement: float = MIN_AGREEMENT
 
     def __post_init__(self) -> None:
         """Refuse what cannot be built."""
@@ -33,16 +33,16 @@ class Precision:
 
     @classmethod
     def of_environment(cls) -> "Precision":
-        """Return what PRECISION, CALIBRATION and LEAST_AGREEMENT say, so that every command packs the same.
+        """Return what PRECISION, CALIBRATION and MIN_AGREEMENT say, so that every command packs the same.
 
         Raises:
             CommandError: they say what cannot be.
         """
-        least = os.environ.get("LEAST_AGREEMENT") or LEAST_AGREEMENT
+        least = os.environ.get("MIN_AGREEMENT") or MIN_AGREEMENT
         try:
             least = float(least)
         except ValueError as error:
-            raise CommandError(f"LEAST_AGREEMENT is {least!r}: give a number from 0 to 1") from error
+            raise CommandError(f"MIN_AGREEMENT is {least!r}: give a number from 0 to 1") from error
         return cls(os.environ.get("PRECISION") or "float32", os.environ.get("CALIBRATION", ""), least)
 
     def recipe(self) -> dict[str, object]:
@@ -51,4 +51,4 @@ class Precision:
             return {}
         photos = sorted(Path(self.calibration).rglob("*")) if self.calibration else []
         hashes = {str(path.relative_to(self.calibration)): sha256_of(path) for path in photos if path.is_file()}
-        return {"precision": self.name, "least agreement": self.least_agreement, "photos": hashes}
+        return {"precision": self.name, "min agreement": self.min_agreement, "photos": hashes}

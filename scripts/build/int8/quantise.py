@@ -130,7 +130,7 @@ def quantise(program: Path, photos: Photos, spec: InputSpec, least: float) -> Qu
         raise CommandError(
             f"in 8 bits only {found.same_best:.1%} of {HELD_BACK} held-back inputs keep their best class, fewer than "
             f"{least:.0%}: calibrate on more photos of the kind that is served (CALIBRATION=), pack float32, or take "
-            f"it as it is with LEAST_AGREEMENT={found.same_best:.2f} or less"
+            f"it as it is with MIN_AGREEMENT={found.same_best:.2f} or less"
         )
     staged.replace(program)
     return found

@@ -11,10 +11,10 @@ from handler.manifest import InputSpec, Manifest
 from handler.request import Request
 
 MANIFEST = Manifest(
-    name="m", version="1.0", source="s", licence="l", stand_in=False, weights_sha256="", programs={},
+    name="m", version="1.0", source="s", licence="l", fallback=False, weights_sha256="", programs={},
     labels=("cat", "crane", "Hündin", "crane"),
     input=InputSpec({"shortest_edge": 1}, (1, 1), "bicubic", 1.0, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
-    built_with={}, recipe="",
+    built_with={}, fingerprint="",
 )  # fmt: skip
 SCORES = torch.tensor([[0.1, 0.2, 0.5, 0.2]])
 ASKED = Request([b"x"], top_k=4, threshold=0.0, media_type="application/json", instances=False)

@@ -208,5 +208,5 @@ def test_show_without_an_archive(tmp_path: Path) -> None:
 def test_manifest_json(tiny_archive: Path) -> None:
     with zipfile.ZipFile(tiny_archive) as file:
         text = file.read("model.json").decode()
-    assert json.loads(text)["stand_in"] is False
+    assert json.loads(text)["fallback"] is False
     assert text == Manifest.from_json(text).to_json()

@@ -41,7 +41,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def int8_archive(tiny_directory: Path, photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    precision = Precision("int8", str(photos), least_agreement=0.0)
+    precision = Precision("int8", str(photos), min_agreement=0.0)
     return archive.ensure(str(tiny_directory), "", store=tmp_path_factory.mktemp("store"), precision=precision)
 
 
@@ -161,7 +161,7 @@ def test_an_archive_in_8_bits(int8_archive: Path, tiny_archive: Path, tmp_path: 
 
 
 def test_too_little_agreement_is_refused(tiny_directory: Path, photos: Path, tmp_path: Path) -> None:
-    with pytest.raises(CommandError, match=r"in 8 bits only .* keep their best class, fewer than .* LEAST_AGREEMENT="):
+    with pytest.raises(CommandError, match=r"in 8 bits only .* keep their best class, fewer than .* MIN_AGREEMENT="):
         archive.ensure(str(tiny_directory), "", store=tmp_path, precision=Precision("int8", str(photos), 1.01))
     assert list(tmp_path.iterdir()) == []
 
@@ -182,14 +182,14 @@ def test_what_cannot_be_asked_for(tmp_path: Path) -> None:
 
 
 def test_the_environment_says_how(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("PRECISION", "CALIBRATION", "LEAST_AGREEMENT"):
+    for name in ("PRECISION", "CALIBRATION", "MIN_AGREEMENT"):
         monkeypatch.setenv(name, "")  # as the Makefile passes what nobody named
     assert Precision.of_environment() == Precision("float32", "", 0.9)
     monkeypatch.setenv("PRECISION", "int8")
     monkeypatch.setenv("CALIBRATION", str(tmp_path))
-    monkeypatch.setenv("LEAST_AGREEMENT", "0.8")
+    monkeypatch.setenv("MIN_AGREEMENT", "0.8")
     assert Precision.of_environment() == Precision("int8", str(tmp_path), 0.8)
-    monkeypatch.setenv("LEAST_AGREEMENT", "most")
+    monkeypatch.setenv("MIN_AGREEMENT", "most")
     with pytest.raises(CommandError, match="a number from 0 to 1"):
         Precision.of_environment()
 
