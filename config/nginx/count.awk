@@ -1,5 +1,5 @@
-# Reads the gateway's log as it is written, passes every line on, and writes the metrics that Prometheus scrapes.
-# nginx itself counts neither statuses nor times. start.sh sends a line "tick ..." every other second.
+# Reads the gateway's log as it is written, passes every line on, and writes metrics for Prometheus, because nginx counts
+# neither statuses nor times. start.sh sends a line "tick ..." every two seconds.
 BEGIN {
     count = split("0.01 0.025 0.05 0.1 0.25 0.5 1 2.5 5 10 30", bounds, " ")
 }
@@ -22,7 +22,7 @@ BEGIN {
     }
 }
 
-# Counts a request for a metric of its own, by labels; `kind` is a part of the metric's name.
+# Counts a request by labels; `kind` is part of the metric's name.
 function observe(labels, kind,    i) {
     requests[kind, labels, status]++
     observed[kind, labels]++
@@ -51,23 +51,23 @@ function write_times(name, kind,    key, part, i) {
 
 function write_metrics() {
     draft = file ".draft"
-    print "# HELP gateway_requests_total Requests by what they asked for and how they were answered." > draft
+    print "# HELP gateway_requests_total Requests by route and status." > draft
     print "# TYPE gateway_requests_total counter" > draft
     write_counts("gateway_requests_total", "")
-    print "# HELP gateway_request_seconds From a request's first byte to its answer's last." > draft
+    print "# HELP gateway_request_seconds Seconds from the first byte of a request to the last of its response." > draft
     print "# TYPE gateway_request_seconds histogram" > draft
     write_times("gateway_request_seconds", "")
-    print "# HELP gateway_canary_requests_total Requests by the version that a canary sent them to, and their answers." > draft
+    print "# HELP gateway_canary_requests_total Requests to models with a canary, by version and status." > draft
     print "# TYPE gateway_canary_requests_total counter" > draft
     write_counts("gateway_canary_requests_total", "canary")
-    print "# HELP gateway_canary_request_seconds From a request's first byte to its answer's last." > draft
+    print "# HELP gateway_canary_request_seconds Seconds of requests to models with a canary, by version." > draft
     print "# TYPE gateway_canary_request_seconds histogram" > draft
     write_times("gateway_canary_request_seconds", "canary")
-    print "# HELP gateway_connections Connections of clients." > draft
+    print "# HELP gateway_connections Client connections." > draft
     print "# TYPE gateway_connections gauge" > draft
     printf "gateway_connections{state=\"active\"} %d\n", active > draft
     printf "gateway_connections{state=\"waiting\"} %d\n", waiting > draft
-    print "# HELP gateway_replicas Model servers that take requests." > draft
+    print "# HELP gateway_replicas Model servers that accept requests." > draft
     print "# TYPE gateway_replicas gauge" > draft
     printf "gateway_replicas %d\n", replicas > draft
     close(draft)

@@ -1,45 +1,45 @@
 #!/bin/sh
-# Starts nginx and keeps its list of model servers up to date. Names tell which there are, but not which take requests:
-# so the list is written here, and nginx reloads it.
+# Starts nginx and keeps its list of model servers up to date. DNS says which servers exist, but not which accept
+# requests, so this script writes the list and reloads nginx.
 #
-# MANAGEMENT_TOKEN      opens management to whoever sends it; without it, management is closed
-# REQUESTS_PER_SECOND   from one address (default 100), with a burst of as many
-# CONNECTIONS           from one address (default 200)
-# ANSWER_SECONDS        until a request that gets no answer ends with 504 (default 75, above TorchServe's own 60)
-# /run/secrets/gateway  tls.crt and tls.key turn TLS on; the file management_token stands in for the variable
+# MANAGEMENT_TOKEN      opens management to clients that send it; without it, management is closed
+# REQUESTS_PER_SECOND   per client address (default 100), with a burst of as many
+# CONNECTIONS           per client address (default 200)
+# RESPONSE_SECONDS      until a request without a response ends with 504 (default 75, above TorchServe's own 60)
+# /run/secrets/gateway  tls.crt and tls.key turn TLS on; the file management_token replaces the variable
 set -eu
 umask 077
 config=/etc/nginx/gateway
 secrets=/run/secrets/gateway
 work=/tmp/gateway
 backend=torchserve
-every=2 # s between two looks; scripts/container/run.py counts on it
+every=2 # seconds between two probes; scripts/container/run.py relies on it
 
 fail() { echo "gateway: $1" >&2; exit 1; }
 
 command -v openssl >/dev/null || fail "this image has no openssl, which hashes the token"
-command -v curl >/dev/null || fail "this image has no curl, which asks the model servers whether they are ready"
+command -v curl >/dev/null || fail "this image has no curl, which probes the model servers"
 rm -rf "$work"
-own=$work/own # the gateway's own state, which it shows below /gateway/ on the management port
+own=$work/own # the gateway's own state, served under /gateway/ on the management port
 mkdir -p "$own/canary"
 
-# The settings go into the configuration.
+# Fill the settings into the configuration.
 rate=${REQUESTS_PER_SECOND:-100}
 for name in infer.conf management.conf no-body.conf upstream-headers.conf problem-pages.conf problems.conf nginx.conf; do
   sed -e "s|@CONFIG@|$work|g" -e "s|@REQUESTS_PER_SECOND@|$rate|g" -e "s|@BURST@|$rate|g" \
-    -e "s|@CONNECTIONS@|${CONNECTIONS:-200}|g" -e "s|@ANSWER_SECONDS@|${ANSWER_SECONDS:-75}|g" \
+    -e "s|@CONNECTIONS@|${CONNECTIONS:-200}|g" -e "s|@RESPONSE_SECONDS@|${RESPONSE_SECONDS:-75}|g" \
     "$config/$name" >"$work/$name"
 done
 
-# A secret that everybody on the machine can read is none.
+# Refuse secrets that every user of the machine can read.
 for secret in management_token tls.key; do
   case $(stat -L -c %A "$secrets/$secret" 2>/dev/null || true) in
-    -??????[!-]* | -???????[!-]*) fail "$secret can be read or changed by everybody: chmod o-rwx $secret, and give it to the gateway's user (GATEWAY_USER)" ;;
+    -??????[!-]* | -???????[!-]*) fail "every user can read or change $secret: chmod o-rwx $secret, and give it to the gateway's user (GATEWAY_USER)" ;;
   esac
 done
 
-# Without a token nobody passes. nginx compares hashes, salted anew at each start: how long that takes tells nothing of
-# the token, which stands in no file either.
+# Without a token, management is closed. nginx compares hashes with a new salt at each start, so that timing reveals
+# nothing about the token. The token itself is written to no file.
 token=${MANAGEMENT_TOKEN:-}
 if [ -z "$token" ] && [ -e "$secrets/management_token" ]; then
   token=$(cat "$secrets/management_token") || fail "management_token cannot be read: give it to the gateway's user (GATEWAY_USER)"
@@ -70,25 +70,25 @@ if [ -e "$secrets/tls.crt" ]; then
 fi
 echo "listen 8080${ssl:-}; ${tls:-}" >"$work/listen-inference.conf"
 echo "listen 8081${ssl:-}; ${tls:-}" >"$work/listen-management.conf"
-# The gateway's figures are for the inner network alone, where the model servers are: only there has it this name.
+# Serve metrics on the internal network only, where the gateway has this name.
 : >"$work/listen-metrics.conf"
 for address in $(getent ahostsv4 gateway-inside | awk '{ print $1 }' | sort -u); do
   grep -q "^$address[[:space:]]" /etc/hosts && echo "listen $address:8082;" >>"$work/listen-metrics.conf"
 done
 
-# Prints nginx's active and waiting connections, how many model servers there are beside those that take requests, and
-# the addresses of those that do, in one line. One curl asks them all: this runs every other second, on the CPUs that
-# the model needs.
-look_around() {
+# Prints one line: nginx's active and waiting connections, the number of model servers that do not accept requests, and
+# the addresses of those that do. A single curl probes them all, because this runs every two seconds on the CPUs that the
+# model needs.
+probe() {
   all=$(getent ahostsv4 "$backend" | awk '{ print $1 }' | sort -u)
   set -- --output - http://127.0.0.1:8082/connections
   for address in $all; do
     set -- "$@" --output /dev/null "http://$address:8083/accepting"
   done
-  curl --silent --connect-timeout 0.5 --max-time 2 --write-out '\nanswered %{http_code} %{remote_ip}\n' "$@" | awk -v all="$(echo "$all" | wc -w)" '
+  curl --silent --connect-timeout 0.5 --max-time 2 --write-out '\nprobed %{http_code} %{remote_ip}\n' "$@" | awk -v all="$(echo "$all" | wc -w)" '
     /^Active/ { active = $3 }
     /^Reading/ { waiting = $6 }
-    $1 == "answered" && $2 == 200 && $3 != "127.0.0.1" { replicas[++count] = $3 }
+    $1 == "probed" && $2 == 200 && $3 != "127.0.0.1" { replicas[++count] = $3 }
     END {
       line = active + 0 " " waiting + 0 " " all - count
       for (i = 1; i <= count; i++) line = line " " replicas[i]
@@ -96,8 +96,9 @@ look_around() {
     }' || true
 }
 
-# Where an address of the management port leads: below /gateway/ to one replica, or to the gateway's own state.
-write_addresses() { # how many there are beside those that take requests, and the addresses of those that do
+# Routes the paths under /gateway/ on the management port, to single replicas or to the gateway's own state.
+# Arguments: the number of replicas that do not accept requests, and the addresses of those that do.
+write_management_routes() {
   away=$1
   shift
   echo 'map $request_uri $management_server {'
@@ -116,24 +117,25 @@ write_addresses() { # how many there are beside those that take requests, and th
   mv "$own/replicas.draft" "$own/replicas.json"
 }
 
-# Every replica is told of a change to the models: the first one answers, the others get a copy of the request. While
-# one of them is starting or stopping it would miss the change, so there is none then.
-write_upstreams() { # how many there are beside those that take requests, and the addresses of those that do
+# Every replica gets each change to the models: the client gets the first one's response, and the others get a copy of
+# the request. A replica that is starting or stopping would miss the change, so no change is allowed then.
+# Arguments as above.
+write_upstreams() {
   away=$1
   shift
   : >"$work/mirror.conf"
   : >"$work/mirrors.conf"
   if [ "$away" = 0 ]; then
     settled='default 1;'
-  else # looking, a canary and a prediction change no replica
+  else # reads, canaries and predictions change no replica
     settled='default 0; "~^(GET|HEAD) " 1; "~ /gateway/(canary|replicas/[0-9.]+/predictions)/" 1;'
   fi
   echo "map \"\$request_method \$uri\" \$settled { $settled }" >"$work/upstreams.conf"
-  write_addresses "$away" "$@" >>"$work/upstreams.conf"
+  write_management_routes "$away" "$@" >>"$work/upstreams.conf"
   if [ $# = 0 ]; then
     echo 'map "" $serving { default 0; }' >>"$work/upstreams.conf"
     for name in torchserve canary status management; do
-      echo "upstream $name { server unix:$work/nobody.sock; }" >>"$work/upstreams.conf"
+      echo "upstream $name { server unix:$work/none.sock; }" >>"$work/upstreams.conf"
     done
     return
   fi
@@ -142,7 +144,7 @@ write_upstreams() { # how many there are beside those that take requests, and th
     echo "upstream torchserve { least_conn;"
     for address; do echo "  server $address:8080 max_fails=1 fail_timeout=2s;"; done
     echo "  keepalive 64; }"
-    # The errors of a version that is only tried out say nothing against its replica.
+    # Errors of a canary do not make its replica unhealthy.
     echo "upstream canary { least_conn;"
     for address; do echo "  server $address:8080 max_fails=0;"; done
     echo "  keepalive 64; }"
@@ -170,37 +172,37 @@ END
   done
 }
 
-# Prints what was asked for with PUT /gateway/canary/<model>, as "model:version percent".
-wanted_canaries() { (cd "$own/canary" && grep -H "" -- * 2>/dev/null) || true; }
+# Prints the canaries requested with PUT /gateway/canary/<model>, as "model:version percent".
+requested_canaries() { (cd "$own/canary" && grep -H "" -- * 2>/dev/null) || true; }
 
-# nginx's workers. One that a reload has replaced goes on with its old configuration until its last request is answered.
+# Prints the pids of nginx's workers. After a reload, an old worker keeps its configuration until its last request ends.
 nginx_workers() { cat /proc/[0-9]*/stat 2>/dev/null | awk -v master="$nginx" '$4 == master { print $1 }'; }
 
 write_canaries() {
   echo "$canaries" | mawk -v list="$own/canaries.draft" -f "$config/canaries.awk" >"$work/canaries.conf"
 }
 
-# Says which canaries are in force, once no worker knows others.
-show_canaries() {
+# Publishes the canaries in force, once no worker uses older ones.
+publish_canaries() {
   for worker in $old_workers; do
     [ ! -e "/proc/$worker" ] || return 0
   done
   old_workers=
   mv "$own/canaries.draft" "$own/canaries.json"
-  shown=$canaries
+  published=$canaries
 }
 
 mkfifo "$work/log"
 mawk -W interactive -v file="$work/metrics" -f "$config/count.awk" <"$work/log" &
 counter=$!
-exec 3>"$work/log" # held open, so that the counter never sees the end while nginx reopens its log
-replicas=$(look_around | cut -d " " -f 3-)
+exec 3>"$work/log" # held open, so that the counter sees no end of file while nginx reopens its log
+replicas=$(probe | cut -d " " -f 3-)
 # shellcheck disable=SC2086 # one word each, here and below
 write_upstreams $replicas
 canaries=
 old_workers=
 write_canaries
-show_canaries
+publish_canaries
 nginx -t -q -c "$work/nginx.conf"
 nginx -c "$work/nginx.conf" -g 'daemon off;' &
 nginx=$!
@@ -208,19 +210,19 @@ stopping=
 trap 'stopping=yes; kill -QUIT $nginx 2>/dev/null || true' TERM QUIT INT
 
 while kill -0 "$nginx" 2>/dev/null; do
-  kill -0 "$counter" 2>/dev/null || fail "the counter of the log ended"
-  seen=$(look_around) || seen=
-  # A signal may have ended the look; the loop's end is near then.
+  kill -0 "$counter" 2>/dev/null || fail "count.awk ended"
+  found=$(probe) || found=
+  # Empty if a signal ended the probe; the loop ends soon then.
   # shellcheck disable=SC2086
-  set -- ${seen:-0 0 0}
+  set -- ${found:-0 0 0}
   connections="$1 $2"
   shift 2
   now="$*"
   reload=
-  wanted=$(wanted_canaries)
-  if [ -z "$stopping" ] && [ "$wanted" != "$canaries" ]; then
-    canaries=$wanted
-    shown=changing # also where it goes back to what is shown: workers may know what was between
+  requested=$(requested_canaries)
+  if [ -z "$stopping" ] && [ "$requested" != "$canaries" ]; then
+    canaries=$requested
+    published=changing # even if it returns to the published ones: workers may use those in between
     write_canaries
     echo "gateway: canaries: $(cat "$own/canaries.draft")"
     reload=yes
@@ -239,7 +241,7 @@ while kill -0 "$nginx" 2>/dev/null; do
     old_workers="$old_workers $(nginx_workers)"
     nginx -s reload -c "$work/nginx.conf"
   fi
-  [ "$shown" = "$canaries" ] || show_canaries
+  [ "$published" = "$canaries" ] || publish_canaries
   echo "tick $connections $(($# - 1))" >&3
   sleep "$every" &
   wait $! || true

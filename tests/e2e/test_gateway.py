@@ -184,7 +184,7 @@ def test_too_many_requests_are_told_to_wait(stack: Stack, photo: bytes) -> None:
 
 def test_a_server_that_does_not_answer_is_a_504(stack: Stack, photo: bytes) -> None:
     model, server = stack.model(), stack.containers("torchserve")[0]
-    with stack.gateway("-e", "ANSWER_SECONDS=2") as (_, address):
+    with stack.gateway("-e", "RESPONSE_SECONDS=2") as (_, address):
         docker("pause", server)
         try:
             answer = requests.post(f"http://{address}:8080/predictions/{model}", data=photo, timeout=60)

@@ -172,7 +172,7 @@ def test_a_secret_that_everybody_can_read_is_refused(stack: Stack, tmp_path: Pat
         stack.compose("run", "--detach", "--no-deps", "--name", name, "gateway")
         wait_for("its end", lambda: docker("inspect", "--format", "{{.State.Running}}", name) == "false" or None)
         said = subprocess.run(["docker", "logs", name], capture_output=True, text=True, check=True).stderr
-        assert f"{secret} can be read or changed by everybody: chmod o-rwx {secret}" in said
+        assert f"every user can read or change {secret}: chmod o-rwx {secret}" in said
     finally:
         del stack.environment["GATEWAY_SECRETS"]
         subprocess.run(["docker", "rm", "--force", name], capture_output=True, check=False)

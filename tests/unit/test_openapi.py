@@ -1,4 +1,4 @@
-"""config/openapi.yaml holds exactly the problems that handler and gateway answer, and what it says is valid."""
+"""config/openapi.yaml is valid, and lists exactly the problems of the handler and the gateway."""
 
 import base64
 import json
@@ -14,7 +14,7 @@ from handler.errors import TABLE
 from scripts.client.predict import TINY_IMAGE
 from scripts.common.paths import CONFIG
 
-# Answers of the management port, which is TorchServe's API and not described here.
+# Problems of the management port, whose API is TorchServe's and not described here.
 MANAGEMENT = {"token-needed", "management-closed", "registration-refused", "replicas-changing"}
 
 
@@ -25,14 +25,14 @@ def document() -> dict[str, Any]:
 
 
 def nginx_problems() -> dict[str, int]:
-    """Return slug -> status of what the gateway answers by itself."""
+    """Return the gateway's own problems: slug -> status."""
     text = (CONFIG / "nginx" / "problems.conf").read_text(encoding="utf-8")
     found = re.findall(r"return (\d+) '\{\"type\":\"/problems/([a-z-]+)\"", text)
     return {slug: int(status) for status, slug in found}
 
 
 def problem_schemas(node: Any) -> Iterator[dict[str, Any]]:
-    """Find every schema that narrows a problem down to some types."""
+    """Yield the properties of every schema that lists types of problems."""
     if isinstance(node, dict):
         if "enum" in node.get("properties", {}).get("type", {}):
             yield node["properties"]
@@ -43,7 +43,7 @@ def problem_schemas(node: Any) -> Iterator[dict[str, Any]]:
             yield from problem_schemas(child)
 
 
-def test_the_problems_are_those_of_handler_and_gateway(document: dict[str, Any]) -> None:
+def test_problems_match_handler_and_gateway(document: dict[str, Any]) -> None:
     described = {
         slug.removeprefix("/problems/"): schema["status"]["const"]
         for schema in problem_schemas(document)
@@ -53,13 +53,13 @@ def test_the_problems_are_those_of_handler_and_gateway(document: dict[str, Any])
     assert described == gateway | {problem.slug: problem.status for problem in TABLE}
 
 
-def test_every_reference_leads_somewhere_and_every_component_is_used(document: dict[str, Any]) -> None:
+def test_references_match_components(document: dict[str, Any]) -> None:
     references = set(re.findall(r"\$ref: '#/components/([\w/-]+)'", (CONFIG / "openapi.yaml").read_text()))
     components = {f"{kind}/{name}" for kind, named in document["components"].items() for name in named}
     assert references == components
 
 
-def test_a_status_of_a_response_is_that_of_its_problems(document: dict[str, Any]) -> None:
+def test_a_response_has_the_status_of_its_problems(document: dict[str, Any]) -> None:
     for operations in document["paths"].values():
         for operation in operations.values():
             for status, response in operation.get("responses", {}).items() if isinstance(operation, dict) else ():
@@ -68,26 +68,29 @@ def test_a_status_of_a_response_is_that_of_its_problems(document: dict[str, Any]
                     assert schema["status"]["const"] == int(status)
 
 
-def test_the_examples_fit_their_schemas(document: dict[str, Any]) -> None:
-    media_type = document["components"]["requestBodies"]["photo"]["content"]["application/json"]
+def test_examples_are_valid(document: dict[str, Any]) -> None:
+    media_type = document["components"]["requestBodies"]["image"]["content"]["application/json"]
     schema = {**media_type["schema"], "components": document["components"]}
     for example in media_type["examples"].values():
         Draft202012Validator(json.loads(json.dumps(schema))).validate(example["value"])
         assert base64.b64decode(example["value"]["instances"][0]["b64"]) == TINY_IMAGE
 
 
-def test_what_is_limited_says_so_as_the_gateway_does(document: dict[str, Any]) -> None:
-    """Whoever is to come again is told when; whoever used another method, which are taken."""
+@pytest.mark.parametrize("header", ["Retry-After", "Allow"])
+def test_a_header_is_documented_for_the_statuses_that_have_it(document: dict[str, Any], header: str) -> None:
     nginx = (CONFIG / "nginx" / "problems.conf").read_text(encoding="utf-8")
-    for header in ("Retry-After", "Allow"):
-        blocks = [block for block in nginx.split("location ")[1:] if f"add_header {header}" in block]
-        blocks = [block for block in blocks if not any(f'/{slug}"' in block for slug in MANAGEMENT)]
-        statuses = {int(re.findall(r"return (\d+)", block)[0]) for block in blocks}
-        responses = [one for one in document["components"]["responses"].values() if header in one.get("headers", {})]
-        assert statuses == {schema["status"]["const"] for one in responses for schema in narrowed(document, one)}
+    blocks = [block for block in nginx.split("location ")[1:] if f"add_header {header}" in block]
+    blocks = [block for block in blocks if not any(f'/{slug}"' in block for slug in MANAGEMENT)]
+    statuses = {int(re.findall(r"return (\d+)", block)[0]) for block in blocks}
+    responses = document["components"]["responses"].values()
+    described = [response for response in responses if header in response.get("headers", {})]
+    assert statuses == {
+        schema["status"]["const"] for response in described for schema in with_components(document, response)
+    }
 
 
-def narrowed(document: dict[str, Any], response: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def with_components(document: dict[str, Any], response: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield what `problem_schemas` finds in a response and in the components that it refers to."""
     text = json.dumps(response)
     yield from problem_schemas(response)
     for name in re.findall(r"#/components/schemas/(\w+)", text):

@@ -1,4 +1,4 @@
-"""The gateway's files without a container: the counter of its log, and its problem bodies."""
+"""The gateway's files without a container: count.awk, canaries.awk and the problem documents."""
 
 import json
 import re
@@ -20,7 +20,7 @@ def line(route: str, status: int, seconds: float, canary: str = "-", **more: str
 
 
 def count(lines: list[str], tmp_path: Path) -> tuple[str, dict[str, str]]:
-    """Return what the counter passes on, and its metrics."""
+    """Return the lines that count.awk passes on, and its metrics."""
     if shutil.which("mawk") is None:
         pytest.skip("mawk is not installed (Debian: apt-get install mawk)")
     metrics = tmp_path / "metrics"
@@ -30,7 +30,7 @@ def count(lines: list[str], tmp_path: Path) -> tuple[str, dict[str, str]]:
     return result.stdout, {name: value for name, _, value in samples}
 
 
-def test_the_counter_counts_and_passes_lines_on(tmp_path: Path) -> None:
+def test_requests_are_counted_by_route_and_status(tmp_path: Path) -> None:
     lines = [line("predictions", 200, 0.03), line("predictions", 200, 0.3), line("predictions", 413, 0.001)]
     passed, metrics = count([*lines, "tick 4 3 2"], tmp_path)
     assert passed.splitlines() == lines
@@ -43,7 +43,7 @@ def test_the_counter_counts_and_passes_lines_on(tmp_path: Path) -> None:
     assert (metrics['gateway_connections{state="active"}'], metrics["gateway_replicas"]) == ("4", "2")
 
 
-def test_a_canarys_requests_are_counted_by_version_too(tmp_path: Path) -> None:
+def test_requests_of_a_canary_are_counted_by_version(tmp_path: Path) -> None:
     lines = [
         line("predictions", 200, 0.03, "resnet-50/default"),
         line("predictions", 200, 0.3, "resnet-50/2.0"),
@@ -62,13 +62,13 @@ def test_a_canarys_requests_are_counted_by_version_too(tmp_path: Path) -> None:
     assert all(("canary" in name) == ("model=" in name) for name in metrics)
 
 
-def canaries(wanted: str, tmp_path: Path) -> tuple[str, dict[str, str], str]:
-    """Return the configuration that canaries become, those that are listed, and what is said about the others."""
+def canaries(requested: str, tmp_path: Path) -> tuple[str, dict[str, str], str]:
+    """Return nginx's configuration, the listed canaries and the messages about ignored ones."""
     if shutil.which("mawk") is None:
         pytest.skip("mawk is not installed (Debian: apt-get install mawk)")
     listed = tmp_path / "canaries.json"
     command = ["mawk", "-v", f"list={listed}", "-f", str(NGINX / "canaries.awk")]
-    result = subprocess.run(command, input=wanted, capture_output=True, text=True, check=True)
+    result = subprocess.run(command, input=requested, capture_output=True, text=True, check=True)
     return result.stdout, json.loads(listed.read_text()), result.stderr
 
 
@@ -82,20 +82,20 @@ def test_canaries_become_configuration(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "wanted",
+    "requested",
     ["a:2.0 0", "a:2.0 100", "a:2.0", "a:2.0 10;", "a:$x 10", "a:2.0 10 } evil { 1", "a:- 10", "a:2.0 1e1", "a:2/0 1"],
 )
-def test_whatever_else_somebody_puts_becomes_none(wanted: str, tmp_path: Path) -> None:
-    configuration, listed, complaints = canaries(f"{wanted}\n", tmp_path)
+def test_an_invalid_canary_is_ignored(requested: str, tmp_path: Path) -> None:
+    configuration, listed, complaints = canaries(f"{requested}\n", tmp_path)
     assert (configuration, listed) == (canaries("\n", tmp_path)[0], {})
     assert "must be a version and a share from 1 to 99" in complaints
 
 
-def test_a_second_line_in_a_canary_is_left_out(tmp_path: Path) -> None:
+def test_only_the_first_canary_of_a_model_counts(tmp_path: Path) -> None:
     assert canaries("a:2.0 10\na:3.0 20\n", tmp_path)[1] == {"a": "2.0 10"}
 
 
-def test_a_client_cannot_forge_a_count(tmp_path: Path) -> None:
+def test_clients_cannot_forge_counts(tmp_path: Path) -> None:
     hostile = line(
         "other", 404, 0.0, user_agent='","route":"predictions","status":500,"seconds":9,"', uri="/tick 9 9 9"
     )
@@ -105,13 +105,13 @@ def test_a_client_cannot_forge_a_count(tmp_path: Path) -> None:
     ]
 
 
-def test_other_output_is_passed_on_uncounted(tmp_path: Path) -> None:
+def test_other_lines_are_passed_on_uncounted(tmp_path: Path) -> None:
     passed, metrics = count(["something else", "{}", "tick 0 0 0"], tmp_path)
     assert passed.splitlines() == ["something else", "{}"]
     assert not [name for name in metrics if "requests_total" in name]
 
 
-def test_problem_bodies_have_the_handlers_shape() -> None:
+def test_problem_documents_have_the_handlers_shape() -> None:
     text = (NGINX / "problems.conf").read_text()
     text = re.sub(r"\$\w+", "x", text)
     bodies = [json.loads(body) for body in re.findall(r"return \d+ '(.*)\\n';", text)]
@@ -123,16 +123,18 @@ def test_problem_bodies_have_the_handlers_shape() -> None:
         assert list(body) == list(example)
         assert body["status"] == status
         meaning = (status, body["title"])
-        assert meanings.get(body["type"].removeprefix("/problems/"), meaning) == meaning  # two would confuse
+        assert (
+            meanings.get(body["type"].removeprefix("/problems/"), meaning) == meaning
+        )  # the same slug means the same everywhere
 
 
-def test_every_problem_has_a_page_and_stands_in_the_table() -> None:
+def test_every_problem_has_a_page_and_is_documented() -> None:
     pages = (NGINX / "problem-pages.conf").read_text()
     text = (NGINX / "problems.conf").read_text()
-    locations = set(re.findall(r"location (?:= )?([@/]\S+)", text)) - {"@refused", "@500_server"}  # one door's own
+    locations = set(re.findall(r"location (?:= )?([@/]\S+)", text)) - {"@refused", "@500_server"}  # of single locations
     assert locations == set(re.findall(r"([@/]\S+);", pages)) - {"@CONFIG@/problem-pages.conf"}
     table = (PROJECT / "docs" / "deployment.md").read_text()
     for status, slug in re.findall(r"return (\d+) '\{\"type\":\"/problems/([a-z-]+)\"", text):
-        if status not in ("400", "414", "431", "500"):  # HTTP's own, which no ordinary client meets
+        if status not in ("400", "414", "431", "500"):  # of HTTP itself, which ordinary clients never meet
             assert status in table
             assert f"`{slug}`" in table

@@ -1,4 +1,4 @@
-"""Grafana's files agree with each other, with the rules and with what is exported."""
+"""Grafana's files agree with each other, with the rules and with the exported metrics."""
 
 import json
 
@@ -8,7 +8,7 @@ from tests.unit.monitoring import metrics
 PROVISIONING = CONFIG / "grafana" / "provisioning"
 
 
-def test_every_query_uses_metrics_that_exist() -> None:
+def test_every_query_uses_existing_metrics() -> None:
     queries = metrics.dashboard_queries(json.loads(metrics.DASHBOARD.read_text()))
     assert len(queries) >= 15
     missing = {
@@ -17,7 +17,7 @@ def test_every_query_uses_metrics_that_exist() -> None:
     assert not missing
 
 
-def test_every_rule_uses_metrics_that_exist() -> None:
+def test_every_rule_uses_existing_metrics() -> None:
     missing = {
         name: rule["expr"]
         for rule in metrics.rules()
@@ -26,15 +26,15 @@ def test_every_rule_uses_metrics_that_exist() -> None:
     assert not missing
 
 
-def test_a_query_for_a_metric_that_is_not_there_would_be_found() -> None:
+def test_used_finds_every_metric_of_a_query() -> None:
     query = 'sum by (route) (rate(gateway_requests_totl{status=~"5.."}[5m])) / on () group:made:up'
     assert metrics.used(query) == {"gateway_requests_totl", "group:made:up"}
 
 
-def test_the_dashboard_answers_an_operators_questions() -> None:
+def test_the_dashboard_has_the_main_panels() -> None:
     titles = {panel["title"] for panel in json.loads(metrics.DASHBOARD.read_text())["panels"]}
-    wanted = {"Traffic by status", "Errors by cause", "By stage", "Batch size", "Queue", "Confidence of the best class"}
-    assert wanted | {"Workers ready of wanted", "CPU", "Memory", "Disk"} <= titles
+    wanted = {"Traffic by status", "Errors by cause", "By stage", "Batch size", "Queue", "Top-1 confidence"}
+    assert wanted | {"Ready workers", "CPU", "Memory", "Disk"} <= titles
 
 
 def test_panels_do_not_overlap() -> None:
@@ -47,7 +47,7 @@ def test_panels_do_not_overlap() -> None:
         cells |= own
 
 
-def test_provisioning_names_what_compose_mounts_and_starts() -> None:
+def test_provisioning_matches_compose() -> None:
     compose = metrics.read(PROJECT / "docker-compose.yml")["services"]
     (source,) = metrics.read(PROVISIONING / "datasources" / "prometheus.yml")["datasources"]
     host, port = source["url"].removeprefix("http://").split(":")

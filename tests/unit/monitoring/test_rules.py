@@ -1,4 +1,4 @@
-"""The alerts fire on their troubles and on nothing else, as Prometheus' own tool sees it."""
+"""The rules and alerts, tested by promtool."""
 
 import shutil
 import subprocess
@@ -24,21 +24,21 @@ def test_the_configuration_is_valid() -> None:
     promtool("check", "config", CONFIG / "prometheus" / "prometheus.yml")
 
 
-def test_the_rules_do_what_they_say() -> None:
+def test_rules_and_alerts() -> None:
     promtool("test", "rules", HERE / "rules_tests.yml")
 
 
-def test_every_alert_is_proved_to_fire_and_to_stay_silent() -> None:
+def test_every_alert_is_tested_firing_and_silent() -> None:
     alerts = {
         rule["alert"]
         for group in yaml.safe_load(RULES.read_text())["groups"]
         for rule in group["rules"]
         if "alert" in rule
     }
-    proofs = [
-        (proof["alertname"], bool(proof.get("exp_alerts")))
+    tested = [
+        (case["alertname"], bool(case.get("exp_alerts")))
         for test in yaml.safe_load((HERE / "rules_tests.yml").read_text())["tests"]
-        for proof in test.get("alert_rule_test", [])
+        for case in test.get("alert_rule_test", [])
     ]
     for fires in (True, False):
-        assert {name for name, fired in proofs if fired is fires} == alerts
+        assert {name for name, fired in tested if fired is fires} == alerts

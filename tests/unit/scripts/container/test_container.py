@@ -67,13 +67,13 @@ def test_the_grace_periods_fit_what_a_stop_takes(services: dict[str, Any]) -> No
     nginx = (CONFIG / "nginx" / "nginx.conf").read_text()
     longest = seconds(nginx.split("worker_shutdown_timeout ")[1].split(";")[0])
     assert longest < seconds(services["gateway"]["stop_grace_period"])
-    assert float(services["gateway"]["environment"]["ANSWER_SECONDS"].split(":-")[1].rstrip("}")) < longest
+    assert float(services["gateway"]["environment"]["RESPONSE_SECONDS"].split(":-")[1].rstrip("}")) < longest
 
 
 def test_an_answer_may_take_as_long_as_a_worker_may(services: dict[str, Any]) -> None:
     model = yaml.safe_load((CONFIG / "model-config.yaml").read_text())
     assert (
-        float(services["gateway"]["environment"]["ANSWER_SECONDS"].split(":-")[1].rstrip("}"))
+        float(services["gateway"]["environment"]["RESPONSE_SECONDS"].split(":-")[1].rstrip("}"))
         > model["responseTimeout"]
     )
 
