@@ -1,7 +1,7 @@
-"""What runs inside a TorchServe worker: photos in, class names out.
+"""What runs inside a TorchServe worker: images in, class names out.
 
 Packed whole into every archive. It imports torch, Pillow, simplejpeg and an engine, and nothing of `scripts/` or
-`eda/`; the model is known through `model.json` alone. A request passes through one module a step::
+`eda/`; the model is known through `model.json` alone. An image's way is a straight line, wired by `classifier`::
 
-    request -> decode -> transform -> engines -> answer     (wired by intake and classifier, described by manifest)
+    bytes -> preprocess (protocols, decode) -> inference (model, engines) -> postprocess (protocols) -> bytes
 """

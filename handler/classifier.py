@@ -1,29 +1,48 @@
-"""The class that TorchServe calls: it wires the steps and keeps every request on its own."""
+"""The class that TorchServe calls: it wires the steps below and nothing else."""
 
 import ctypes
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from handler import answer, transform
-from handler import request as requests
-from handler.engines import LARGEST_BATCH, device_of, open_engine
-from handler.errors import INTERNAL_ERROR, OUT_OF_MEMORY, PROBLEM_MEDIA_TYPE, STOPPING, RequestError, failure
-from handler.intake import Intake, Job
+from handler.decode.decoder import Decoder
+from handler.engines.choice import open_engine
+from handler.errors import NO_EXPLANATIONS, STOPPING, RequestError
 from handler.manifest import FILE_NAME, Manifest
 from handler.metrics import Metrics
+from handler.model import Model
+from handler.protocols.media_types import JSON
+from handler.protocols.request import Request, is_describe, is_explain, parse_request
+from handler.protocols.response import CONTENT_TYPES, encode_response, predictions_of
+from handler.responses import Responses
 from handler.settings import Settings, threads_per_worker
 from handler.stopping import is_stopping
 
 logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Item:
+    """A request that is ready for the network.
+
+    Args:
+        index: its place in the batch.
+        request: what the client asks for.
+        images: its images as uint8 tensors (3, height, width), where the network runs.
+    """
+
+    index: int
+    request: Request
+    images: list[Tensor]
+
+
 class ImageClassifier:
-    """Image classification for TorchServe: a batch of HTTP requests in, one body a request out."""
+    """Image classification for TorchServe: a batch of HTTP requests in, one body for each request out."""
 
     def initialize(self, context: Any) -> None:
         """Load the model that the archive's manifest describes.
@@ -40,106 +59,91 @@ class ImageClassifier:
             self.manifest = Manifest.from_json((directory / FILE_NAME).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise RuntimeError(str(error)) from error
-        threads = threads_per_worker(settings, int(model_config.get("minWorkers", 1)))
-        device = device_of(context.system_properties.get("gpu_id"))
-        # torch's own threads are for the network alone: resizing a photo takes a millisecond, and a thread that decodes
-        # photos would bring others of its own.
-        torch.set_num_threads(threads if device.type == "cpu" else 1)
-        self.engine = open_engine(self.manifest, directory, settings, threads, device)
-        if self.engine.name == "onnx":
-            torch.set_num_threads(1)
-            device = torch.device("cpu")
-        decoders = threads if torch.get_num_threads() == 1 else 1
+        self.max_images = settings.max_images
         self.metrics = Metrics(context.metrics, context.model_name)
-        self.intake = Intake(self.manifest, settings, self.metrics, decoders, device)
-        blank = torch.zeros(1, 3, *self.manifest.input.size, dtype=torch.uint8)
-        self.engine.run(transform.normalize(blank, self.manifest.input))  # the first run allocates; no client waits
-        _give_memory_back()
-        self.metrics.model(self.manifest.version, self.engine.name, self.manifest.fallback)
+        threads = threads_per_worker(settings, int(model_config.get("minWorkers", 1)))
+        engine = open_engine(self.manifest, directory, settings, threads, context.system_properties.get("gpu_id"))
+        self.model = Model(engine, self.manifest.input, self.metrics)
+        # A thread that decodes uses torch too: where that has several threads, one is enough.
+        decoders = threads if torch.get_num_threads() == 1 else 1
+        self.decoder = Decoder(self.manifest.input, settings, self.metrics, decoders, engine.device)
+        self.model.warm_up()
+        _return_memory()
+        self.metrics.model(self.manifest.version, engine.name, self.manifest.fallback)
         self.metrics.write()
         logger.info(
             "ready: %s %s on engine %s, %s with %d threads",
-            *(self.manifest.name, self.manifest.version, self.engine.name, device, threads),
+            *(self.manifest.name, self.manifest.version, engine.name, engine.device, threads),
         )
 
-    def handle(self, data: list[Mapping[str, Any]], context: Any) -> list[bytes]:
-        """Answer one batch; a request that fails never harms the others.
+    def handle(self, data: Sequence[Mapping[str, Any]], context: Any) -> list[bytes]:
+        """Respond to one batch; a request that fails never harms the others.
 
         Args:
             data: one row a request.
-            context: TorchServe's context, which takes the status and the content type of each answer.
+            context: TorchServe's context, which takes the status and the content type of each response.
         """
-        if is_stopping():
-            error = RequestError(STOPPING, "wait for the seconds in Retry-After and send the request again")
-            jobs = [Job(error=error) for _ in data]
-        else:
-            jobs = self.intake.accept(data, context)
-        self._infer([job for job in jobs if job.inputs], context)
-        answers = [self._answer(job, context, index) for index, job in enumerate(jobs)]
+        responses = Responses(context, self.metrics)
+        items = self.preprocess(data, context, responses)
+        scored = self.inference(items, responses)
+        self.postprocess(scored, responses)
         self.metrics.write()
-        return answers
+        return responses.bodies
 
-    def _infer(self, jobs: list[Job], context: Any) -> None:
-        """Score all images of a batch together and hand each job its own."""
-        inputs = [image for job in jobs for image in job.inputs if isinstance(image, Tensor)]
-        if not inputs:
-            return
-        try:
-            scores = self._run_engine(inputs)
-        except Exception:  # noqa: BLE001 - whatever it is, the worker goes on; it is logged whole
-            error = failure("inference", ", ".join((context.request_ids or {}).values()))
-            for job in jobs:
-                job.error = error
-            return
-        for job, own in zip(jobs, torch.split(scores, [len(job.inputs) for job in jobs]), strict=True):
-            job.scores = own
+    def preprocess(self, data: Sequence[Mapping[str, Any]], context: Any, responses: Responses) -> list[Item]:
+        """Understand the requests and decode their images."""
+        stopping = is_stopping()
+        requests: dict[int, Request] = {}
+        for index, row in enumerate(data):
+            headers = context.get_all_request_header(index)
+            with responses.guard("preprocess", index):
+                if stopping:
+                    raise RequestError(STOPPING, "wait for the seconds in Retry-After and send the request again")
+                if is_describe(row, headers):
+                    responses.respond(index, self.manifest.to_json().encode(), JSON)
+                    continue
+                if is_explain(headers):
+                    raise RequestError(NO_EXPLANATIONS, "send the image to /predictions/<model name>")
+                requests[index] = parse_request(row, headers, len(self.manifest.labels), self.max_images)
+        decoded = self.decoder.decode([request.images for request in requests.values()])
+        items = []
+        for (index, request), images in zip(requests.items(), decoded, strict=True):
+            with responses.guard("preprocess", index):
+                items.append(Item(index, request, images.result()))
+        return items
 
-    def _run_engine(self, inputs: list[Tensor]) -> Tensor:
-        """Return the scores (images, classes) of uint8 inputs, a bounded number of images at a time."""
-        scores = []
-        for start in range(0, len(inputs), LARGEST_BATCH):
-            batch = torch.stack(inputs[start : start + LARGEST_BATCH])
-            self.metrics.batch(len(batch))
-            with self.metrics.timed("inference"):
-                logits = self.engine.run(transform.normalize(batch, self.manifest.input))
-            scores.append(answer.scores_of(logits))
-        return torch.cat(scores)
+    def inference(self, items: Sequence[Item], responses: Responses) -> list[tuple[Item, Tensor]]:
+        """Score the images of all requests together, and return each request with its scores (images, classes)."""
+        if items:
+            with responses.guard("inference", *(item.index for item in items)):
+                scores = self.model.scores([image for item in items for image in item.images])
+                return list(zip(items, torch.split(scores, [len(item.images) for item in items]), strict=True))
+        return []
 
-    def _answer(self, job: Job, context: Any, index: int) -> bytes:
-        if job.describe:
-            context.set_response_content_type(index, requests.JSON)
-            return self.manifest.to_json().encode()
-        if job.request is None or job.scores is None:
-            return self._refuse(job.error or failure("answer", context.get_request_id(index)), context, index)
-        self.metrics.request("answered")
-        for confidence in job.scores.amax(dim=1).tolist():
-            self.metrics.confidence(confidence)
-        context.set_response_content_type(index, answer.CONTENT_TYPES[job.request.media_type])
-        return answer.encode(job.scores, job.request, self.manifest)
-
-    def _refuse(self, error: RequestError, context: Any, index: int) -> bytes:
-        if error.problem in (INTERNAL_ERROR, OUT_OF_MEMORY):
-            self.metrics.request("failed")
-        else:
-            self.metrics.request("rejected")
-            self.metrics.rejected(error.problem.slug)
-        context.set_response_status(error.problem.status, error.problem.title, index)
-        context.set_response_content_type(index, PROBLEM_MEDIA_TYPE)
-        if error.problem.retry_after:
-            context.set_response_header(index, "Retry-After", str(error.problem.retry_after))
-        return error.document()
+    def postprocess(self, scored: Sequence[tuple[Item, Tensor]], responses: Responses) -> None:
+        """Encode the top classes of every image as each client asked for them."""
+        for item, scores in scored:
+            with responses.guard("postprocess", item.index):
+                request = item.request
+                predictions = [
+                    predictions_of(row, request.top_k, request.threshold, self.manifest.labels) for row in scores
+                ]
+                body = encode_response(predictions, request.media_type, request.to_document)
+                responses.succeed(item.index, body, CONTENT_TYPES[request.media_type])
+                for confidence in scores.amax(dim=1).tolist():
+                    self.metrics.confidence(confidence)
 
 
 def _is_worth_a_line(record: logging.LogRecord) -> bool:
-    """Whether to log it: TorchServe's line for every batch says nothing, and wakes the front end as the network begins.
+    """Whether to log it: TorchServe's line for every batch says nothing, and wakes the frontend as the network begins.
 
-    It costs 0.5 % of a lone photo's time.
+    It costs 0.5 % of a lone image's time.
     """
     return not str(record.msg).startswith("Backend received inference")
 
 
-def _give_memory_back() -> None:
-    """Return to the kernel what loading the programs took and nobody needs any more: 130 MB for a ResNet-50."""
+def _return_memory() -> None:
+    """Return to the kernel what only loading the programs took: 130 MB for a ResNet-50."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's own
     if trim:
         trim(0)

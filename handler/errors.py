@@ -19,7 +19,7 @@
 503    stopping                     the server is shutting down; `Retry-After` says when to send it again
 =====  ===========================  ==========================================================
 
-Above the byte limit (`max_request_size`) TorchServe itself answers an empty 413 before a handler sees anything.
+Above the byte limit (`max_request_size`) TorchServe itself responds with an empty 413 before a handler sees anything.
 """
 
 import json
@@ -39,8 +39,8 @@ class Problem:
     Args:
         slug: the row's name; the last part of the document's `type` and the metrics' `reason`.
         status: the HTTP status code.
-        title: the sentence that is the same every time.
-        retry_after: s after which the same request may work, 0 where it never will.
+        title: the sentence that is the same for every request.
+        retry_after: s after which the same request may succeed, 0 where it never will.
     """
 
     slug: str
@@ -56,13 +56,13 @@ INVALID_BASE64 = Problem("invalid-base64", 400, "An image is not valid base64")
 INVALID_PARAMETER = Problem("invalid-parameter", 400, "A parameter is out of range")
 NO_IMAGE = Problem("no-image", 400, "The request holds no image")
 NO_EXPLANATIONS = Problem("no-explanations", 404, "This model gives no explanations")
-NOT_ACCEPTABLE = Problem("not-acceptable", 406, "No answer in the accepted media types")
+NOT_ACCEPTABLE = Problem("not-acceptable", 406, "No response in the accepted media types")
 TOO_MANY_PIXELS = Problem("too-many-pixels", 413, "The image has too many pixels")
 TOO_MANY_IMAGES = Problem("too-many-images", 413, "The request holds too many images")
 TOO_MUCH_WORK = Problem("too-much-work", 413, "The images take too long to decode")
 UNSUPPORTED_FORMAT = Problem("unsupported-format", 415, "The body is not an image of a supported format")
 DAMAGED_IMAGE = Problem("damaged-image", 422, "The image is damaged")
-INTERNAL_ERROR = Problem("internal-error", 500, "The server failed to answer")
+INTERNAL_ERROR = Problem("internal-error", 500, "The server failed to respond")
 OUT_OF_MEMORY = Problem("out-of-memory", 503, "The server has no memory left for this request", retry_after=10)
 STOPPING = Problem("stopping", 503, "The server is stopping", retry_after=10)
 
@@ -87,7 +87,7 @@ TABLE: tuple[Problem, ...] = (
 
 
 class RequestError(Exception):
-    """A request that is answered with a problem instead of classes.
+    """A request that gets a problem instead of predictions.
 
     Args:
         problem: the row of the table.
@@ -115,12 +115,12 @@ class RequestError(Exception):
 
 
 def is_out_of_memory(error: BaseException | None) -> bool:
-    """Say whether an error means that memory is missing; torch and ONNX Runtime say so in words only."""
+    """Whether memory is missing; torch and ONNX Runtime say so in words only."""
     words = ("allocate memory", "insufficient memory", "out of memory", "bad_alloc")
     return isinstance(error, MemoryError) or any(word in str(error).lower() for word in words)
 
 
-def failure(stage: str, request_id: str) -> RequestError:
+def server_error(stage: str, request_id: str) -> RequestError:
     """Log the exception that is being handled, with its traceback, and return what the client may know."""
     logger.error("request %s failed in stage %s", request_id, stage, exc_info=True)
     if is_out_of_memory(sys.exception()):
@@ -129,5 +129,5 @@ def failure(stage: str, request_id: str) -> RequestError:
         )
     return RequestError(
         INTERNAL_ERROR,
-        "the request failed on the server: give its operator this answer's x-request-id header",
+        "the request failed on the server: give its operator this response's x-request-id header",
     )

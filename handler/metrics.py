@@ -31,8 +31,8 @@ DECLARED: dict[str, tuple[MetricTypes, str, tuple[str, ...]]] = {
 class Metrics:
     """Collects this handler's metrics for one model, and writes those of a batch once the network has run.
 
-    Each line that a worker writes wakes a thread of the front end: while the network runs, which has all CPUs busy,
-    that holds it up (0.5 % of the images of 16 clients, and of a lone one's time).
+    Each line that a worker writes wakes a thread of the frontend. While the network keeps all CPUs busy, that slows it
+    down: 0.5 % of the images of 16 clients, and of a lone one's time.
 
     Args:
         cache: TorchServe's metrics cache (`context.metrics`).
@@ -50,7 +50,7 @@ class Metrics:
         self._counts["classifier_requests_total", (outcome,)] += 1
 
     def rejected(self, reason: str) -> None:
-        """Count one request that a client must change, by the slug of its problem."""
+        """Count one request that its client must change, by the slug of its problem."""
         self._counts["classifier_rejected_total", (reason,)] += 1
 
     def batch(self, images: int) -> None:
@@ -58,7 +58,7 @@ class Metrics:
         self._observe("classifier_batch_images", images)
 
     def confidence(self, score: float) -> None:
-        """Observe the score of an image's best class, 0 to 1."""
+        """Observe the score of an image's top-1 class, 0 to 1."""
         self._observe("classifier_confidence_ratio", round(score, 4))
 
     def model(self, version: str, engine: str, stand_in: bool) -> None:
@@ -79,7 +79,7 @@ class Metrics:
         for (name, labels), count in self._counts.items():
             self._emit(name, labels, count)
         self._counts.clear()
-        while self._observed:  # a thread may still decode a photo of a request that was refused for another
+        while self._observed:  # a thread may still decode an image of a request that another image made fail
             self._emit(*self._observed.popleft())
 
     def _emit(self, name: str, labels: tuple[str, ...], value: float) -> None:

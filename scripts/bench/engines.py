@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from handler.engines import OnnxEngine, TorchEngine
+from handler.engines.onnx_runtime import OnnxEngine
+from handler.engines.pytorch import TorchEngine
 from handler.manifest import ONNX_PROGRAM, TORCH_PROGRAM
 from scripts.build.sources.source import SourceModel
 

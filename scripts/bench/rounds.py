@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from handler.manifest import ONNX_PROGRAM, Manifest
-from handler.transform import normalize
+from handler.model import normalize
 from scripts.bench import engines, goals, photos, service, stages
 from scripts.bench.plan import Plan
 

@@ -6,12 +6,15 @@ from typing import Any
 
 import torch
 
-from handler import answer
-from handler.decode import decode
+from handler.decode.image import decode_image
+from handler.decode.resize import to_input
 from handler.manifest import Manifest
-from handler.request import JSON, Request
+from handler.model import normalize, scores_of
+from handler.protocols import native
+from handler.protocols.media_types import JSON
+from handler.protocols.parameters import DEFAULT_TOP_K
+from handler.protocols.response import encode_response, predictions_of
 from handler.settings import Settings
-from handler.transform import normalize, to_input
 from scripts.bench.engines import Run
 from scripts.bench.photos import megapixels_of
 
@@ -39,13 +42,12 @@ def take_turn(photo: Path, label: str, run: Run, manifest: Manifest) -> dict[str
 
 def _timed(photo: Path, label: str, run: Run, manifest: Manifest) -> dict[str, Any]:
     data = photo.read_bytes()
-    request = Request([data], top_k=5, threshold=0.0, media_type=JSON, instances=False)
     clock = [time.perf_counter()]
 
     def done() -> None:
         clock.append(time.perf_counter())
 
-    pixels = decode(data, Settings.max_pixels)
+    pixels = decode_image(data, Settings.max_pixels)
     done()
     image = to_input(pixels, manifest.input)
     done()
@@ -53,14 +55,16 @@ def _timed(photo: Path, label: str, run: Run, manifest: Manifest) -> dict[str, A
     done()
     logits = run(batch)
     done()
-    answer.encode(answer.scores_of(torch.as_tensor(logits)), request, manifest)
+    (scores,) = scores_of(torch.as_tensor(logits))
+    predictions = predictions_of(scores, DEFAULT_TOP_K, threshold=0.0, labels=manifest.labels)
+    encode_response([predictions], JSON, native.to_document)
     done()
     sample: dict[str, Any] = {"kind": "stages", "photo": label}
     sample |= {"megapixels": round(megapixels_of(photo), 2), "bytes": len(data)}
     for stage, start, end in zip(STAGES, clock, clock[1:], strict=False):
         sample[f"{stage}_ms"] = 1000 * (end - start)
     before = time.perf_counter()
-    to_input(decode(data, Settings.max_pixels, manifest.input.short_side), manifest.input)
+    to_input(decode_image(data, Settings.max_pixels, manifest.input.short_side), manifest.input)
     sample["scaled_ms"] = 1000 * (time.perf_counter() - before)
     return sample
 

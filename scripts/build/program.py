@@ -9,9 +9,12 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from handler.engines import Engine, OnnxEngine, TorchEngine
+from handler.decode.resize import to_input
+from handler.engines.engine import Engine
+from handler.engines.onnx_runtime import OnnxEngine
+from handler.engines.pytorch import TorchEngine
 from handler.manifest import ONNX_PROGRAM, TORCH_PROGRAM, InputSpec
-from handler.transform import normalize, to_input
+from handler.model import normalize
 from scripts.build.sources.source import SourceModel
 from scripts.common.errors import CommandError
 

@@ -17,7 +17,7 @@ from scripts.common.example import example_image
 from scripts.server.torchserve import TorchServe
 from tests.conftest import encoded, picture, stored_as
 from tests.integration.scraping import settled
-from tests.unit.handler.test_decode_bombs import bomb
+from tests.unit.handler.decode.test_bombs import bomb
 
 PHOTO = encoded(Image.open(example_image()), "JPEG", quality=95)
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}

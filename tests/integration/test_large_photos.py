@@ -6,16 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 from torch import Tensor
 
-from handler.answer import scores_of
-from handler.decode import decode
-from handler.engines import Engine, open_engine
+from handler.decode.image import decode_image
+from handler.decode.resize import to_input
+from handler.engines.choice import open_engine
+from handler.engines.engine import Engine
 from handler.manifest import InputSpec, Manifest
+from handler.model import normalize, scores_of
 from handler.settings import Settings
-from handler.transform import normalize, to_input
 from scripts.bench.photos import enlarged
 
 LIMIT = 64_000_000
@@ -36,7 +36,7 @@ def model(resnet: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Engin
     with zipfile.ZipFile(resnet) as file:
         file.extractall(directory)
     manifest = Manifest.from_json((directory / "model.json").read_text())
-    return open_engine(manifest, directory, Settings(), 2, torch.device("cpu")), manifest.input
+    return open_engine(manifest, directory, Settings(), 2), manifest.input
 
 
 def scores(model: tuple[Engine, InputSpec], photo: Tensor) -> Tensor:
@@ -48,13 +48,13 @@ def test_a_phones_photo_is_what_pillow_decodes(phone_photos: list[bytes]) -> Non
     """The rest of the way from pixels to scores is that of every photo, and proved in test_parity."""
     for data in phone_photos:
         expected = np.asarray(Image.open(BytesIO(data)).convert("RGB"))
-        assert np.array_equal(decode(data, LIMIT).permute(1, 2, 0).numpy(), expected)
+        assert np.array_equal(decode_image(data, LIMIT).permute(1, 2, 0).numpy(), expected)
 
 
 def test_how_far_scores_move_when_it_is_decoded_smaller(
     phone_photos: list[bytes], model: tuple[Engine, InputSpec]
 ) -> None:
     for data in phone_photos:
-        small, exact = decode(data, LIMIT, model[1].short_side), decode(data, LIMIT)
+        small, exact = decode_image(data, LIMIT, model[1].short_side), decode_image(data, LIMIT)
         assert [2 * side for side in small.shape[1:]] == list(exact.shape[1:])
         assert float((scores(model, small) - scores(model, exact)).abs().max()) < 0.05

@@ -7,7 +7,7 @@ health and the document itself, other methods, and options in the address. Forms
 from collections.abc import Mapping
 from typing import Any
 
-from handler.form import FORM
+from handler.protocols.form import FORM
 from scripts.build.sources import fallback
 from tests import openapi
 

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 import requests
-import torch
 from PIL import Image
 
-from handler.decode import decode
-from handler.engines import open_engine
+from handler.decode.image import decode_image
+from handler.decode.resize import to_input
+from handler.engines.choice import open_engine
 from handler.manifest import Manifest
+from handler.model import normalize
 from handler.settings import Settings
-from handler.transform import normalize, to_input
 
 TIE = 0.001
 LIMIT = 64_000_000
@@ -45,10 +45,10 @@ def test_the_known_logits_of_the_two_cats(resnet: Path, cats: bytes, tmp_path: P
     with zipfile.ZipFile(resnet) as file:
         file.extractall(tmp_path)
     manifest = Manifest.from_json((tmp_path / "model.json").read_text())
-    photo = normalize(to_input(decode(cats, LIMIT), manifest.input)[None], manifest.input)
+    photo = normalize(to_input(decode_image(cats, LIMIT), manifest.input)[None], manifest.input)
     for engine in ("onnx", "torch"):
         settings = Settings(engine=engine)
-        logits = open_engine(manifest, tmp_path, settings, 2, torch.device("cpu")).run(photo)[0]
+        logits = open_engine(manifest, tmp_path, settings, 2).run(photo)[0]
         assert logits[:3].tolist() == pytest.approx([-14.3454, -11.1594, -16.1291], abs=2e-2)
         assert manifest.labels[int(logits.argmax())] == "tabby, tabby cat"
 

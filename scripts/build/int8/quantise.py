@@ -20,12 +20,13 @@ import onnxruntime
 import torch
 from torch import Tensor
 
-from handler.decode import decode
-from handler.engines import has_vnni
+from handler.decode.image import decode_image
+from handler.decode.resize import to_input
+from handler.engines.cpu import has_vnni
 from handler.errors import RequestError
 from handler.manifest import InputSpec, Quantisation
+from handler.model import normalize
 from handler.settings import Settings
-from handler.transform import normalize, to_input
 from scripts.build.int8.equalise import equalise, even_out
 from scripts.common.errors import CommandError
 
@@ -68,7 +69,7 @@ def read_photos(folder: str) -> Photos:
     found = []
     for path in paths:
         try:
-            found.append(decode(path.read_bytes(), Settings.max_pixels))
+            found.append(decode_image(path.read_bytes(), Settings.max_pixels))
         except RequestError:
             continue  # whatever else lies in the folder
     if len(found) < FEWEST_PHOTOS:

@@ -12,10 +12,14 @@ from tests.conftest import PROJECT, encoded, picture
 PHOTO = encoded(picture(), "JPEG")
 
 
+def new_metrics_cache() -> MetricsCacheYamlImpl:
+    cache = MetricsCacheYamlImpl(str(PROJECT / "config" / "metrics.yaml"))
+    cache.initialize_cache()
+    return cache
+
+
 def new_context(model: Path, model_config: dict[str, Any] | None = None) -> Context:
-    metrics = MetricsCacheYamlImpl(str(PROJECT / "config" / "metrics.yaml"))
-    metrics.initialize_cache()
-    return Context("tiny-resnet", str(model), {}, 8, None, "0.12.0", True, metrics, model_config or {})
+    return Context("tiny-resnet", str(model), {}, 8, None, "0.12.0", True, new_metrics_cache(), model_config or {})
 
 
 def loaded(context: Context) -> ImageClassifier:

@@ -16,7 +16,7 @@ from ts.protocol import otf_message_handler
 from handler.classifier import ImageClassifier
 from handler.stopping import STOPPING_FILE
 from tests.unit.handler.batches import PHOTO, handled, new_context
-from tests.unit.handler.test_decode_bombs import bomb
+from tests.unit.handler.decode.test_bombs import bomb
 
 
 def test_a_bad_request_never_harms_its_batch_mates(classifier: ImageClassifier, context: Context) -> None:
@@ -30,31 +30,31 @@ def test_a_bad_request_never_harms_its_batch_mates(classifier: ImageClassifier, 
         ({"body": PHOTO}, {"Accept": "text/plain", "X-Top-K": "1"}),
         ({"body": PHOTO}, {}),
     ]
-    answers = handled(classifier, context, *batch)
-    assert [status for status, _, _ in answers] == [200, 422, 413, 415, 400, 400, 200, 200]
-    for status, content_type, body in answers:
+    responses = handled(classifier, context, *batch)
+    assert [status for status, _, _ in responses] == [200, 422, 413, 415, 400, 400, 200, 200]
+    for status, content_type, body in responses:
         if status >= 400:
             assert content_type == "application/problem+json"
             assert json.loads(body)["status"] == status
     alone = handled(classifier, context, ({"body": PHOTO}, {}))[0]
-    assert answers[0] == answers[7] == alone
-    assert answers[6][1:] == ("text/plain; charset=utf-8", f"{json.loads(alone[2])[0]['label']}\n".encode())
+    assert responses[0] == responses[7] == alone
+    assert responses[6][1:] == ("text/plain; charset=utf-8", f"{json.loads(alone[2])[0]['label']}\n".encode())
 
 
 def test_a_failing_engine_is_a_500_that_leaks_nothing(
     classifier: ImageClassifier, context: Context, caplog: pytest.LogCaptureFixture
 ) -> None:
     class Broken:
-        name = "broken"
+        name, device = "broken", torch.device("cpu")
 
         def run(self, batch: Tensor) -> Tensor:
             raise ZeroDivisionError("a secret of the server")
 
-    classifier.engine = Broken()
+    classifier.model.engine = Broken()
     with caplog.at_level(logging.ERROR):
-        answers = handled(classifier, context, ({"body": PHOTO}, {}), ({"body": b"text"}, {}))
-    assert [status for status, _, _ in answers] == [500, 415]
-    assert b"secret" not in answers[0][2]
+        responses = handled(classifier, context, ({"body": PHOTO}, {}), ({"body": b"text"}, {}))
+    assert [status for status, _, _ in responses] == [500, 415]
+    assert b"secret" not in responses[0][2]
     assert "id-0" in caplog.text
     assert "inference" in caplog.text
     assert "a secret of the server" in caplog.text
@@ -66,9 +66,9 @@ def test_a_request_with_more_images_than_the_engine_takes_at_once(
     """Three requests of 16 images each are 48 in one batch of TorchServe's; the engine takes 16."""
     instances = [{"b64": base64.b64encode(PHOTO).decode()}] * 16
     row = {"body": json.dumps({"instances": instances}).encode()}
-    answers = handled(classifier, context, *[(row, {"Content-Type": "application/json"})] * 3)
+    responses = handled(classifier, context, *[(row, {"Content-Type": "application/json"})] * 3)
     alone = json.loads(handled(classifier, context, ({"body": PHOTO}, {}))[0][2])
-    for status, _, body in answers:
+    for status, _, body in responses:
         predictions = json.loads(body)["predictions"]
         assert (status, len(predictions)) == (200, 16)
         for classes in predictions:
@@ -95,13 +95,13 @@ def test_metrics_of_a_batch(classifier: ImageClassifier, context: Context, caplo
 def test_no_metric_is_written_while_the_network_runs(
     classifier: ImageClassifier, context: Context, caplog: pytest.LogCaptureFixture
 ) -> None:
-    run, written = classifier.engine.run, []
+    run, written = classifier.model.engine.run, []
 
     def watched(batch: torch.Tensor) -> torch.Tensor:
         written.append(len(caplog.records))
         return run(batch)
 
-    classifier.engine.run = watched  # type: ignore[method-assign]
+    classifier.model.engine.run = watched  # type: ignore[method-assign]
     with caplog.at_level(logging.INFO, logger="ts.metrics.caching_metric"):
         for _ in range(2):
             caplog.clear()
@@ -164,10 +164,10 @@ def test_missing_memory_is_no_damaged_image(
 
     with monkeypatch.context() as patch:
         if stage == "decode":
-            patch.setattr("handler.intake.decode_jpeg", fail)
-            patch.setattr("handler.intake.decode_opened", fail)
+            patch.setattr("handler.decode.decoder.decode_jpeg", fail)
+            patch.setattr("handler.decode.decoder.decode_opened", fail)
         else:
-            patch.setattr(classifier.engine, "run", fail)
+            patch.setattr(classifier.model.engine, "run", fail)
         alone = handled(classifier, context, ({"body": PHOTO}, {}))
         together = handled(classifier, context, *[({"body": PHOTO}, {})] * 2)
     for status, _, body in (*alone, *together):

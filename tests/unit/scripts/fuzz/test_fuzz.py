@@ -112,11 +112,12 @@ def test_the_corpus_is_the_same_from_the_same_seed_and_holds_every_kind(monkeypa
 
 
 def test_photos_come_in_every_format_that_is_accepted() -> None:
-    from handler.decode import FORMATS, decode
+    from handler.decode.formats import FORMATS
+    from handler.decode.image import decode_image
 
     photos = images.photos()
     for data in photos.values():
-        assert decode(data, 10**6).shape[0] == 3
+        assert decode_image(data, 10**6).shape[0] == 3
     forms = " ".join(photos).upper().replace(" ", "")
     assert all(name in forms for name in set(FORMATS) - {"MPO"})
 

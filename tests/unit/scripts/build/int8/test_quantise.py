@@ -13,8 +13,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from handler import engines
-from handler.engines import open_engine
+from handler.engines import onnx_runtime
+from handler.engines.choice import open_engine
 from handler.manifest import ONNX_PROGRAM, Manifest, Quantisation
 from handler.settings import Settings
 from scripts.archives import describe
@@ -24,8 +24,6 @@ from scripts.build.int8 import equalise, quantise
 from scripts.build.int8.precision import Precision
 from scripts.common.errors import CommandError
 from tests.conftest import encoded, picture
-
-CPU = torch.device("cpu")
 
 
 @pytest.fixture(scope="module")
@@ -151,7 +149,7 @@ def test_an_archive_in_8_bits(int8_archive: Path, tiny_archive: Path, tmp_path: 
     assert manifest.quantisation.held_back == quantise.HELD_BACK
     assert manifest.quantisation.same_best > 0.8
     assert manifest.programs["program.pt2"]  # torch keeps its float32
-    engine = open_engine(manifest, tmp_path, Settings(), 1, CPU)
+    engine = open_engine(manifest, tmp_path, Settings(), 1)
     assert engine.name == "onnx"
     shown = describe.manifest(read_manifest(int8_archive))
     assert "precision    program.onnx in 8 bits" in shown
@@ -203,8 +201,8 @@ def test_what_was_made_for_vnni_is_not_run_without_it(
     manifest = read_manifest(int8_archive)
     assert isinstance(manifest.quantisation, Quantisation)
     quantisation = dataclasses.replace(manifest.quantisation, vnni=True)
-    monkeypatch.setattr(engines, "has_vnni", lambda: has)
+    monkeypatch.setattr(onnx_runtime, "has_vnni", lambda: has)
     with caplog.at_level(logging.WARNING):
-        engine = open_engine(dataclasses.replace(manifest, quantisation=quantisation), tmp_path, Settings(), 1, CPU)
+        engine = open_engine(dataclasses.replace(manifest, quantisation=quantisation), tmp_path, Settings(), 1)
     assert engine.name == ("onnx" if has else "torch")
     assert ("quantised for CPUs with VNNI" in caplog.text) is not has

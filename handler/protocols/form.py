@@ -1,4 +1,4 @@
-"""A multipart form, read here and not by TorchServe, which answers 500 to the ones that it cannot parse.
+"""A multipart form, read here and not by TorchServe, which responds 500 to those that it cannot parse.
 
 The gateway sends `multipart/form-data` on as FORM, so that TorchServe hands the body over as it came.
 """
@@ -10,10 +10,10 @@ from multipart import MultipartError, MultipartParser, parse_options_header
 from handler.errors import NO_IMAGE, RequestError
 
 FORM = "application/x-multipart-form-data"
-MOST_FIELDS = 32  # a client needs three
+MAX_FIELDS = 32  # a client needs three
 
 
-def fields(body: bytes, content_type: str) -> dict[str, bytes]:
+def form_fields(body: bytes, content_type: str) -> dict[str, bytes]:
     """Return a form's fields by name; the last of those that share a name.
 
     Args:
@@ -29,8 +29,8 @@ def fields(body: bytes, content_type: str) -> dict[str, bytes]:
         parser = MultipartParser(
             BytesIO(body),
             parameters.get("boundary", ""),
-            charset="latin-1",  # a file's name may be in any; nobody looks at it
-            part_limit=MOST_FIELDS,
+            charset="latin-1",  # of file names, which are not used
+            part_limit=MAX_FIELDS,
             spool_limit=size,
             memory_limit=size,
         )

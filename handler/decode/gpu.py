@@ -1,22 +1,24 @@
 """JPEGs to network inputs on a GPU, a batch at a time (nvJPEG through torchvision).
 
-No GPU has run this yet: `open_gpu_decoder` tries it on one picture first, and a worker whose GPU fails there decodes on
-the CPU. tests/unit/handler/test_gpu.py holds what must pass where there is a GPU. torchvision 0.29 calls `decode_jpeg`
-deprecated: without it, the CPU decodes.
+`open_gpu_decoder` tries it on one picture first, and a worker whose GPU fails there decodes on the CPU. torchvision
+0.29 calls `decode_jpeg` deprecated: without it, the CPU decodes.
 """
 
 import logging
 from collections.abc import Sequence
+from concurrent.futures import Future
 
 import numpy as np
 import simplejpeg
 import torch
 from torch import Tensor
 
-from handler.decode import Jpeg, decode, upright
+from handler.decode.image import decode_image
+from handler.decode.jpeg import Jpeg, JpegError
+from handler.decode.orientation import upright
+from handler.decode.resize import to_input
 from handler.errors import RequestError
 from handler.manifest import InputSpec
-from handler.transform import to_input
 
 logger = logging.getLogger(__name__)
 
@@ -40,45 +42,57 @@ class GpuDecoder:
 
         self._decode, self._mode = decode_jpeg, ImageReadMode.RGB
         self._spec, self._device, self._max_pixels = spec, device, max_pixels
+        self.submitted: list[tuple[Jpeg, Future[Tensor]]] = []
 
     def takes(self, jpeg: Jpeg) -> bool:
         """Whether a JPEG is one for the GPU: whole, with plain colours. What is wrong with others the CPU finds out."""
         return jpeg.plain and END_OF_IMAGE in jpeg.data[-TAIL:]
 
-    def inputs(self, jpegs: Sequence[Jpeg]) -> list[Tensor | None]:
-        """Return uint8 inputs (3, *spec.size) on the device, None for what is left to the CPU."""
-        groups: list[list[Jpeg]] = []
-        room = 0
-        for jpeg in jpegs:
-            pixels = jpeg.width * jpeg.height
-            if pixels > room:
-                groups.append([])
-                room = self._max_pixels
-            groups[-1].append(jpeg)
-            room -= pixels
-        return [one for group in groups for one in self._group(group)]
+    def submit(self, jpeg: Jpeg) -> Future[Tensor]:
+        """Return the future input, uint8 (3, *spec.size) on the device; JpegError leaves the JPEG to Pillow."""
+        network_input: Future[Tensor] = Future()
+        self.submitted.append((jpeg, network_input))
+        return network_input
 
-    def _group(self, jpegs: list[Jpeg]) -> Sequence[Tensor | None]:
-        """Decode together; where that fails, one by one: one of them may be damaged, and nobody knows which."""
+    def run(self) -> None:
+        """Decode what was submitted, as many at once as the pixel limit allows, and complete the futures."""
+        group: list[tuple[Jpeg, Future[Tensor]]] = []
+        pixels = 0
+        for jpeg, network_input in self.submitted:
+            pixels += jpeg.width * jpeg.height
+            if group and pixels > self._max_pixels:
+                self._run(group)
+                group, pixels = [], jpeg.width * jpeg.height
+            group.append((jpeg, network_input))
+        self._run(group)
+        self.submitted.clear()
+
+    def _run(self, group: Sequence[tuple[Jpeg, Future[Tensor]]]) -> None:
+        """Decode together; where that fails, one by one: one of them may be damaged, and nvJPEG does not say which."""
         try:
-            return self._together(jpegs)
+            for (_, network_input), decoded in zip(group, self._together([jpeg for jpeg, _ in group]), strict=True):
+                network_input.set_result(decoded)
         except Exception as error:  # noqa: BLE001 - nvJPEG's are nowhere listed, and the CPU can do it too
-            logger.warning("the GPU could not decode %d JPEGs: %s", len(jpegs), error)
-        return [None] if len(jpegs) == 1 else [one for jpeg in jpegs for one in self._group([jpeg])]
+            if len(group) > 1:
+                logger.warning("the GPU could not decode %d JPEGs together: %s", len(group), error)
+                for one in group:
+                    self._run([one])
+            else:
+                group[0][1].set_exception(JpegError(f"the GPU could not decode it: {error}"))
 
     def _together(self, jpegs: list[Jpeg]) -> list[Tensor]:
         files = [torch.frombuffer(bytearray(jpeg.data), dtype=torch.uint8) for jpeg in jpegs]
-        photos = self._decode(files, mode=self._mode, device=self._device)
-        return [self._transform(photo, jpeg.orientation) for photo, jpeg in zip(photos, jpegs, strict=True)]
+        pictures = self._decode(files, mode=self._mode, device=self._device)
+        return [self._transform(picture, jpeg.orientation) for picture, jpeg in zip(pictures, jpegs, strict=True)]
 
-    def _transform(self, photo: Tensor, orientation: int) -> Tensor:
+    def _transform(self, picture: Tensor, orientation: int) -> Tensor:
         # Only a CPU resizes whole numbers: in float, and rounded, it comes to the same.
-        resized = to_input(upright(photo, orientation).to(torch.float32), self._spec)
+        resized = to_input(upright(picture, orientation).to(torch.float32), self._spec)
         return resized.round_().clamp_(0, 255).to(torch.uint8)
 
 
 def open_gpu_decoder(spec: InputSpec, device: torch.device, max_pixels: int) -> GpuDecoder | None:
-    """Return a decoder that gave the right picture, or None where photos are better decoded on the CPU."""
+    """Return a decoder that decoded a picture correctly, or None where the CPU must decode."""
     if device.type != "cuda":
         return None
     try:
@@ -98,5 +112,5 @@ def _difference(decoder: GpuDecoder, spec: InputSpec) -> float:
     y, x = np.mgrid[0:480, 0:640]
     picture = np.stack([x * 255 // 640, y * 255 // 480, (x + y) % 256], axis=2).astype(np.uint8)
     data = simplejpeg.encode_jpeg(np.ascontiguousarray(picture), quality=95)
-    (found,) = decoder._together([Jpeg(data, 640, 480, orientation=1, parts=1, plain=True)])
-    return float((found.cpu().float() - to_input(decode(data, picture.size), spec).float()).abs().mean())
+    (found,) = decoder._together([Jpeg(data, 640, 480, orientation=1, scale_denominator=1, plain=True)])
+    return float((found.cpu().float() - to_input(decode_image(data, picture.size), spec).float()).abs().mean())

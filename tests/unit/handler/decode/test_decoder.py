@@ -1,4 +1,4 @@
-"""What requests become before the network: what is wrong with one, or hostile in it, is its own error."""
+"""A batch decodes together; what is wrong with one request, or hostile in it, is its own error."""
 
 import base64
 import json
@@ -11,16 +11,17 @@ import pytest
 import torch
 from PIL import Image
 from torch import Tensor
-from ts.context import Context, RequestProcessor
+from ts.context import Context
 
 from handler.classifier import ImageClassifier
-from handler.deadline import deadline
-from handler.decode import Jpeg, decode_jpeg, decode_opened
-from handler.gpu import GpuDecoder
-from handler.intake import Intake, Job
+from handler.decode.deadline import deadline
+from handler.decode.decoder import Decoder
+from handler.decode.gpu import GpuDecoder
+from handler.decode.image import decode_opened
+from handler.decode.jpeg import Jpeg, decode_jpeg
+from handler.decode.resize import to_input
 from handler.manifest import InputSpec
 from handler.settings import Settings
-from handler.transform import to_input
 from tests.conftest import encoded, picture
 from tests.unit.handler.batches import PHOTO, handled, loaded, new_context
 
@@ -52,7 +53,7 @@ def test_large_jpegs_are_decoded_as_the_setting_says(
         seen.append(tuple(photo.shape[1:]))
         return to_input(photo, spec)
 
-    monkeypatch.setattr("handler.transform.to_input", watched)
+    monkeypatch.setattr("handler.decode.decoder.to_input", watched)
     context = new_context(tiny_model, {"handler": {"large_jpegs": setting}})
     handler = loaded(context)
     photo = encoded(picture(1536, 1024), "JPEG")
@@ -78,13 +79,13 @@ def test_a_bug_in_a_step_is_a_500_for_its_request_alone(
             raise ZeroDivisionError("a secret of the server")
         return decode_jpeg(jpeg)
 
-    monkeypatch.setattr("handler.intake.decode_opened", buggy)
-    monkeypatch.setattr("handler.intake.decode_jpeg", buggy_elsewhere)
+    monkeypatch.setattr("handler.decode.decoder.decode_opened", buggy)
+    monkeypatch.setattr("handler.decode.decoder.decode_jpeg", buggy_elsewhere)
     bodies = [PHOTO + b" "] if alone else [PHOTO + b" ", PHOTO]
-    answers = handled(classifier, context, *[({"body": body}, {}) for body in bodies])
-    assert [status for status, _, _ in answers] == ([500] if alone else [500, 200])
-    assert b"secret" not in answers[0][2]
-    assert "request id-0 failed in stage accept" in caplog.text
+    responses = handled(classifier, context, *[({"body": body}, {}) for body in bodies])
+    assert [status for status, _, _ in responses] == ([500] if alone else [500, 200])
+    assert b"secret" not in responses[0][2]
+    assert "request id-0 failed in stage preprocess" in caplog.text
 
 
 # An alarm that rings within a callback of the garbage collector is swallowed and reported; the next one is not.
@@ -99,24 +100,12 @@ def test_a_hostile_header_costs_its_request_and_no_other(
     pieces = [tiff[start : start + 65_000] for start in range(0, len(tiff), 65_000)]
     exif = b"".join(b"\xff\xe1" + struct.pack(">H", len(piece) + 8) + b"Exif\0\0" + piece for piece in pieces)
     hostile = PHOTO[:2] + exif + PHOTO[20:]  # without its JFIF header, which says the resolution too
-    monkeypatch.setattr("handler.intake.deadline", lambda seconds: deadline(seconds / 10))  # 4 s by default
+    monkeypatch.setattr("handler.decode.deadline.deadline", lambda seconds: deadline(seconds / 10))  # 4 s by default
     for batch in ([hostile], [hostile, PHOTO]):
         start = time.monotonic()
-        answers = handled(classifier, context, *[({"body": data}, {}) for data in batch])
-        assert [status for status, _, _ in answers] == [413, 200][: len(batch)]
+        responses = handled(classifier, context, *[({"body": data}, {}) for data in batch])
+        assert [status for status, _, _ in responses] == [413, 200][: len(batch)]
         assert time.monotonic() - start < 3
-
-
-def test_a_request_has_one_budget_of_time(classifier: ImageClassifier, context: Context) -> None:
-    """What reading a header took is not to be had again for a JPEG that simplejpeg refuses."""
-    job = Job(spent=100.0)
-    with classifier.intake._guarded(job, context, 0):
-        end = time.monotonic() + 5
-        while time.monotonic() < end:
-            sum(range(1000))
-    assert job.error
-    assert job.error.problem.slug == "too-much-work"
-    assert 100.05 < job.spent < 104
 
 
 def test_a_gpu_decodes_what_it_takes(
@@ -124,16 +113,16 @@ def test_a_gpu_decodes_what_it_takes(
 ) -> None:
     """torchvision's decoder on the CPU stands in for the GPU's."""
     monkeypatch.setattr(
-        "handler.intake.open_gpu_decoder", lambda spec, *_: GpuDecoder(spec, torch.device("cpu"), 64_000_000)
+        "handler.decode.decoder.open_gpu_decoder", lambda spec, *_: GpuDecoder(spec, torch.device("cpu"), 64_000_000)
     )
     with_gpu = loaded(context)
     instances = [{"b64": base64.b64encode(data).decode()} for data in (encoded(picture(), "PNG"), PHOTO)]
     several = ({"body": json.dumps({"instances": instances}).encode()}, {"Content-Type": "application/json"})
     batch = [({"body": PHOTO}, {}), ({"body": PHOTO[:-300]}, {}), several, ({"body": b"text"}, {})]
-    answers, expected = (handled(one, context, *batch) for one in (with_gpu, classifier))
-    assert [status for status, _, _ in answers] == [200, 422, 200, 415]
-    assert answers[1] == expected[1]
-    for found, known in zip(answers[::2], expected[::2], strict=True):
+    responses, expected = (handled(one, context, *batch) for one in (with_gpu, classifier))
+    assert [status for status, _, _ in responses] == [200, 422, 200, 415]
+    assert responses[1] == expected[1]
+    for found, known in zip(responses[::2], expected[::2], strict=True):
         assert _scores(found[2]) == pytest.approx(_scores(known[2]), abs=0.01)
 
 
@@ -159,22 +148,20 @@ def test_photos_are_decoded_together_but_large_ones_one_at_a_time(
             working -= 1
         return decode_jpeg(jpeg)
 
-    monkeypatch.setattr("handler.intake.decode_jpeg", slow)
+    monkeypatch.setattr("handler.decode.decoder.decode_jpeg", slow)
     for max_pixels, expected in ((3 * 64 * 48, 3), (3 * 64 * 48 - 3, 1)):
         context = new_context(tiny_model, {"handler": {"threads": 3, "max_pixels": max_pixels}})
         classifier = loaded(context)
         most = 0
-        answers = handled(classifier, context, *[({"body": PHOTO}, {})] * 3)
-        assert [status for status, _, _ in answers] == [200] * 3
+        responses = handled(classifier, context, *[({"body": PHOTO}, {})] * 3)
+        assert [status for status, _, _ in responses] == [200] * 3
         assert most == expected
 
 
-@pytest.mark.parametrize("together", [1, 2])
-def test_inputs_are_where_the_network_runs(classifier: ImageClassifier, context: Context, together: int) -> None:
-    intake = Intake(classifier.manifest, Settings(), classifier.metrics, 2, torch.device("meta"))
-    context.request_processor = [RequestProcessor({})] * together
-    context.request_ids = dict.fromkeys(range(together), "id")
-    for photo in (PHOTO, encoded(picture(), "PNG")):
-        jobs = intake.accept([{"body": photo}] * together, context)
-        assert [job.error for job in jobs] == [None] * together
-        assert {image.device.type for job in jobs for image in job.inputs if isinstance(image, Tensor)} == {"meta"}
+@pytest.mark.parametrize("images", [1, 2])
+@pytest.mark.parametrize("format_name", ["JPEG", "PNG"])
+def test_inputs_are_where_the_network_runs(classifier: ImageClassifier, images: int, format_name: str) -> None:
+    device = torch.device("meta")
+    decoder = Decoder(classifier.manifest.input, Settings(), classifier.metrics, 2, device)
+    (decoded,) = decoder.decode([[encoded(picture(), format_name)] * images])
+    assert [image.device for image in decoded.result()] == [device] * images

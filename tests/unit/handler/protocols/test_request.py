@@ -8,14 +8,15 @@ import pytest
 
 from handler import errors
 from handler.errors import Problem, RequestError
-from handler.request import Request, negotiate, parse
+from handler.protocols import kserve_v1, native
+from handler.protocols.request import Request, parse_request
 
 PHOTO = b"\xff\xd8 a photo's bytes"
 B64 = base64.b64encode(PHOTO).decode()
 
 
 def parsed(row: dict[str, Any], headers: dict[str, Any] | None = None) -> Request:
-    return parse(row, headers or {}, classes=10, max_images=3)
+    return parse_request(row, headers or {}, classes=10, max_images=3)
 
 
 def as_json(document: Any, headers: dict[str, Any] | None = None) -> Request:
@@ -25,7 +26,7 @@ def as_json(document: Any, headers: dict[str, Any] | None = None) -> Request:
 @pytest.mark.parametrize("content_type", [None, "image/jpeg", "application/octet-stream", "text/nonsense"])
 def test_raw_body_is_the_image_whatever_its_content_type(content_type: str | None) -> None:
     request = parsed({"body": bytearray(PHOTO)}, {"Content-Type": content_type} if content_type else {})
-    assert request == Request([PHOTO], top_k=5, threshold=0.0, media_type="application/json", instances=False)
+    assert request == Request([PHOTO], 5, 0.0, "application/json", native.to_document)
 
 
 @pytest.mark.parametrize("field", ["data", "image", "file"])
@@ -39,7 +40,7 @@ def test_form_field_is_the_image_and_its_other_fields_are_options(field: str) ->
 def test_json_instances(content_type: str) -> None:
     body = json.dumps({"instances": [{"b64": B64}, {"b64": B64}], "parameters": {"top_k": 3, "threshold": 0.25}})
     request = parsed({"body": body.encode()}, {"content-type": content_type})
-    assert request == Request([PHOTO, PHOTO], 3, 0.25, "application/json", instances=True)
+    assert request == Request([PHOTO, PHOTO], 3, 0.25, "application/json", kserve_v1.to_document)
 
 
 def test_json_that_torchserve_has_already_read() -> None:
@@ -57,7 +58,7 @@ def test_options_come_from_headers_of_any_case_and_the_body_beats_them() -> None
 
 
 def test_default_top_k_is_never_more_than_there_are_classes() -> None:
-    assert parse({"body": PHOTO}, {}, classes=3, max_images=1).top_k == 3
+    assert parse_request({"body": PHOTO}, {}, classes=3, max_images=1).top_k == 3
 
 
 @pytest.mark.parametrize(
@@ -101,55 +102,3 @@ def test_what_cannot_be_used_is_told_apart(row: dict[str, Any], headers: dict[st
     with pytest.raises(RequestError) as caught:
         parsed(row, headers)
     assert caught.value.problem is problem
-
-
-@pytest.mark.parametrize("value", ["0", "11", "-1", "+3", "1_0", "1.5", "x", "", "9" * 5000, "NaN"])
-def test_top_k_out_of_range(value: str) -> None:
-    with pytest.raises(RequestError, match="whole number from 1 to 10") as caught:
-        parsed({"body": PHOTO}, {"X-Top-K": value})
-    assert caught.value.problem is errors.INVALID_PARAMETER
-
-
-@pytest.mark.parametrize("value", [0, 11, 1.5, True, "x", [1], {"a": 1}, float("nan"), 10**400])
-def test_top_k_out_of_range_in_json(value: Any) -> None:
-    with pytest.raises(RequestError, match="top_k is") as caught:
-        as_json({"instances": [{"b64": B64}], "parameters": {"top_k": value}})
-    assert caught.value.problem is errors.INVALID_PARAMETER
-
-
-@pytest.mark.parametrize("value", ["-0.1", "1.1", "nan", "inf", "x", "0_1", ""])
-def test_threshold_out_of_range(value: str) -> None:
-    with pytest.raises(RequestError, match="a number from 0 to 1") as caught:
-        parsed({"body": PHOTO}, {"X-Threshold": value})
-    assert caught.value.problem is errors.INVALID_PARAMETER
-
-
-@pytest.mark.parametrize("value", [True, "x", [0.5], 10**400])
-def test_threshold_out_of_range_in_json(value: Any) -> None:
-    with pytest.raises(RequestError, match="a number from 0 to 1"):
-        as_json({"instances": [{"b64": B64}], "parameters": {"threshold": value}})
-
-
-@pytest.mark.parametrize(
-    ("accept", "media_type"),
-    [
-        ("*/*", "application/json"),
-        ("", "application/json"),
-        ("application/json", "application/json"),
-        ("text/plain", "text/plain"),
-        ("text/*", "text/plain"),
-        ("text/plain;charset=utf-8", "text/plain"),
-        ("text/html, application/xhtml+xml, */*;q=0.8", "application/json"),
-        ("application/json;q=0.1, text/plain;q=0.9", "text/plain"),
-        ("application/json;q=0, */*", "text/plain"),
-        ("TEXT/PLAIN", "text/plain"),
-    ],
-)
-def test_accept(accept: str, media_type: str) -> None:
-    assert negotiate(accept) == media_type
-
-
-@pytest.mark.parametrize("accept", ["image/png", "text/plain;q=0", "application/json;q=nonsense", "nonsense"])
-def test_accept_that_nothing_satisfies(accept: str) -> None:
-    with pytest.raises(RequestError, match="application/json or text/plain"):
-        negotiate(accept)

@@ -2,6 +2,8 @@
 
 import dataclasses
 import logging
+from collections.abc import Sequence
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
@@ -9,16 +11,18 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from handler.decode import Jpeg, as_jpeg, decode, open_image
-from handler.gpu import GpuDecoder, open_gpu_decoder
+from handler.decode.formats import open_image
+from handler.decode.gpu import GpuDecoder, open_gpu_decoder
+from handler.decode.image import decode_image
+from handler.decode.jpeg import Jpeg, JpegError, read_jpeg
+from handler.decode.resize import to_input
 from handler.manifest import InputSpec, Manifest
-from handler.transform import to_input
 from tests.conftest import encoded, picture
 
 CPU = torch.device("cpu")
 GPU = pytest.param(torch.device("cuda"), marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here"))
 PHOTO = encoded(picture(640, 480), "JPEG", quality=90)
-MOST = 64_000_000
+MAX_PIXELS = 64_000_000
 
 
 @pytest.fixture
@@ -28,19 +32,25 @@ def spec(tiny_model: Path) -> InputSpec:
 
 @pytest.fixture(params=[CPU, GPU], ids=["cpu", "gpu"])
 def decoder(request: pytest.FixtureRequest, spec: InputSpec) -> GpuDecoder:
-    return GpuDecoder(spec, request.param, MOST)
+    return GpuDecoder(spec, request.param, MAX_PIXELS)
 
 
 def jpeg_of(data: bytes) -> Jpeg:
-    found = as_jpeg(open_image(data, MOST), data, None)
+    found = read_jpeg(open_image(data, MAX_PIXELS), data, None)
     assert found
     return found
 
 
-def near(found: Tensor | None, data: bytes, spec: InputSpec) -> bool:
+def inputs(decoder: GpuDecoder, jpegs: Sequence[Jpeg]) -> list[Future[Tensor]]:
+    futures = [decoder.submit(jpeg) for jpeg in jpegs]
+    decoder.run()
+    assert decoder.submitted == []
+    return futures
+
+
+def near(found: Tensor, data: bytes, spec: InputSpec) -> bool:
     """Whether an input is the CPU's but for rounding."""
-    assert found is not None
-    off = (found.cpu().float() - to_input(decode(data, MOST), spec).float()).abs()
+    off = (found.cpu().float() - to_input(decode_image(data, MAX_PIXELS), spec).float()).abs()
     return bool(off.mean() <= 0.5)
 
 
@@ -51,10 +61,9 @@ def test_a_jpeg_becomes_the_same_input(decoder: GpuDecoder, spec: InputSpec, ori
     data = encoded(picture(640, 480), "JPEG", quality=90, exif=exif)
     jpeg = jpeg_of(data)
     assert decoder.takes(jpeg)
-    (found,) = decoder.inputs([jpeg])
-    assert found is not None
-    assert found.dtype == torch.uint8
-    assert near(found, data, spec)
+    (found,) = inputs(decoder, [jpeg])
+    assert found.result().dtype == torch.uint8
+    assert near(found.result(), data, spec)
 
 
 def test_several_at_once_in_groups_that_fit(
@@ -76,30 +85,30 @@ def test_several_at_once_in_groups_that_fit(
         return together(self, jpegs)
 
     monkeypatch.setattr(GpuDecoder, "_together", counted)
-    found = decoder.inputs([jpeg_of(data) for data in files])
+    found = inputs(decoder, [jpeg_of(data) for data in files])
     assert groups == [2, 1, 1]
-    assert all(near(one, data, spec) for one, data in zip(found, files, strict=True))
+    assert all(near(future.result(), data, spec) for future, data in zip(found, files, strict=True))
 
 
 def test_what_the_gpu_refuses_is_left_to_the_cpu_and_harms_nothing_else(decoder: GpuDecoder, spec: InputSpec) -> None:
     good = jpeg_of(PHOTO)
     broken = dataclasses.replace(good, data=PHOTO[:2000])
-    first, second, third = decoder.inputs([good, broken, good])
-    assert second is None
-    assert near(first, PHOTO, spec)
-    assert near(third, PHOTO, spec)
+    first, second, third = inputs(decoder, [good, broken, good])
+    assert isinstance(second.exception(), JpegError)
+    assert near(first.result(), PHOTO, spec)
+    assert near(third.result(), PHOTO, spec)
 
 
 def test_what_is_not_for_a_gpu(decoder: GpuDecoder) -> None:
     cmyk = encoded(picture(64, 64).convert("CMYK"), "JPEG")
     png = encoded(picture(64, 64), "PNG")
-    assert not any(as_jpeg(open_image(data, MOST), data, None) for data in (cmyk, png))
+    assert not any(read_jpeg(open_image(data, MAX_PIXELS), data, None) for data in (cmyk, png))
     adobe_rgb = encoded(picture(64, 64), "JPEG", keep_rgb=True)
     assert not any(decoder.takes(jpeg_of(data)) for data in (adobe_rgb, PHOTO[:-300]))
 
 
 def test_a_cpu_has_no_gpu_decoder(spec: InputSpec) -> None:
-    assert open_gpu_decoder(spec, CPU, MOST) is None
+    assert open_gpu_decoder(spec, CPU, MAX_PIXELS) is None
 
 
 def test_a_gpu_that_cannot_decode_leaves_it_to_the_cpu(
@@ -110,7 +119,7 @@ def test_a_gpu_that_cannot_decode_leaves_it_to_the_cpu(
 
     monkeypatch.setattr(GpuDecoder, "_together", no_gpu)
     with caplog.at_level(logging.WARNING):
-        assert open_gpu_decoder(spec, torch.device("cuda"), MOST) is None
+        assert open_gpu_decoder(spec, torch.device("cuda"), MAX_PIXELS) is None
     assert caplog.messages == ["the GPU cannot decode JPEGs, the CPU does: nvJPEG is not there"]
 
 
@@ -119,10 +128,10 @@ def test_a_gpu_that_decodes_wrongly_is_not_used(
 ) -> None:
     monkeypatch.setattr(GpuDecoder, "_together", lambda *_: [torch.zeros(3, *spec.size, dtype=torch.uint8)])
     with caplog.at_level(logging.WARNING):
-        assert open_gpu_decoder(spec, torch.device("cuda"), MOST) is None
+        assert open_gpu_decoder(spec, torch.device("cuda"), MAX_PIXELS) is None
     assert "grey levels off" in caplog.text
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 def test_a_gpu_decodes(spec: InputSpec) -> None:
-    assert open_gpu_decoder(spec, torch.device("cuda"), MOST) is not None
+    assert open_gpu_decoder(spec, torch.device("cuda"), MAX_PIXELS) is not None

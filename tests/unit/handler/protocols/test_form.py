@@ -6,8 +6,8 @@ import pytest
 
 from handler import errors
 from handler.errors import RequestError
-from handler.form import FORM, fields
-from handler.request import parse
+from handler.protocols.form import FORM, form_fields
+from handler.protocols.request import parse_request
 
 PHOTO = b"\xff\xd8 a photo's \r\n bytes \r\n--b"
 BODY = (
@@ -20,11 +20,11 @@ CONTENT_TYPE = f"{FORM}; boundary=bound"
 
 def test_the_fields_of_a_form() -> None:
     for content_type in (CONTENT_TYPE, f'{FORM}; charset=utf-9; boundary="bound"'):
-        assert fields(BODY, content_type) == {"data": PHOTO, "top_k": b"3"}
+        assert form_fields(BODY, content_type) == {"data": PHOTO, "top_k": b"3"}
 
 
 def test_a_form_from_the_gateway_is_a_request() -> None:
-    request = parse({"body": bytearray(BODY)}, {"Content-Type": CONTENT_TYPE}, classes=10, max_images=1)
+    request = parse_request({"body": bytearray(BODY)}, {"Content-Type": CONTENT_TYPE}, classes=10, max_images=1)
     assert (request.images, request.top_k) == ([PHOTO], 3)
 
 
@@ -44,7 +44,7 @@ def test_a_form_from_the_gateway_is_a_request() -> None:
 )
 def test_what_cannot_be_read_is_said(body: bytes, content_type: str) -> None:
     with pytest.raises(RequestError) as raised:
-        fields(body, content_type)
+        form_fields(body, content_type)
     assert raised.value.problem is errors.NO_IMAGE
     assert "curl -F data=@photo.jpg" in raised.value.detail
 
@@ -58,7 +58,7 @@ def test_a_form_of_chance_is_read_or_refused() -> None:
             place = chance.randrange(len(body))
             body[place : place + chance.randint(0, 9)] = chance.randbytes(chance.randint(0, 3))
         try:
-            fields(bytes(body), CONTENT_TYPE)
+            form_fields(bytes(body), CONTENT_TYPE)
             outcomes.add("read")
         except RequestError:
             outcomes.add("refused")

@@ -5,7 +5,7 @@ import random
 import pytest
 from PIL import Image
 
-from handler.decode import decode
+from handler.decode.image import decode_image
 from handler.errors import RequestError
 from tests.conftest import encoded, picture
 
@@ -46,7 +46,7 @@ def test_damaged_files(name: str) -> None:
     chance, refused = random.Random(name), []
     for _ in range(150):
         try:
-            pixels = decode(damaged(WHOLE[name], chance), 4_000_000)
+            pixels = decode_image(damaged(WHOLE[name], chance), 4_000_000)
         except RequestError as error:
             refused.append(error.problem.status)
         else:
@@ -57,7 +57,7 @@ def test_damaged_files(name: str) -> None:
 
 @pytest.mark.parametrize("name", WHOLE)
 def test_whole_files(name: str) -> None:
-    assert decode(WHOLE[name], 4_000_000).shape == (3, 100, 150)
+    assert decode_image(WHOLE[name], 4_000_000).shape == (3, 100, 150)
 
 
 def test_exif_behind_the_pixels_of_a_png() -> None:
@@ -67,4 +67,4 @@ def test_exif_behind_the_pixels_of_a_png() -> None:
     start = data.index(b"eXIf") - 4
     length = 12 + int.from_bytes(data[start : start + 4], "big")
     moved = data[:start] + data[start + length : -12] + data[start : start + length] + data[-12:]
-    assert decode(moved, 4_000_000).shape == (3, 150, 100)
+    assert decode_image(moved, 4_000_000).shape == (3, 150, 100)

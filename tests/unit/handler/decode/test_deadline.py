@@ -6,8 +6,9 @@ import time
 
 import pytest
 
-from handler.deadline import TooSlow, deadline
-from handler.decode import decode
+from handler.decode.deadline import DeadlineExceeded, TimeBudget, deadline
+from handler.decode.image import decode_image
+from handler.errors import TOO_MUCH_WORK, RequestError
 from tests.conftest import encoded, picture
 
 
@@ -19,12 +20,12 @@ def test_a_loop_is_interrupted_even_if_it_swallows_the_first_alarm() -> None:
         while True:
             try:
                 sum(range(1000))
-            except TooSlow:
+            except DeadlineExceeded:
                 swallowed += 1
                 if swallowed == 2:
                     raise
 
-    with pytest.raises(TooSlow), deadline(0.05):
+    with pytest.raises(DeadlineExceeded), deadline(0.05):
         stubborn()
     assert time.monotonic() - start < 5
 
@@ -33,8 +34,8 @@ def test_a_hostile_header_is_interrupted() -> None:
     """Pillow takes a time that grows with the square of the number of these segments: minutes for this file."""
     data = encoded(picture(8, 8), "JPEG")[:2] + (b"\xff\xe1\x00\x12Exif\0\0" + bytes(10)) * 1_000_000
     start = time.monotonic()
-    with pytest.raises(TooSlow), deadline(0.3):
-        decode(data, 1_000_000)
+    with pytest.raises(DeadlineExceeded), deadline(0.3):
+        decode_image(data, 1_000_000)
     assert time.monotonic() - start < 10
 
 
@@ -58,3 +59,13 @@ def test_another_thread_has_no_limit() -> None:
     thread.start()
     thread.join()
     assert done == [True]
+
+
+def test_a_request_has_one_budget_of_time() -> None:
+    """A JPEG that simplejpeg refuses does not get the time for reading its header again."""
+    budget = TimeBudget(4.0)
+    budget.spent = 100.0
+    with pytest.raises(RequestError, match=r"more than 4\.0 s") as caught, budget.spend():
+        time.sleep(5)
+    assert caught.value.problem is TOO_MUCH_WORK
+    assert 100.05 < budget.spent < 104

@@ -11,7 +11,8 @@ from PIL import Image
 from torch import Tensor
 
 from handler import errors
-from handler.decode import FORMATS, decode
+from handler.decode.formats import FORMATS
+from handler.decode.image import decode_image
 from handler.errors import Problem, RequestError
 from scripts.fuzz.images import chunk
 from tests.conftest import encoded, picture, stored_as
@@ -39,7 +40,7 @@ def far(actual: Tensor, expected: Tensor) -> float:
 
 @pytest.mark.parametrize(("name", "options"), [*LOSSLESS.items(), *LOSSY.items()], ids=str)
 def test_formats(name: str, options: dict[str, object]) -> None:
-    pixels = decode(encoded(picture(), name, **options), LIMIT)
+    pixels = decode_image(encoded(picture(), name, **options), LIMIT)
     assert pixels.shape == (3, 48, 64)
     assert pixels.dtype == torch.uint8
     assert far(pixels, reference(picture())) < 4  # GIF's palette and lossy coding
@@ -67,18 +68,18 @@ def test_every_decoder_is_tested() -> None:
 )
 def test_modes_decode_as_pillow_does(mode: str, name: str, tolerance: float) -> None:
     image = picture().convert(mode)
-    assert far(decode(encoded(image, name), LIMIT), reference(image)) < tolerance
+    assert far(decode_image(encoded(image, name), LIMIT), reference(image)) < tolerance
 
 
 def test_progressive_jpeg() -> None:
     data = encoded(picture(), "JPEG", progressive=True)
-    assert far(decode(data, LIMIT), reference(picture())) < 4
+    assert far(decode_image(data, LIMIT), reference(picture())) < 4
 
 
 def test_interlaced_png_with_transparent_palette() -> None:
     image = picture().convert("P")
     image.info["transparency"] = 0
-    assert far(decode(encoded(image, "PNG", transparency=0), LIMIT), reference(picture().convert("P"))) < 1
+    assert far(decode_image(encoded(image, "PNG", transparency=0), LIMIT), reference(picture().convert("P"))) < 1
 
 
 @pytest.mark.parametrize(
@@ -87,7 +88,7 @@ def test_interlaced_png_with_transparent_palette() -> None:
 def test_16_bit_grey_is_scaled_and_not_clipped(name: str, mode: str, byte_order: str) -> None:
     ramp = np.linspace(0, 65535, 64, dtype=np.uint16).astype(f"{byte_order}u2")[None].repeat(8, axis=0)
     image = Image.frombytes(mode, (64, 8), ramp.tobytes())
-    pixels = decode(encoded(image, name), LIMIT)
+    pixels = decode_image(encoded(image, name), LIMIT)
     assert far(pixels[:, 0], torch.linspace(0, 255, 64).repeat(3, 1)) < 1.5
 
 
@@ -96,7 +97,7 @@ def test_16_bit_colour_png() -> None:
     rows = b"".join(b"\0" + struct.pack(">6H", 65535, 0, 0, 0, 32768, 65535) for _ in range(2))
     data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 2, 2, 16, 2, 0, 0, 0))
     data += chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
-    assert decode(data, LIMIT)[:, 0].T.tolist() == [[255, 0, 0], [0, 128, 255]]
+    assert decode_image(data, LIMIT)[:, 0].T.tolist() == [[255, 0, 0], [0, 128, 255]]
 
 
 @pytest.mark.parametrize(
@@ -117,7 +118,7 @@ def test_a_large_jpeg_is_decoded_smaller(
     size: tuple[int, int], short_side: int | None, decoded: tuple[int, int], mode: str
 ) -> None:
     image = picture(*size)
-    pixels = decode(encoded(image.convert(mode), "JPEG", quality=95), LIMIT, short_side)
+    pixels = decode_image(encoded(image.convert(mode), "JPEG", quality=95), LIMIT, short_side)
     assert pixels.shape == (3, *decoded)
     smaller = image.convert(mode).resize((decoded[1], decoded[0]), Image.Resampling.BOX)
     assert far(pixels, reference(smaller)) < 4
@@ -127,7 +128,7 @@ def test_a_large_jpeg_is_decoded_smaller(
 def test_a_large_jpeg_is_upright_too(orientation: int) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
-    pixels = decode(encoded(stored_as(picture(640, 480), orientation), "JPEG", exif=exif), LIMIT, 60)
+    pixels = decode_image(encoded(stored_as(picture(640, 480), orientation), "JPEG", exif=exif), LIMIT, 60)
     assert pixels.shape == (3, 240, 320)
     assert far(pixels, reference(picture(320, 240))) < 4
 
@@ -135,13 +136,13 @@ def test_a_large_jpeg_is_upright_too(orientation: int) -> None:
 def test_a_large_jpeg_that_is_cut_off_is_damaged() -> None:
     data = encoded(picture(1024, 768), "JPEG")
     with pytest.raises(RequestError) as caught:
-        decode(data[: len(data) // 2], LIMIT, 24)
+        decode_image(data[: len(data) // 2], LIMIT, 24)
     assert caught.value.problem is errors.DAMAGED_IMAGE
 
 
 def test_a_large_jpeg_counts_all_its_pixels() -> None:
     with pytest.raises(RequestError, match="over the limit"):
-        decode(encoded(picture(1024, 768), "JPEG"), 1024 * 768 - 1, 24)
+        decode_image(encoded(picture(1024, 768), "JPEG"), 1024 * 768 - 1, 24)
 
 
 def test_what_libjpeg_only_warns_of_is_no_damage() -> None:
@@ -150,13 +151,13 @@ def test_what_libjpeg_only_warns_of_is_no_damage() -> None:
     odd = data[:-2] + bytes(range(1, 9)) + data[-2:]
     with pytest.raises(ValueError, match="extraneous bytes"):
         simplejpeg.decode_jpeg(odd)
-    assert far(decode(odd, LIMIT), reference(picture())) < 4
+    assert far(decode_image(odd, LIMIT), reference(picture())) < 4
 
 
 def test_first_frame_of_an_animation() -> None:
     frames = [Image.new("RGB", (20, 10), colour) for colour in ("red", "blue")]
     for name in ("GIF", "WEBP", "TIFF", "PNG"):
-        pixels = decode(encoded(frames[0], name, save_all=True, append_images=frames[1:]), LIMIT)
+        pixels = decode_image(encoded(frames[0], name, save_all=True, append_images=frames[1:]), LIMIT)
         assert pixels[0].float().mean() > 240, name
         assert pixels[2].float().mean() < 15, name
 
@@ -167,7 +168,7 @@ def test_exif_orientation(orientation: int, name: str) -> None:
     """A picture stored turned, with the tag that says so, decodes upright."""
     exif = Image.Exif()
     exif[0x0112] = orientation
-    pixels = decode(encoded(stored_as(picture(), orientation), name, exif=exif), LIMIT)
+    pixels = decode_image(encoded(stored_as(picture(), orientation), name, exif=exif), LIMIT)
     assert pixels.shape == (3, 48, 64)
     assert far(pixels, reference(picture())) < 6
 
@@ -175,7 +176,7 @@ def test_exif_orientation(orientation: int, name: str) -> None:
 def test_nonsense_orientation_leaves_the_photo_as_it_is() -> None:
     exif = Image.Exif()
     exif[0x0112] = 77
-    assert decode(encoded(picture(), "JPEG", exif=exif), LIMIT).shape == (3, 48, 64)
+    assert decode_image(encoded(picture(), "JPEG", exif=exif), LIMIT).shape == (3, 48, 64)
 
 
 @pytest.mark.parametrize(
@@ -197,5 +198,5 @@ def test_nonsense_orientation_leaves_the_photo_as_it_is() -> None:
 )
 def test_what_is_no_whole_image(data: bytes, problem: Problem) -> None:
     with pytest.raises(RequestError) as caught:
-        decode(data, LIMIT)
+        decode_image(data, LIMIT)
     assert caught.value.problem is problem

@@ -14,7 +14,10 @@ from typing import Any
 import pytest
 import torch
 
-from handler.engines import EngineError, OnnxEngine, TorchEngine, device_of, open_engine
+from handler.engines.choice import device_of, open_engine
+from handler.engines.engine import EngineError
+from handler.engines.onnx_runtime import OnnxEngine
+from handler.engines.pytorch import TorchEngine
 from handler.manifest import ONNX_PROGRAM, TORCH_PROGRAM, Manifest
 from handler.settings import Settings
 
@@ -33,8 +36,8 @@ def copy(tiny_model: Path, tmp_path: Path) -> Path:
 
 
 def test_both_engines_agree_on_batches_of_any_size(tiny_model: Path, manifest: Manifest) -> None:
-    onnx = open_engine(manifest, tiny_model, Settings(), 1, CPU)
-    torch_engine = open_engine(manifest, tiny_model, Settings(engine="torch"), 1, CPU)
+    onnx = open_engine(manifest, tiny_model, Settings(), 1)
+    torch_engine = open_engine(manifest, tiny_model, Settings(engine="torch"), 1)
     assert (onnx.name, torch_engine.name) == ("onnx", "torch")
     for size in (1, 2, 7, 16):
         batch = torch.randn(size, 3, 32, 32)
@@ -115,9 +118,9 @@ def test_without_a_compiler_the_network_runs_as_it_is(
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 def test_a_gpu_is_taken_with_bfloat16(tiny_model: Path, manifest: Manifest) -> None:
-    engine = open_engine(manifest, tiny_model, Settings(), 1, device_of(0))
+    engine = open_engine(manifest, tiny_model, Settings(), 1, gpu_id=0)
     assert isinstance(engine, TorchEngine)
-    assert (engine._device.type, engine._dtype) == ("cuda", torch.bfloat16)
+    assert (engine.device.type, engine._dtype) == ("cuda", torch.bfloat16)
     assert engine._sizes  # compiled
     assert engine.run(torch.zeros(3, 3, 32, 32)).shape == (3, 10)
 
@@ -160,7 +163,7 @@ def test_a_program_that_onnx_runtime_cannot_load(
 def _falls_back(directory: Path, manifest: Manifest, caplog: pytest.LogCaptureFixture) -> str:
     """Open the engine, check that it is torch and works, and return the one log line."""
     with caplog.at_level(logging.WARNING):
-        engine = open_engine(manifest, directory, Settings(), 1, CPU)
+        engine = open_engine(manifest, directory, Settings(), 1)
     assert isinstance(engine, TorchEngine)
     assert engine.run(torch.zeros(1, 3, 32, 32)).shape == (1, 10)
     (record,) = caplog.records
@@ -171,13 +174,13 @@ def test_nothing_is_served_when_both_programs_are_changed(copy: Path, manifest: 
     for name in (ONNX_PROGRAM, TORCH_PROGRAM):
         (copy / name).write_bytes(b"changed")
     with pytest.raises(EngineError, match=r"program\.pt2 is refused"):
-        open_engine(manifest, copy, Settings(), 1, CPU)
+        open_engine(manifest, copy, Settings(), 1)
 
 
 def test_a_forced_engine_does_not_fall_back(copy: Path, manifest: Manifest) -> None:
     (copy / ONNX_PROGRAM).unlink()
     with pytest.raises(EngineError, match=r"program\.onnx is not in the archive"):
-        open_engine(manifest, copy, Settings(engine="onnx"), 1, CPU)
+        open_engine(manifest, copy, Settings(engine="onnx"), 1)
 
 
 def test_threads_are_the_ones_asked_for(tiny_model: Path) -> None:

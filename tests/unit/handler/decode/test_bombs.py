@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from handler import errors
-from handler.decode import decode
+from handler.decode.image import decode_image
 from handler.errors import TOO_MUCH_WORK, RequestError
 from scripts.fuzz.images import chunk, endless_scans
 from tests.conftest import PROJECT, encoded, picture
@@ -37,18 +37,18 @@ def bomb(name: str) -> bytes:
 
 def test_a_jpeg_of_endless_scans_is_refused_before_it_is_decoded() -> None:
     progressive = encoded(Image.new("L", (640, 480), 90), "JPEG", progressive=True)
-    assert decode(endless_scans(progressive, 50), 10**6).shape == (3, 480, 640)
+    assert decode_image(endless_scans(progressive, 50), 10**6).shape == (3, 480, 640)
     with pytest.raises(RequestError, match="scans, over the limit of 100") as caught:
-        decode(endless_scans(progressive, 100), 10**6)
+        decode_image(endless_scans(progressive, 100), 10**6)
     assert caught.value.problem == TOO_MUCH_WORK
 
 
 @pytest.mark.parametrize("name", ["AVIF", "JPEG2000"])
 def test_formats_that_cost_more_memory_have_a_lower_limit(name: str) -> None:
     data = encoded(picture(64, 48), name)
-    assert decode(data, 4 * 64 * 48).shape == (3, 48, 64)
+    assert decode_image(data, 4 * 64 * 48).shape == (3, 48, 64)
     with pytest.raises(RequestError, match="over the limit"):
-        decode(data, 4 * 64 * 48 - 1)
+        decode_image(data, 4 * 64 * 48 - 1)
 
 
 @pytest.mark.parametrize("name", BOMBS)
@@ -56,7 +56,7 @@ def test_pixel_bomb_is_refused(name: str) -> None:
     data = bomb(name)
     assert len(data) < 20_000
     with pytest.raises(RequestError, match="over the limit of 64 megapixels") as caught:
-        decode(data, 64_000_000)
+        decode_image(data, 64_000_000)
     assert caught.value.problem is errors.TOO_MANY_PIXELS
 
 
@@ -66,13 +66,13 @@ def test_pixel_bombs_cost_no_memory(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(bomb(name))
     code = """
 import pathlib, resource, sys
-from handler.decode import decode
+from handler.decode.image import decode_image
 from handler.errors import RequestError
-decode(pathlib.Path(sys.argv[1]).read_bytes(), 64_000_000)
+decode_image(pathlib.Path(sys.argv[1]).read_bytes(), 64_000_000)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 for path in sys.argv[2:]:
     try:
-        decode(pathlib.Path(path).read_bytes(), 64_000_000)
+        decode_image(pathlib.Path(path).read_bytes(), 64_000_000)
     except RequestError:
         continue
     raise SystemExit(f"{path} was decoded")

@@ -1,0 +1,1 @@
+"""What runs the network: one module an engine, one interface (`engine`), and the choice between them (`choice`)."""

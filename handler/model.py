@@ -1,0 +1,52 @@
+"""The network on uint8 images: stack, normalise, run, scores."""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from handler.engines.engine import MAX_BATCH, Engine
+from handler.manifest import InputSpec
+from handler.metrics import Metrics
+
+
+class Model:
+    """An engine with what stands before and after it.
+
+    Args:
+        engine: runs the network.
+        spec: the model's input.
+        metrics: where batches are counted and timed.
+    """
+
+    def __init__(self, engine: Engine, spec: InputSpec, metrics: Metrics) -> None:
+        self.engine, self._spec, self._metrics = engine, spec, metrics
+
+    def warm_up(self) -> None:
+        """Run once on a blank image: the first run allocates memory, and no client should wait for that."""
+        blank = torch.zeros(1, 3, *self._spec.size, dtype=torch.uint8)
+        self.engine.run(normalize(blank, self._spec))
+
+    def scores(self, images: Sequence[Tensor]) -> Tensor:
+        """Return the scores (images, classes) of at least one uint8 image (3, *spec.size)."""
+        return torch.cat(list(self._scores(images)))
+
+    def _scores(self, images: Sequence[Tensor]) -> Iterator[Tensor]:
+        for start in range(0, len(images), MAX_BATCH):
+            batch = torch.stack(list(images[start : start + MAX_BATCH]))
+            self._metrics.batch(len(batch))
+            with self._metrics.timed("inference"):
+                logits = self.engine.run(normalize(batch, self._spec))
+            yield scores_of(logits)
+
+
+def normalize(batch: Tensor, spec: InputSpec) -> Tensor:
+    """Scale uint8 (N, 3, height, width) to the float32 that the network was trained on: (x * rescale - mean) / std."""
+    mean = torch.tensor(spec.mean, device=batch.device).view(3, 1, 1)
+    std = torch.tensor(spec.std, device=batch.device).view(3, 1, 1)
+    return batch.to(torch.float32).mul_(spec.rescale / std).sub_(mean / std)
+
+
+def scores_of(logits: Tensor) -> Tensor:
+    """Return the softmax over all classes in float32, shape (N, classes)."""
+    return torch.softmax(logits.to(torch.float32), dim=-1)

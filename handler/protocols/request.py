@@ -1,0 +1,71 @@
+"""From a TorchServe row to images and options, whichever protocol the client speaks.
+
+A row is what TorchServe makes of one HTTP request: the raw body under `body`, or the fields of a form by name.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from handler.errors import EMPTY_BODY, RequestError
+from handler.protocols import kserve_v1, native
+from handler.protocols.accept import negotiate
+from handler.protocols.parameters import threshold_of, top_k_of
+from handler.protocols.response import ToDocument
+
+
+@dataclass(frozen=True)
+class Request:
+    """One client's request, understood but not yet decoded.
+
+    Args:
+        images: the encoded images in the order sent; at least one.
+        top_k: how many classes to return for each, 1 to the number of classes.
+        threshold: minimum score of a returned class, 0 to 1.
+        media_type: of the response, `application/json` or `text/plain`.
+        to_document: the protocol's JSON document for the predictions of all images.
+    """
+
+    images: list[bytes]
+    top_k: int
+    threshold: float
+    media_type: str
+    to_document: ToDocument
+
+
+def is_describe(row: Mapping[str, Any], headers: Mapping[str, Any]) -> bool:
+    """Whether an operator asks for the manifest: GET /models/<name>?customized=true."""
+    return headers.get("describe") == "True" and not row
+
+
+def is_explain(headers: Mapping[str, Any]) -> bool:
+    """Whether a client asks for an explanation: /explanations/<name> and /v1/models/<name>:explain."""
+    return headers.get("explain") == "True"
+
+
+def parse_request(row: Mapping[str, Any], headers: Mapping[str, Any], classes: int, max_images: int) -> Request:
+    """Read one row.
+
+    Args:
+        row: the request as TorchServe hands it over.
+        headers: its headers, in any case; TorchServe mixes the form fields' own headers (dicts) into them.
+        classes: number of the model's classes, the largest `top_k`.
+        max_images: most images in one request.
+
+    Raises:
+        RequestError: every 400 and 406 of the table, and too-many-images.
+    """
+    header = {name.lower(): value for name, value in headers.items() if isinstance(value, str)}
+    media_type = negotiate(header.get("accept", "*/*"))
+    protocol = kserve_v1 if kserve_v1.speaks(row, header) else native
+    images, own_parameters = protocol.parse(row, header, max_images)
+    if not all(images):
+        raise RequestError(EMPTY_BODY, "the image has no bytes: send an image file, such as curl -T photo.jpg")
+    parameters = {"top_k": header.get("x-top-k"), "threshold": header.get("x-threshold")} | own_parameters
+    return Request(
+        images=images,
+        top_k=top_k_of(parameters["top_k"], classes),
+        threshold=threshold_of(parameters["threshold"]),
+        media_type=media_type,
+        to_document=protocol.to_document,
+    )

@@ -1,0 +1,60 @@
+"""The responses to one batch: each request gets a body of its own, whatever happens to the others."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from handler.errors import INTERNAL_ERROR, OUT_OF_MEMORY, PROBLEM_MEDIA_TYPE, RequestError, server_error
+from handler.metrics import Metrics
+
+
+class Responses:
+    """Collects the bodies, and tells TorchServe status and headers.
+
+    Args:
+        context: TorchServe's context of the batch.
+        metrics: where requests are counted by how they end.
+    """
+
+    def __init__(self, context: Any, metrics: Metrics) -> None:
+        self._context, self._metrics = context, metrics
+        self._bodies: dict[int, bytes] = {}
+
+    @property
+    def bodies(self) -> list[bytes]:
+        """One body a request, in the order of the batch."""
+        return [self._bodies[index] for index in range(len(self._bodies))]
+
+    @contextmanager
+    def guard(self, stage: str, *indices: int) -> Iterator[None]:
+        """Make whatever goes wrong in the body the response to these requests, so that their batch mates go on."""
+        try:
+            yield
+        except RequestError as error:
+            self._fail(error, indices)
+        except Exception:  # noqa: BLE001 - whatever it is, the worker goes on; it is logged whole
+            ids = self._context.request_ids or {}
+            self._fail(server_error(stage, ", ".join(str(ids.get(index, index)) for index in indices)), indices)
+
+    def succeed(self, index: int, body: bytes, content_type: str) -> None:
+        """Respond with predictions."""
+        self._metrics.request("answered")
+        self.respond(index, body, content_type)
+
+    def respond(self, index: int, body: bytes, content_type: str) -> None:
+        """Respond with anything else: it counts as no prediction."""
+        self._context.set_response_content_type(index, content_type)
+        self._bodies[index] = body
+
+    def _fail(self, error: RequestError, indices: tuple[int, ...]) -> None:
+        problem = error.problem
+        for index in indices:
+            if problem in (INTERNAL_ERROR, OUT_OF_MEMORY):
+                self._metrics.request("failed")
+            else:
+                self._metrics.request("rejected")
+                self._metrics.rejected(problem.slug)
+            self._context.set_response_status(problem.status, problem.title, index)
+            if problem.retry_after:
+                self._context.set_response_header(index, "Retry-After", str(problem.retry_after))
+            self.respond(index, error.document(), PROBLEM_MEDIA_TYPE)

@@ -1,0 +1,41 @@
+"""Scores become what the client asked for."""
+
+import json
+
+import pytest
+import torch
+
+from handler.protocols import kserve_v1, native
+from handler.protocols.media_types import JSON, TEXT
+from handler.protocols.response import Predictions, encode_response, predictions_of
+
+LABELS = ("cat", "crane", "Hündin", "crane")
+SCORES = torch.tensor([0.1, 0.2, 0.5, 0.2])
+
+
+def top(top_k: int = 4, threshold: float = 0.0) -> Predictions:
+    return predictions_of(SCORES, top_k, threshold, LABELS)
+
+
+def test_best_first_and_ties_in_index_order() -> None:
+    assert [prediction["class_id"] for prediction in top()] == [2, 1, 3, 0]
+
+
+def test_threshold_keeps_what_reaches_it() -> None:
+    assert [prediction["class_id"] for prediction in top(threshold=0.2)] == [2, 1, 3]
+    assert top(threshold=0.9) == []
+
+
+def test_json_is_compact_and_keeps_unicode() -> None:
+    body = encode_response([top(1)], JSON, native.to_document)
+    assert body == '[{"class_id":2,"label":"Hündin","score":0.5}]'.encode()
+
+
+def test_instances_get_predictions() -> None:
+    document = json.loads(encode_response([top(1), top(2)], JSON, kserve_v1.to_document))
+    assert [len(image) for image in document["predictions"]] == [1, 2]
+
+
+@pytest.mark.parametrize(("images", "text"), [(1, "Hündin\ncrane\n"), (2, "Hündin\ncrane\n\nHündin\ncrane\n")])
+def test_text_is_the_names_alone(images: int, text: str) -> None:
+    assert encode_response([top(2)] * images, TEXT, native.to_document).decode() == text
