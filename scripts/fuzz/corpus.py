@@ -6,7 +6,7 @@ from collections.abc import Callable
 from scripts.fuzz import documents, images
 from scripts.fuzz.wire import Malformed, encode
 
-# The gateway's name for a multipart form (handler/form.py): TorchServe hands such a body over unparsed.
+# The gateway's name for a multipart form (handler/protocols/form.py): TorchServe hands such a body over unparsed.
 FORM = b"application/x-multipart-form-data"
 VALUES = (
     *(b"", b" ", b"0", b"-1", b"1.5", b"1e999", b"NaN", b"inf", b"0x10", b"1_0", b"9" * 3000, b"null", b"true"),
