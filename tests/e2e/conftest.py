@@ -1,4 +1,4 @@
-"""One stack for all tests here: built, started, and taken away with its volumes."""
+"""One stack for all tests: built, started, and removed with its volumes."""
 
 import os
 import subprocess
@@ -26,28 +26,29 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def docker_engine() -> Iterator[None]:
-    with engine.running(BUILD / "dockerd.log") as reason:
-        if reason and os.environ.get("CI"):
-            pytest.fail(f"CI must run these tests: {reason}")
-        if reason:
-            pytest.skip(reason)
-        yield
+    try:
+        with engine.running(BUILD / "dockerd.log"):
+            yield
+    except engine.NoEngineError as error:
+        if os.environ.get("CI"):
+            pytest.fail(f"CI must run these tests: {error}")
+        pytest.skip(str(error))
 
 
 @pytest.fixture(scope="session")
 def stack(docker_engine: None) -> Iterator[Stack]:
-    subprocess.run([sys.executable, str(Path(__file__).with_name("stand_in_images.py"))], check=True)
+    subprocess.run([sys.executable, str(Path(__file__).with_name("base_images.py"))], check=True)
     stack = Stack(PROJECT_NAME)
-    stack.compose("down", "--volumes")  # what an interrupted run left
+    stack.compose("down", "--volumes")  # leftovers of an interrupted run
     stack.compose("build")
     try:
         stack.compose("up", "--detach")
-        # What a client sees while the model is still loading; test_readiness.py looks at it.
-        wait_for("the gateway", lambda: _answer(stack, "/healthz"))
-        photo = example_image().read_bytes()
+        # Responses while the model is loading, for test_gateway.py.
+        wait_for("the gateway", lambda: _is_ok(f"{stack.url}/healthz"))
+        image = example_image().read_bytes()
         stack.early["alive"] = requests.get(f"{stack.url}/healthz", timeout=10)
         stack.early["ready"] = requests.get(f"{stack.url}/readyz", timeout=10)
-        stack.early["prediction"] = requests.post(f"{stack.url}/predictions/any", data=photo, timeout=10)
+        stack.early["prediction"] = requests.post(f"{stack.url}/predictions/any", data=image, timeout=10)
         wait_for("a ready stack", stack.ready, 240)
         yield stack
     except BaseException:
@@ -59,15 +60,15 @@ def stack(docker_engine: None) -> Iterator[Stack]:
         stack.compose("down", "--volumes", "--timeout", "60")
 
 
-def _answer(stack: Stack, path: str) -> bool:
+def _is_ok(url: str) -> bool:
     try:
-        return requests.get(stack.url + path, timeout=5).ok
+        return requests.get(url, timeout=5).ok
     except requests.RequestException:
         return False
 
 
 @pytest.fixture(scope="session")
-def photo() -> bytes:
+def image() -> bytes:
     return example_image().read_bytes()
 
 
@@ -78,5 +79,5 @@ def predictions(stack: Stack) -> str:
 
 @pytest.fixture(scope="session")
 def label() -> str:
-    """What is in the photo."""
+    """The top-1 label of the image."""
     return "espresso"

@@ -1,44 +1,56 @@
-"""A Docker engine for the tests: the one that runs, or one that is started here and stopped afterwards."""
+"""A Docker engine for the tests: the running one, or one that is started here and stopped afterwards."""
 
 import os
 import shutil
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-START_TIMEOUT = 60.0  # s until an engine answers
+from scripts.common.waiting import wait_until
+
+START_TIMEOUT = 60.0  # s
 
 
-def answers() -> bool:
-    """Say whether an engine answers."""
+class NoEngineError(Exception):
+    """No Docker engine runs, and none can be started."""
+
+
+def is_running() -> bool:
+    """Say whether a Docker engine responds."""
     if shutil.which("docker") is None:
         return False
     return subprocess.run(["docker", "info"], capture_output=True, check=False, timeout=60).returncode == 0
 
 
 @contextmanager
-def running(log: Path) -> Iterator[str]:
-    """Give "" while an engine runs, or the reason why none does."""
-    if answers():
-        yield ""
+def running(log: Path) -> Iterator[None]:
+    """Provide a running engine.
+
+    Args:
+        log: the file for the output of an engine that is started here.
+
+    Raises:
+        NoEngineError: there is none.
+    """
+    if is_running():
+        yield
         return
     missing = [program for program in ("docker", "dockerd") if shutil.which(program) is None]
     if missing:
-        yield f"{missing[0]} is not installed (Debian: apt-get install docker.io docker-compose debootstrap)"
-        return
+        raise NoEngineError(
+            f"{missing[0]} is not installed (Debian: apt-get install docker.io docker-compose debootstrap)"
+        )
     if os.geteuid() != 0:
-        yield "no Docker engine answers, and only root can start one"
-        return
+        raise NoEngineError("no Docker engine responds, and only root can start one")
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
         engine = subprocess.Popen(["dockerd"], stdout=output, stderr=subprocess.STDOUT)
         try:
-            deadline = time.monotonic() + START_TIMEOUT
-            while engine.poll() is None and not answers() and time.monotonic() < deadline:
-                time.sleep(0.5)
-            yield "" if answers() else f"dockerd could not be started here: see {log}"
+            wait_until(lambda: is_running() or engine.poll() is not None, START_TIMEOUT)
+            if not is_running():
+                raise NoEngineError(f"dockerd could not be started: see {log}")
+            yield
         finally:
             engine.terminate()
             engine.wait(60)

@@ -1,4 +1,4 @@
-"""The containers as an operator drives them, and what the tests ask at their ports."""
+"""The containers, driven by docker compose, and their APIs."""
 
 import json
 import os
@@ -21,7 +21,7 @@ TOKEN = "e2e-token-0123456789abcdef"
 
 
 def free_port() -> int:
-    """Return a loopback port that nobody listens at."""
+    """Return a free port on loopback."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -29,7 +29,7 @@ def free_port() -> int:
 
 
 def docker(*command: str) -> str:
-    """Run a docker command and return what it prints."""
+    """Run a docker command and return its output."""
     result = subprocess.run(["docker", *command], capture_output=True, text=True, check=False, timeout=300)
     assert result.returncode == 0, f"docker {' '.join(command)}: {result.stderr}"
     return result.stdout.strip()
@@ -37,10 +37,12 @@ def docker(*command: str) -> str:
 
 @dataclass
 class Stack:
-    """One compose project with ports of its own.
+    """A compose project with its own ports.
 
     Args:
-        project: its name, which its containers, networks and volumes carry.
+        project: its name, the prefix of its containers, networks and volumes.
+        ports: the published ports by the variable that sets them.
+        early: responses while the model was loading.
     """
 
     project: str
@@ -55,7 +57,7 @@ class Stack:
             "COMPOSE_PROJECT_NAME": self.project,
             "IMAGE": f"{self.project}:tested",
             "MANAGEMENT_TOKEN": TOKEN,
-            # The index of PyTorch's CPU builds is out of reach of some machines; PyPI's builds do the same.
+            # Some machines cannot reach the index of PyTorch's CPU builds; PyPI's builds work as well.
             "TORCH_INDEX_URL": os.environ.get("TORCH_INDEX_URL", ""),
             "MODEL": "",
             "NAME": "",
@@ -67,7 +69,7 @@ class Stack:
         self.prometheus_url = f"http://127.0.0.1:{self.ports['PROMETHEUS_PORT']}"
 
     def compose(self, *command: str, timeout: float = 1800.0) -> str:
-        """Run docker compose on this project and return what it prints."""
+        """Run docker compose on this project and return its output."""
         result = subprocess.run(
             ["bash", str(PROJECT / "scripts" / "container" / "compose.sh"), *command],
             env=self.environment,
@@ -85,31 +87,31 @@ class Stack:
         return docker("ps", "--quiet", *(option for one in filters for option in ("--filter", one))).split()
 
     def address(self, container: str, network: str = "serving") -> str:
-        """Return a container's address in one of the stack's networks; this machine reaches it directly."""
+        """Return a container's IP address in one of the stack's networks, reachable from this machine."""
         networks = json.loads(docker("inspect", "--format", "{{json .NetworkSettings.Networks}}", container))
         address: str = networks[f"{self.project}_{network}"]["IPAddress"]
         return address
 
     def cpu_seconds(self, container: str) -> float:
-        """Return the CPU time that a container has used, from its control group (version 1 or 2)."""
+        """Return the CPU time of a container, from its control group (version 1 or 2)."""
         first = "cat /sys/fs/cgroup/cpuacct/cpuacct.usage 2>/dev/null"
         second = "sed -n 's/usage_usec \\(.*\\)/\\1000/p' /sys/fs/cgroup/cpu.stat"
         return int(docker("exec", container, "sh", "-c", f"{first} || {second}")) / 1e9
 
     def ready(self) -> bool:
-        """Say whether the gateway says that a prediction would work."""
+        """Say whether the gateway is ready."""
         try:
             return requests.get(f"{self.url}/readyz", timeout=15).ok
         except requests.ConnectionError:
             return False
 
     def up(self, replicas: int = 1) -> None:
-        """Start the stack, or change its number of replicas, and wait until all of them take requests."""
+        """Start the stack, or change its number of replicas, and wait until all of them are ready."""
         self.compose("up", "--detach", "--scale", f"torchserve={replicas}")
         wait_for("a ready stack", lambda: self.replicas() == replicas and self.ready(), 240)
 
     def replicas(self) -> int:
-        """Return to how many model servers the gateway sends requests, -1 while it does not say."""
+        """Return the number of ready replicas, or -1 while the gateway does not respond."""
         gateway = self.containers("gateway")[0]
         try:
             text = requests.get(f"http://{self.address(gateway)}:8082/metrics", timeout=10).text
@@ -151,14 +153,14 @@ class Stack:
         return [json.loads(line) for line in lines if line.startswith("{")]
 
     def query(self, expression: str) -> list[dict[str, Any]]:
-        """Ask Prometheus."""
-        answer = requests.get(f"{self.prometheus_url}/api/v1/query", params={"query": expression}, timeout=10)
-        results: list[dict[str, Any]] = answer.json()["data"]["result"]
+        """Run a PromQL query."""
+        response = requests.get(f"{self.prometheus_url}/api/v1/query", params={"query": expression}, timeout=10)
+        results: list[dict[str, Any]] = response.json()["data"]["result"]
         return results
 
     @contextmanager
     def gateway(self, *options: str) -> Iterator[tuple[str, str]]:
-        """Run one more gateway with other settings; give its name and its address.
+        """Run a second gateway with other settings, and provide its name and its address.
 
         Args:
             options: of docker compose run, such as `-e REQUESTS_PER_SECOND=1`.
@@ -167,14 +169,14 @@ class Stack:
         self.compose("run", "--detach", "--no-deps", "--name", name, *options, "gateway")
         try:
             address = self.address(name)
-            wait_for("a second gateway", lambda: _answers(address))
+            wait_for("a second gateway", lambda: _serves(address))
             yield name, address
         finally:
             docker("rm", "--force", name)
 
 
-def _answers(address: str) -> bool:
-    """Not only whether somebody listens: `nginx -t` does that too, for a moment before nginx is started."""
+def _serves(address: str) -> bool:
+    """Say whether a gateway responds. An open port is not enough: `nginx -t` opens it for a moment as well."""
     try:
         requests.get(f"http://{address}:8080/healthz", timeout=10)
     except requests.RequestException:

@@ -1,4 +1,4 @@
-"""The commands of README.md and docs/ that need the containers, page by page."""
+"""Runs the commands of README.md and docs/ that need the containers, page by page."""
 
 import re
 import subprocess
@@ -18,20 +18,20 @@ TO_RUN = [command for command in COMMANDS if command.run_by == CONTAINERS]
 
 
 @pytest.fixture
-def folder(stack: Stack, photo: bytes, tmp_path: Path) -> Iterator[Path]:
-    """The files that the pages name: a photo, and version 2.0 of the served model."""
+def folder(stack: Stack, image: bytes, tmp_path: Path) -> Iterator[Path]:
+    """The files that the pages name: an image, and version 2.0 of the served model."""
     stack.up()
     model, server = stack.model(), stack.containers("torchserve")[0]
     docker("cp", f"{server}:/srv/models/{model}.mar", str(tmp_path / "served.mar"))
     as_version("2.0", tmp_path / "served.mar", tmp_path / f"{model}-2.0.mar")
-    (tmp_path / "photo.jpg").write_bytes(photo)
+    (tmp_path / "photo.jpg").write_bytes(image)
     yield tmp_path
     stack.up()
     docker("exec", stack.containers("torchserve")[0], "rm", "--force", f"/srv/models/{model}-2.0.mar")
 
 
 @pytest.mark.parametrize("page", sorted({command.page for command in TO_RUN}))
-def test_the_commands_work(page: str, stack: Stack, folder: Path, photo: bytes) -> None:
+def test_commands(page: str, stack: Stack, folder: Path, image: bytes) -> None:
     model = stack.model()
     for command in TO_RUN:
         if command.page != page:
@@ -40,12 +40,12 @@ def test_the_commands_work(page: str, stack: Stack, folder: Path, photo: bytes) 
             run(command, stack, model, folder)
             continue
         wait_for("three replicas", lambda: stack.replicas() == 3)
-        with Load(f"{stack.url}/predictions/{model}", photo, clients=4):  # a canary needs requests
+        with Load(f"{stack.url}/predictions/{model}", image, clients=4):  # a canary needs requests
             run(command, stack, model, folder)
 
 
 def run(command: Command, stack: Stack, model: str, folder: Path) -> None:
-    """Run a command as a reader would, but on this stack's ports and with what this machine has."""
+    """Run a command as a reader would, but with this stack's ports and this machine's docker compose."""
     line = command.line.replace("resnet-50", model).replace("<token>", TOKEN).replace("--watch 60", "--watch 10")
     line = line.replace("127.0.0.1:8080", f"127.0.0.1:{stack.ports['GATEWAY_PORT']}")
     line = line.replace("docker compose", "bash scripts/container/compose.sh")  # Debian has docker-compose

@@ -1,4 +1,4 @@
-"""What goes wrong in the containers under load: the clients see what docs/reliability.md says, and it mends itself."""
+"""Faults of the containers under load: clients see what docs/reliability.md says, and the stack recovers."""
 
 import socket
 import subprocess
@@ -17,20 +17,20 @@ from tests.waiting import wait_for
 
 pytestmark = pytest.mark.faults
 PROBLEMS = {"500", "502", "503", "504"}
-SLOW = 10.0  # s that nginx.conf gives a client for its headers, and between two pieces of its photo
+CLIENT_TIMEOUT = 10.0  # s; in nginx.conf, for a client's headers and between two reads of its body
 
 
 @pytest.fixture(autouse=True)
 def ready(stack: Stack) -> None:
-    """Let each test begin with what the one before it has left behind mended."""
+    """Wait until the stack has recovered from the test before."""
     wait_for("a ready stack", lambda: stack.replicas() == 1 and stack.ready(), 240)
 
 
-def under_load(stack: Stack, photo: bytes, fault: Callable[[str], None]) -> Load:
-    """Send a fault to the only model server under load, and wait until the stack has mended itself."""
+def under_load(stack: Stack, image: bytes, fault: Callable[[str], None]) -> Load:
+    """Cause a fault in the only model server under load, and wait until the stack has recovered."""
     (server,) = stack.containers("torchserve")
-    # So many that a batch is full at once: TorchServe forgets a waiting one if the worker dies (docs/operations.md).
-    with Load(f"{stack.url}/predictions/{stack.model()}", photo, clients=16) as load:
+    # Enough clients to fill a batch: TorchServe loses a batch that waits if the worker dies (docs/operations.md).
+    with Load(f"{stack.url}/predictions/{stack.model()}", image, clients=16) as load:
         load.wait_for(20)
         load.begin_fault()
         fault(server)
@@ -41,16 +41,16 @@ def under_load(stack: Stack, photo: bytes, fault: Callable[[str], None]) -> Load
     return load
 
 
-def test_a_worker_that_is_killed(stack: Stack, photo: bytes) -> None:
+def test_worker_killed(stack: Stack, image: bytes) -> None:
     before = stack.worker()
-    load = under_load(stack, photo, lambda server: kill(server, str(before)))
+    load = under_load(stack, image, lambda server: kill(server, str(before)))
     load.record("containers: worker killed (-9)")
     assert stack.worker() != before
-    assert load.counts().total() - load.counts()["200"] <= 8  # those that it held; the others waited
+    assert load.counts().total() - load.counts()["200"] <= 8  # its batch; the others waited in the queue
 
 
-def test_the_server_process_is_killed_and_its_container_starts_again(stack: Stack, photo: bytes) -> None:
-    load = under_load(stack, photo, lambda server: kill(server, "$(pgrep -x java)"))
+def test_server_process_killed(stack: Stack, image: bytes) -> None:
+    load = under_load(stack, image, lambda server: kill(server, "$(pgrep -x java)"))
     load.record("containers: TorchServe's own process killed (-9)")
 
 
@@ -58,7 +58,7 @@ def kill(server: str, process: str) -> None:
     docker("exec", server, "sh", "-c", f"kill -KILL {process}")
 
 
-def test_the_kernel_kills_what_takes_too_much_memory(stack: Stack, photo: bytes) -> None:
+def test_memory_limit_reached(stack: Stack, image: bytes) -> None:
     buffer = BytesIO()
     Image.new("RGB", (8000, 8000)).save(buffer, "PNG")
     url, (server,) = f"{stack.url}/predictions/{stack.model()}", stack.containers("torchserve")
@@ -79,21 +79,21 @@ def test_the_kernel_kills_what_takes_too_much_memory(stack: Stack, photo: bytes)
         allow(limit)
 
     try:
-        load = under_load(stack, photo, starve)
+        load = under_load(stack, image, starve)
     finally:
         allow(limit)
     load.record("containers: memory limit met, the kernel kills")
 
 
-def test_a_full_disk(stack: Stack, photo: bytes) -> None:
-    """Logs and unpacked archives share one disk: what is served is served on, what is new is refused until it fits."""
+def test_disk_full(stack: Stack, image: bytes) -> None:
+    """Logs and unpacked archives share a disk: served models keep working, new ones need space."""
     model, (server,) = stack.model(), stack.containers("torchserve")
     archive = stack.versions(model)[0].archive
 
     def register() -> requests.Response:
         return stack.manage("POST", "/models", url=archive, model_name="another", synchronous="true")
 
-    with Load(f"{stack.url}/predictions/{model}", photo) as load:
+    with Load(f"{stack.url}/predictions/{model}", image) as load:
         load.wait_for(20)
         load.begin_fault()
         docker("exec", server, "sh", "-c", "! dd if=/dev/zero of=/tmp/filling bs=1M 2>/dev/null")
@@ -110,7 +110,7 @@ def test_a_full_disk(stack: Stack, photo: bytes) -> None:
         stack.manage("DELETE", "/models/another")
 
 
-def test_a_full_model_folder_is_one_sentence(stack: Stack) -> None:
+def test_model_store_full_at_the_start(stack: Stack) -> None:
     command = ["docker", "run", "--rm", "--tmpfs", "/srv/models:size=1m,uid=10001", stack.environment["IMAGE"]]
     result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert result.returncode == 1
@@ -118,17 +118,17 @@ def test_a_full_model_folder_is_one_sentence(stack: Stack) -> None:
     assert "free some space" in result.stderr
 
 
-def test_slow_clients_hold_nobody_up(stack: Stack, photo: bytes) -> None:
-    """Fifty send their headers a byte at a time, fifty stop in the middle of their photo."""
+def test_slow_clients_do_not_affect_others(stack: Stack, image: bytes) -> None:
+    """Fifty clients send their headers a byte at a time, fifty stop in the middle of the body."""
     model, address = stack.model(), stack.address(stack.containers("gateway")[0], "outside")
-    head = f"POST /predictions/{model} HTTP/1.1\r\nHost: here\r\nContent-Length: {len(photo)}\r\n\r\n".encode()
+    head = f"POST /predictions/{model} HTTP/1.1\r\nHost: here\r\nContent-Length: {len(image)}\r\n\r\n".encode()
     clients = [socket.create_connection((address, 8080)) for _ in range(100)]
-    with Load(f"{stack.url}/predictions/{model}", photo) as load:
+    with Load(f"{stack.url}/predictions/{model}", image) as load:
         load.wait_for(20)
         load.begin_fault()
         for index, client in enumerate(clients):
-            client.sendall(head[:20] if index % 2 else head + photo[:1000])
-        end = time.monotonic() + SLOW / 2
+            client.sendall(head[:20] if index % 2 else head + image[:1000])
+        end = time.monotonic() + CLIENT_TIMEOUT / 2
         for position in range(20, len(head) - 4):
             for client in clients[1::2]:
                 client.sendall(head[position : position + 1])
@@ -136,26 +136,26 @@ def test_slow_clients_hold_nobody_up(stack: Stack, photo: bytes) -> None:
                 break
             time.sleep(0.2)
         for client in clients:
-            client.settimeout(3 * SLOW)
-            answer = client.recv(65536)  # it ends by itself
-            assert answer == b"" or answer.startswith(b"HTTP/1.1 408"), answer
+            client.settimeout(3 * CLIENT_TIMEOUT)
+            response = client.recv(65536)  # the gateway closes the connection
+            assert response == b"" or response.startswith(b"HTTP/1.1 408"), response
             client.close()
         load.wait_for(load.counts()["200"] + 20)
     load.record("containers: 100 clients that send a byte at a time, or stop in the middle")
     assert set(load.counts()) == {"200"}, load.counts()
 
 
-def test_the_gateway_is_started_again(stack: Stack, photo: bytes) -> None:
+def test_gateway_restarted(stack: Stack, image: bytes) -> None:
     (gateway,) = stack.containers("gateway")
     address = stack.address(gateway, "outside")
-    # Straight to the gateway's container: the engine's own proxy accepts connections for one that has gone.
-    with Load(f"http://{address}:8080/predictions/{stack.model()}", photo, keep_alive=False) as load:
+    # Connect to the gateway's container: Docker's proxy accepts connections even while the container is down.
+    with Load(f"http://{address}:8080/predictions/{stack.model()}", image, keep_alive=False) as load:
         load.wait_for(20)
         load.begin_fault()
         docker("restart", "--time", "90", gateway)
         assert stack.address(gateway, "outside") == address
         load.wait_for(load.counts()["200"] + 20)
-    load.refuse_untaken(one["request_id"] for one in stack.log())
+    load.refuse_untaken(line["request_id"] for line in stack.log())
     load.record("containers: gateway restarted")
     assert set(load.counts()) <= {"200", "503", "refused"}, load.counts()
     wait_for("a ready stack", stack.ready)

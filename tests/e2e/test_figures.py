@@ -1,4 +1,4 @@
-"""What docs/performance.md says of the containers, measured: written to build/gateway.json and build/image.json."""
+"""Measures the containers' figures in docs/performance.md, and writes build/gateway.json and build/image.json."""
 
 import json
 
@@ -9,35 +9,36 @@ from scripts.load.load import send
 from tests.e2e.stack import Stack, docker
 
 
-def test_what_the_gateway_costs(stack: Stack) -> None:
-    photo = example_image()
-    model, containers = stack.model(), [stack.containers(one)[0] for one in ("gateway", "torchserve")]
-    # Container to container, so that the engine's own proxy for published ports is in neither.
+def test_cost_of_the_gateway(stack: Stack) -> None:
+    image = example_image()
+    model, containers = stack.model(), [stack.containers(service)[0] for service in ("gateway", "torchserve")]
+    # Between containers, so that neither goes through Docker's proxy for published ports.
     direct = f"http://{stack.address(stack.containers('torchserve')[0])}:8080/predictions/{model}"
     gateway = f"http://{stack.address(stack.containers('gateway')[0], 'outside')}:8080/predictions/{model}"
-    measured = measure(direct, gateway, photo, Plan(clients=8, seconds=2.0, rounds=4))
+    measured = measure(direct, gateway, image, Plan(clients=8, seconds=2.0, rounds=4))
     measured["model"] = model
-    # The same in CPU time, which other work on the machine does not blur.
-    before = [stack.cpu_seconds(one) for one in containers]
-    answered = send(gateway, [photo], clients=8, seconds=5.0).requests
-    gateway_used, server_used = (stack.cpu_seconds(one) - start for one, start in zip(containers, before, strict=True))
+    # CPU time as well, which other work on the machine does not affect.
+    before = [stack.cpu_seconds(container) for container in containers]
+    responses = send(gateway, [image], clients=8, seconds=5.0).requests
+    after = [stack.cpu_seconds(container) for container in containers]
+    gateway_used, server_used = (end - start for start, end in zip(before, after, strict=True))
     measured["cpu_ms_a_request"] = {
-        "gateway": round(gateway_used * 1000 / answered, 2),
-        "server": round(server_used * 1000 / answered, 2),
+        "gateway": round(gateway_used * 1000 / responses, 2),
+        "server": round(server_used * 1000 / responses, 2),
     }
     measured["gateway_share_of_cpu_percent"] = round(gateway_used / (gateway_used + server_used) * 100, 2)
     (BUILD / "gateway.json").write_text(json.dumps(measured, indent=1) + "\n")
-    # The figures are reported; a busy machine's noise must not fail a test, a gateway that works too much must.
+    # A loose bound: noise on a busy machine must not fail the test, but a gateway that uses too much CPU must.
     assert gateway_used < 0.1 * server_used
 
 
-def test_how_large_the_image_is(stack: Stack) -> None:
+def test_size_of_the_image(stack: Stack) -> None:
     image = stack.environment["IMAGE"]
     server = stack.containers("torchserve")[0]
     cuda = "cd /opt/venv/lib/python3.11/site-packages && du -sbc nvidia triton 2>/dev/null | tail -1"
     figures = {
         "image_bytes": int(docker("image", "inspect", "--format", "{{.Size}}", image)),
-        # What PyPI's builds of torch bring along for GPUs beside torch itself; PyTorch's CPU builds have none of it.
+        # Packages that PyPI's builds of torch need for GPUs; PyTorch's CPU builds do not have them.
         "cuda_packages_bytes": int(docker("exec", server, "sh", "-c", cuda).split()[0]),
     }
     (BUILD / "image.json").write_text(json.dumps(figures, indent=1) + "\n")

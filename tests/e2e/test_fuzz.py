@@ -1,4 +1,4 @@
-"""The gateway under malformed requests: none is answered 5xx, and every answer is as config/openapi.yaml says."""
+"""Malformed requests to the gateway: no response is a 5xx, and each one conforms to config/openapi.yaml."""
 
 from typing import Any
 
@@ -14,17 +14,17 @@ from tests.e2e.stack import TOKEN, Stack
 schema = openapi.load()
 
 
-def test_a_slice_of_the_corpus_breaks_no_promise(stack: Stack) -> None:
+def test_malformed_requests(stack: Stack) -> None:
     model = stack.model()
     workers = Workers(Management(stack.management_url, TOKEN), model)
     report = fuzz(Attack(stack.url, model, workers), requests=300, seed=3)
-    assert report.broken() == [], [(request.data[:300], answer) for request, answer in report.server_errors]
+    assert report.broken() == [], [(request.data[:300], response) for request, response in report.server_errors]
     assert (report.good, report.front_end_errors) == (60, 0)
 
 
 @schema.parametrize()  # type: ignore[untyped-decorator]
 @openapi.SETTINGS
-def test_answers_are_as_described(case: Any, stack: Stack) -> None:
+def test_responses_conform_to_openapi(case: Any, stack: Stack) -> None:
     openapi.check(case, stack.url, stack.model())
 
 
@@ -32,12 +32,12 @@ def test_answers_are_as_described(case: Any, stack: Stack) -> None:
     "body",
     [b"", b"--b", b"--b\r\nContent-Disposition: form-data\r\n\r\nx\r\n--b--\r\n", b"--b\r\nx: y\r\n\r\n\r\n--b--"],
 )
-def test_a_form_that_torchserve_would_fail_at_is_a_400(predictions: str, body: bytes) -> None:
+def test_a_form_that_torchserve_cannot_parse_is_400(predictions: str, body: bytes) -> None:
     headers = {"Content-Type": "multipart/form-data; boundary=b"}
-    answer = requests.post(predictions, data=body, headers=headers, timeout=60)
-    assert (answer.status_code, answer.json()["type"]) == (400, "/problems/no-image")
+    response = requests.post(predictions, data=body, headers=headers, timeout=60)
+    assert (response.status_code, response.json()["type"]) == (400, "/problems/no-image")
 
 
-def test_a_form_as_curl_sends_it_is_named(predictions: str, photo: bytes, label: str) -> None:
-    answer = requests.post(predictions, files={"data": ("café.png", photo)}, data={"top_k": "2"}, timeout=60)
-    assert [len(answer.json()), answer.json()[0]["label"]] == [2, label]
+def test_a_form_as_curl_sends_it(predictions: str, image: bytes, label: str) -> None:
+    response = requests.post(predictions, files={"data": ("café.png", image)}, data={"top_k": "2"}, timeout=60)
+    assert [len(response.json()), response.json()[0]["label"]] == [2, label]

@@ -1,4 +1,4 @@
-"""Management: closed, guarded, and kept over restarts."""
+"""Management needs the token, containers have few privileges, and models survive restarts."""
 
 import json
 import subprocess
@@ -9,20 +9,20 @@ import pytest
 import requests
 
 from tests.archives import as_version
+from tests.e2e.problems import assert_problem
 from tests.e2e.stack import Stack, docker
-from tests.e2e.test_gateway import assert_problem
 from tests.waiting import wait_for
 
 
 @pytest.mark.parametrize("token", ["", "wrong", "E2E-TOKEN-0123456789ABCDEF"], ids=["none", "wrong", "other case"])
-def test_without_the_token_nobody_manages(stack: Stack, token: str) -> None:
+def test_management_needs_the_token(stack: Stack, token: str) -> None:
     for method in ("GET", "POST", "DELETE"):
-        answer = stack.manage(method, "/models", token=token)
-        assert_problem(answer, 401, "token-needed")
-        assert answer.headers["WWW-Authenticate"] == "Bearer"
+        response = stack.manage(method, "/models", token=token)
+        assert_problem(response, 401, "token-needed")
+        assert response.headers["WWW-Authenticate"] == "Bearer"
 
 
-def test_where_no_token_is_set_management_is_closed(stack: Stack) -> None:
+def test_without_a_configured_token_management_is_closed(stack: Stack) -> None:
     with stack.gateway("-e", "MANAGEMENT_TOKEN=") as (_, address):
         for headers in ({}, {"Authorization": "Bearer "}, {"Authorization": "Bearer x"}):
             assert_problem(
@@ -30,11 +30,14 @@ def test_where_no_token_is_set_management_is_closed(stack: Stack) -> None:
             )
 
 
-def test_a_weak_token_is_refused_at_the_start(stack: Stack) -> None:
+def test_a_short_token_is_refused_at_the_start(stack: Stack) -> None:
     name = f"{stack.project}-weak"
     stack.compose("run", "--detach", "--no-deps", "--name", name, "-e", "MANAGEMENT_TOKEN=short", "gateway")
     try:
-        wait_for("its end", lambda: docker("inspect", "--format", "{{.State.Running}}", name) == "false" or None)
+        wait_for(
+            "the container to exit",
+            lambda: docker("inspect", "--format", "{{.State.Running}}", name) == "false" or None,
+        )
         assert "shorter than 16 characters" in _stderr(name)
     finally:
         docker("rm", "--force", name)
@@ -44,7 +47,7 @@ def _stderr(name: str) -> str:
     return subprocess.run(["docker", "logs", name], capture_output=True, text=True, check=True).stderr
 
 
-def test_registering_from_elsewhere_is_refused(stack: Stack) -> None:
+def test_archives_outside_the_store_are_refused(stack: Stack) -> None:
     for url in ("http://127.0.0.1:8082/metrics", "file:///etc/passwd", "file:///srv/models/../../etc/passwd"):
         assert not stack.manage("POST", "/models", url=url).ok
 
@@ -59,7 +62,7 @@ def test_only_the_gateway_is_published(stack: Stack) -> None:
         assert all(host["HostIp"] == "127.0.0.1" for hosts in bound.values() for host in hosts)
 
 
-def test_containers_may_do_little(stack: Stack) -> None:
+def test_containers_have_few_privileges(stack: Stack) -> None:
     for service in ("torchserve", "gateway", "prometheus"):
         container = stack.containers(service)[0]
         status = docker("exec", container, "cat", "/proc/1/status")
@@ -71,11 +74,11 @@ def test_containers_may_do_little(stack: Stack) -> None:
         assert int(docker("inspect", "--format", "{{.HostConfig.Memory}}", container)) > 0, service
 
 
-def test_model_servers_reach_nobody_outside(stack: Stack) -> None:
+def test_model_servers_have_no_route_out(stack: Stack) -> None:
     assert docker("network", "inspect", "--format", "{{.Internal}}", f"{stack.project}_serving") == "true"
 
 
-def test_the_image_holds_what_serving_needs_and_no_more(stack: Stack) -> None:
+def test_the_image_has_only_packages_for_serving(stack: Stack) -> None:
     server = stack.containers("torchserve")[0]
     installed = docker("exec", server, "ls", "/opt/venv/lib/python3.11/site-packages").split()
     for needed in ("torch", "torchvision", "ts", "onnxruntime"):
@@ -97,7 +100,7 @@ def test_the_token_is_in_no_image_log_or_command_line(stack: Stack) -> None:
 
 @pytest.fixture
 def two_versions(stack: Stack, tmp_path: Path) -> Iterator[str]:
-    """Version 2.0 beside 1.0, registered later as an operator would, and taken away again."""
+    """The served model's name, with version 2.0 registered beside 1.0."""
     model, server = stack.model(), stack.containers("torchserve")[0]
     docker("cp", f"{server}:/srv/models/{model}.mar", str(tmp_path / "first.mar"))
     second = as_version("2.0", tmp_path / "first.mar", tmp_path / f"{model}-2.mar")
@@ -110,24 +113,24 @@ def two_versions(stack: Stack, tmp_path: Path) -> Iterator[str]:
     assert stack.manage("PUT", f"/models/{model}/2.0/set-default").ok
     yield model
     assert stack.manage("PUT", f"/models/{model}/1.0/set-default").ok
-    gone = stack.manage("DELETE", f"/models/{model}/2.0")
-    assert gone.ok, gone.text
+    removed = stack.manage("DELETE", f"/models/{model}/2.0")
+    assert removed.ok, removed.text
 
 
 def served(stack: Stack, model: str) -> dict[str, tuple[int, list[str]]]:
-    """Return version -> workers wanted, and their states."""
-    return {one.version: (one.min_workers, one.statuses) for one in stack.versions(model)}
+    """Return version -> configured number of workers, and their statuses."""
+    return {version.version: (version.min_workers, version.statuses) for version in stack.versions(model)}
 
 
-def test_a_restart_keeps_versions_default_and_workers(stack: Stack, two_versions: str, photo: bytes) -> None:
-    wanted = {"1.0": (1, ["READY"]), "2.0": (2, ["READY", "READY"])}
-    wait_for("all workers", lambda: served(stack, two_versions) == wanted)
+def test_a_restart_keeps_versions_default_and_workers(stack: Stack, two_versions: str, image: bytes) -> None:
+    expected = {"1.0": (1, ["READY"]), "2.0": (2, ["READY", "READY"])}
+    wait_for("all workers", lambda: served(stack, two_versions) == expected)
 
     def assert_kept(how: str) -> None:
         wait_for(f"a ready stack {how}", stack.ready, 240)
-        assert served(stack, two_versions) == wanted, how
+        assert served(stack, two_versions) == expected, how
         assert stack.management().version(two_versions).version == "2.0", how
-        assert requests.post(f"{stack.url}/predictions/{two_versions}", data=photo, timeout=60).ok, how
+        assert requests.post(f"{stack.url}/predictions/{two_versions}", data=image, timeout=60).ok, how
 
     docker("kill", "--signal", "KILL", stack.containers("torchserve")[0])
     stack.up()

@@ -1,11 +1,11 @@
-"""The walk-through notebook on the containers, beside the stack of the other tests."""
+"""The walkthrough notebook on containers of its own, beside the stack of the other tests."""
 
 from scripts.common.paths import PROJECT
 from tests.e2e.stack import Stack
 from tests.integration.test_notebook import run
 
 
-def test_it_runs_on_the_containers(stack: Stack) -> None:
+def test_notebook(stack: Stack) -> None:
     own = Stack(f"{stack.project}-notebook")
     settings = {name: own.environment[name] for name in (*own.ports, "COMPOSE_PROJECT_NAME", "TORCH_INDEX_URL")}
     settings |= {"IMAGE": stack.environment["IMAGE"], "MODEL": "", "NAME": "", "VERSION": "1.0", "SERVICE": ""}

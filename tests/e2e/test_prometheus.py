@@ -1,4 +1,4 @@
-"""Metrics arrive in the real Prometheus, with its rules loaded."""
+"""The real Prometheus scrapes the metrics and evaluates the rules."""
 
 import json
 
@@ -21,41 +21,39 @@ def test_every_target_is_scraped(stack: Stack) -> None:
     )
 
 
-def test_a_prediction_and_a_refusal_arrive(stack: Stack, predictions: str, photo: bytes) -> None:
+def test_predictions_and_errors_are_counted(stack: Stack, predictions: str, image: bytes) -> None:
     queries = {
         "handler": 'sum(classifier_requests_total{outcome="answered"})',
-        "refused": 'sum(classifier_rejected_total{reason="unsupported-format"})',
+        "rejected": 'sum(classifier_rejected_total{reason="unsupported-format"})',
         "gateway": 'sum(gateway_requests_total{route="predictions",status="415"})',
         "queue": "sum(serving_queue_capacity_requests)",
     }
     wait_for("the first scrape", lambda: value(stack, queries["queue"]))
     before = {name: value(stack, query) or 0.0 for name, query in queries.items()}
     for _ in range(3):
-        assert requests.post(predictions, data=photo, timeout=60).ok
+        assert requests.post(predictions, data=image, timeout=60).ok
         assert requests.post(predictions, data=b"hello", timeout=60).status_code == 415
-    for name in ("handler", "refused", "gateway"):
+    for name in ("handler", "rejected", "gateway"):
         wait_for(name, lambda name=name: (value(stack, queries[name]) or 0.0) >= before[name] + 3)  # type: ignore[misc]
 
 
-def test_every_metric_of_the_dashboard_and_the_rules_really_arrives(
-    stack: Stack, predictions: str, photo: bytes
-) -> None:
+def test_every_metric_of_dashboard_and_rules_is_scraped(stack: Stack, predictions: str, image: bytes) -> None:
     dashboard = metrics.dashboard_queries(json.loads(metrics.DASHBOARD.read_text()))
     expressions = [*dashboard, *(rule["expr"] for rule in metrics.rules())]
-    wanted = set().union(*map(metrics.used, expressions)) | metrics.recorded()
+    expected = set().union(*map(metrics.used, expressions)) | metrics.recorded()
 
     def missing() -> set[str]:
-        # Rates need two samples with a difference between them.
-        assert requests.post(predictions, data=photo, timeout=60).ok
+        # Rates need two different samples.
+        assert requests.post(predictions, data=image, timeout=60).ok
         assert requests.post(predictions, data=b"hello", timeout=60).status_code == 415
         url = f"{stack.prometheus_url}/api/v1/label/__name__/values"
-        return wanted - set(requests.get(url, timeout=10).json()["data"])
+        return expected - set(requests.get(url, timeout=10).json()["data"])
 
-    assert len(wanted) > 30
-    wait_for(f"all of {sorted(wanted)}", lambda: not missing(), 90)
+    assert len(expected) > 30
+    wait_for(f"all of {sorted(expected)}", lambda: not missing(), 90)
 
 
-def test_the_rules_are_loaded_and_healthy(stack: Stack) -> None:
+def test_rules_are_loaded_and_healthy(stack: Stack) -> None:
     groups = requests.get(f"{stack.prometheus_url}/api/v1/rules", timeout=10).json()["data"]["groups"]
     rules = [rule for group in groups for rule in group["rules"]]
     assert len(rules) >= 12
@@ -67,5 +65,5 @@ def _rules(stack: Stack) -> list[dict[str, str]]:
     return [rule for group in groups for rule in group["rules"]]
 
 
-def test_nothing_fires_on_a_healthy_stack(stack: Stack) -> None:
+def test_prometheus_evaluates(stack: Stack) -> None:
     assert wait_for("the first evaluation", lambda: value(stack, "vector(1)")) == 1

@@ -1,4 +1,4 @@
-"""Several model servers behind one gateway, under load."""
+"""Replicas behind the gateway, under load."""
 
 import json
 import time
@@ -7,15 +7,15 @@ from collections import Counter
 import pytest
 import requests
 
+from tests.e2e.problems import assert_problem
 from tests.e2e.stack import Stack, docker
-from tests.e2e.test_gateway import assert_problem
 from tests.load import Load
 from tests.waiting import wait_for
 
 
 @pytest.mark.faults
-def test_replicas_share_the_load_and_none_of_it_is_lost(stack: Stack, photo: bytes) -> None:
-    """Three replicas: all get requests and every change to the models; one is killed, one is stopped, under load."""
+def test_two_of_three_replicas_lost(stack: Stack, image: bytes) -> None:
+    """All replicas get requests and each change to the models. Then one is killed and one is stopped under load."""
     model = stack.model()
 
     def scale(count: int) -> requests.Response:
@@ -30,14 +30,14 @@ def test_replicas_share_the_load_and_none_of_it_is_lost(stack: Stack, photo: byt
 
     try:
         stack.compose("up", "--detach", "--scale", "torchserve=3")
-        early = wait_for("a refusal while they start", lambda: [one for one in [scale(1)] if not one.ok])
-        assert_problem(early[0], 409, "replicas-changing")
+        early = wait_for("a 409 while replicas start", lambda: None if (response := scale(1)).ok else response)
+        assert_problem(early, 409, "replicas-changing")
         stack.up(replicas=3)
         for count in (2, 1):
             follow(count)
 
-        addresses = {f"{stack.address(one)}:8080" for one in stack.containers("torchserve")}
-        with Load(f"{stack.url}/predictions/{model}", photo, clients=12) as load:
+        addresses = {f"{stack.address(replica)}:8080" for replica in stack.containers("torchserve")}
+        with Load(f"{stack.url}/predictions/{model}", image, clients=12) as load:
             load.wait_for(200)
             spread = Counter(line["upstream"] for line in stack.log() if line["request_id"] in load.outcomes)
             docker("kill", "--signal", "KILL", stack.containers("torchserve")[0])
@@ -49,47 +49,47 @@ def test_replicas_share_the_load_and_none_of_it_is_lost(stack: Stack, photo: byt
         assert set(load.counts()) == {"200"}, load.counts()
         assert addresses <= set(spread), spread
         fair = sum(spread.values()) / 3
-        assert all(spread[one] > fair / 2 for one in addresses), spread
+        assert all(spread[address] > fair / 2 for address in addresses), spread
         load.record("containers: two of three replicas lost: one killed, one stopped")
     finally:
         stack.up(replicas=1)
 
 
 @pytest.mark.faults
-def test_the_only_server_dies_with_a_request_in_it(stack: Stack, photo: bytes) -> None:
+def test_the_only_replica_killed(stack: Stack, image: bytes) -> None:
     model, server = stack.model(), stack.containers("torchserve")[0]
-    with Load(f"{stack.url}/predictions/{model}", photo) as load:
+    with Load(f"{stack.url}/predictions/{model}", image) as load:
         load.wait_for(20)
         load.begin_fault()
         docker("kill", "--signal", "KILL", server)
         wait_for("refusals", lambda: load.counts()["503"] > 0)
-        refused = requests.post(f"{stack.url}/predictions/{model}", data=photo, timeout=10)
+        refused = requests.post(f"{stack.url}/predictions/{model}", data=image, timeout=10)
         stack.up()
         load.wait_for(load.counts()["200"] + 20)
-    assert set(load.counts()) <= {"200", "502", "503", "504"}, load.counts()  # problems, and never a cut connection
+    assert set(load.counts()) <= {"200", "502", "503", "504"}, load.counts()  # no cut connection
     assert_problem(refused, 503, "busy")
     load.record("containers: the only model server killed (-9), and started again by hand")
 
 
 @pytest.mark.faults
-def test_down_under_load_cuts_no_request_and_keeps_within_the_grace_period(stack: Stack, photo: bytes) -> None:
+def test_down_under_load_cuts_no_request(stack: Stack, image: bytes) -> None:
     model, gateway = stack.model(), stack.containers("gateway")[0]
-    # Straight to the gateway's container: the engine's own proxy accepts connections for one that has gone.
+    # Connect to the gateway's container: Docker's proxy accepts connections even while the container is down.
     url = f"http://{stack.address(gateway, 'outside')}:8080/predictions/{model}"
-    with Load(url, photo, keep_alive=False) as load:
+    with Load(url, image, keep_alive=False) as load:
         load.wait_for(50)
         start = time.monotonic()
         stack.compose("stop")
         took = time.monotonic() - start
     log = stack_log(stack)
-    answered = {one["request_id"] for one in log if one["request_id"] in load.outcomes}
-    # Whatever the gateway took in, it answered; what it did not take in was refused before it was sent.
-    assert {one["status"] for one in log if one["request_id"] in answered} == {200}
-    assert all(load.outcomes[one] == "200" for one in answered)
-    load.refuse_untaken(one["request_id"] for one in log)
+    accepted = {line["request_id"]: line["status"] for line in log if line["request_id"] in load.outcomes}
+    # Each request that the gateway accepted succeeded; the others were refused before they were sent.
+    assert set(accepted.values()) == {200}
+    assert all(load.outcomes[str(request_id)] == "200" for request_id in accepted)
+    load.refuse_untaken(line["request_id"] for line in log)
     assert set(load.counts()) <= {"200", "refused"}, load.counts()
     load.record("containers: `make down` under load", seconds=round(took, 1))
-    assert took < 60, took  # far from the grace periods: nothing had to be killed
+    assert took < 60, took  # far below the grace periods, so nothing was killed
     for service in ("gateway", "torchserve"):
         states = docker(
             "ps", "--all", "--format", "{{.Status}}", "--filter", f"name={stack.project}.{service}"

@@ -1,4 +1,4 @@
-"""New versions come and go behind the gateway, on three replicas, with a canary, under load."""
+"""Rollouts and canaries through the gateway, on three replicas under load."""
 
 import json
 import os
@@ -8,7 +8,6 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 import requests
@@ -26,9 +25,10 @@ BREAKS = """self.count = getattr(self, "count", 0) + len(data)
         return super().handle(data, context)"""
 
 
-@pytest.fixture
-def store(stack: Stack, tmp_path: Path) -> Iterator[str]:
-    """A store with a good version 2.0 and with 3.0, which fails after its first requests; gives the model's name."""
+@pytest.fixture(scope="module")
+def model(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The model's name, on three replicas, with version 2.0 in the store, and 3.0, which fails after some requests."""
+    tmp_path = tmp_path_factory.mktemp("versions")
     model, server = stack.model(), stack.containers("torchserve")[0]
     docker("cp", f"{server}:/srv/models/{model}.mar", str(tmp_path / "first.mar"))
     as_version("2.0", tmp_path / "first.mar", tmp_path / "second.mar")
@@ -37,6 +37,7 @@ def store(stack: Stack, tmp_path: Path) -> Iterator[str]:
         with (tmp_path / name).open("rb") as archive:
             command = ["docker", "exec", "--interactive", server, "sh", "-c", f"cat > /srv/models/{name}"]
             subprocess.run(command, stdin=archive, check=True)
+    stack.up(replicas=3)
     yield model
     stack.up(replicas=1)
     docker("exec", stack.containers("torchserve")[0], "rm", "/srv/models/second.mar", "/srv/models/third.mar")
@@ -50,95 +51,95 @@ def rollout(stack: Stack, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def versions(stack: Stack, model: str) -> set[tuple[str, ...]]:
-    """Return which versions each replica has, the default one first."""
+    """Return the versions of each replica, the default one first."""
     found = set()
     for replica in stack.replica_apis():
         default = replica.version(model).version
-        everything = {one.version for one in replica.versions(model)}
-        found.add((default, *sorted(everything - {default})))
+        all_versions = {version.version for version in replica.versions(model)}
+        found.add((default, *sorted(all_versions - {default})))
     return found
 
 
 @contextmanager
 def readiness(stack: Stack) -> Iterator[Counter[int]]:
-    """Ask the gateway again and again whether a prediction would work, and count its answers."""
-    said: Counter[int] = Counter()
+    """Probe the gateway's readiness twice a second, and count the statuses."""
+    statuses: Counter[int] = Counter()
     stop = threading.Event()
 
-    def ask() -> None:
+    def probe() -> None:
         while not stop.wait(0.5):
-            said[requests.get(f"{stack.url}/readyz", timeout=30).status_code] += 1
+            statuses[requests.get(f"{stack.url}/readyz", timeout=30).status_code] += 1
 
-    thread = threading.Thread(target=ask)
+    thread = threading.Thread(target=probe)
     thread.start()
     try:
-        yield said
+        yield statuses
     finally:
         stop.set()
         thread.join()
 
 
 @pytest.mark.faults
-def test_a_canary_a_rollout_and_a_way_back_on_three_replicas(stack: Stack, store: str, photo: bytes) -> None:
-    stack.up(replicas=3)
-    url = f"{stack.url}/predictions/{store}"
-    with Load(url, photo, clients=6) as load, readiness(stack) as said:
+def test_rollout_with_a_canary_and_back(stack: Stack, model: str, image: bytes) -> None:
+    with Load(f"{stack.url}/predictions/{model}", image, clients=6) as load, readiness(stack) as statuses:
         load.wait_for(50)
         forward = rollout(stack, "start", "second.mar", "--canary", "30", "--watch", "8")
         assert forward.returncode == 0, forward.stdout + forward.stderr
-        assert versions(stack, store) == {("2.0",)}
-        # What a command that was killed leaves behind ends before the version that it leads to goes.
-        stack.management().request("PUT", f"/gateway/canary/{store}", data=b"2.0 10")
-        back = rollout(stack, "back", store)
+        assert versions(stack, model) == {("2.0",)}
+        # A canary of a killed command ends before its version is unregistered.
+        stack.management().request("PUT", f"/gateway/canary/{model}", data=b"2.0 10")
+        back = rollout(stack, "back", model)
         assert back.returncode == 0, back.stdout + back.stderr
         assert stack.manage("GET", "/gateway/canaries.json").json() == {}
-        assert versions(stack, store) == {("1.0",)}
+        assert versions(stack, model) == {("1.0",)}
         load.wait_for(load.counts()["200"] + 50)
     assert set(load.counts()) == {"200"}, load.counts()
-    assert set(said) == {200}
-    lots = Counter(line["canary"] for line in stack.log() if line["request_id"] in load.outcomes)
-    tried, rest = lots[f"{store}/2.0"], lots[f"{store}/default"]
-    assert 0.1 < tried / (tried + rest) < 0.5, lots
-    assert f"{store} 2.0: " in forward.stdout
+    assert set(statuses) == {200}
+    routed = Counter(line["canary"] for line in stack.log() if line["request_id"] in load.outcomes)
+    canary, default = routed[f"{model}/2.0"], routed[f"{model}/default"]
+    assert 0.1 < canary / (canary + default) < 0.5, routed
+    assert f"{model} 2.0: " in forward.stdout
     assert "0 of 4 images have another top-1 class, and its score changes by up to 0.0000" in forward.stdout
     load.record("a rollout with a canary and a way back, three replicas")
 
-    with Load(url, photo, clients=6) as load:
+
+def test_a_failing_canary_is_rejected(stack: Stack, model: str, image: bytes) -> None:
+    with Load(f"{stack.url}/predictions/{model}", image, clients=6) as load:
         load.wait_for(50)
         stopped = rollout(stack, "start", "third.mar", "--canary", "30", "--watch", "60")
         after = load.counts()
         load.wait_for(after["200"] + 50)
     assert stopped.returncode == 1, stopped.stdout
-    assert f"{store} 3.0 fails more often than the version that serves: " in stopped.stderr
-    assert versions(stack, store) == {("1.0",)}
+    assert f"{model} 3.0 fails more often than the version that serves: " in stopped.stderr
+    assert versions(stack, model) == {("1.0",)}
     assert stack.manage("GET", "/gateway/canaries.json").json() == {}
     failed = [line for line in stack.log() if line["request_id"] in load.outcomes and line["status"] != 200]
     assert failed
-    assert {line["canary"] for line in failed} == {f"{store}/3.0"}, json.dumps(failed[:3])
+    assert {line["canary"] for line in failed} == {f"{model}/3.0"}, json.dumps(failed[:3])
     assert sum(load.counts().values()) - load.counts()["200"] == len(failed)
 
 
 @pytest.mark.parametrize(("method", "path"), [("PUT", "/gateway/canary/x"), ("GET", "/gateway/replicas.json")])
-def test_nobody_without_the_token_reaches_the_gateways_state(stack: Stack, method: str, path: str) -> None:
+def test_the_gateways_state_needs_the_token(stack: Stack, method: str, path: str) -> None:
     assert stack.manage(method, path, token="").status_code == 401
 
 
-def test_what_is_no_canary_is_left_out(stack: Stack) -> None:
+def test_invalid_canaries_are_ignored(stack: Stack) -> None:
     management = stack.management()
     try:
         for name, body in {"evil": b"2.0 10% 1; } evil {", "good": b"2.0 10"}.items():
             management.request("PUT", f"/gateway/canary/{name}", data=body)
-        wait_for("it", lambda: stack.manage("GET", "/gateway/canaries.json").json() == {"good": "2.0 10"})
+        wait_for("the canary", lambda: stack.manage("GET", "/gateway/canaries.json").json() == {"good": "2.0 10"})
         for path in ("a/b", ".hidden", "%2e%2e%2fx"):
             with pytest.raises(ManagementApiError, match=r"status 40[04]"):
                 management.request("PUT", f"/gateway/canary/{path}", data=b"2.0 10")
     finally:
         for name in ("evil", "good"):
             management.request("DELETE", f"/gateway/canary/{name}")
-    wait_for("its end", lambda: stack.manage("GET", "/gateway/canaries.json").json() == {})
+    wait_for("no canary", lambda: stack.manage("GET", "/gateway/canaries.json").json() == {})
 
 
-def test_one_replica_is_no_way_around_what_may_be_registered(stack: Stack) -> None:
+def test_registration_at_a_single_replica_is_checked(stack: Stack) -> None:
     address = stack.address(stack.containers("torchserve")[0])
     replica = f"/gateway/replicas/{address}"
     wait_for("all replicas", lambda: stack.manage("GET", "/gateway/replicas.json").json()["away"] == 0)

@@ -1,4 +1,4 @@
-"""What docs/security.md calls closed or refused is: at the gateway's ports, from beside it, and on this machine."""
+"""Everything that docs/security.md calls closed or refused, at the gateway, in its network and on this machine."""
 
 import hashlib
 import json
@@ -13,8 +13,8 @@ import pytest
 import requests
 
 from scripts.common.paths import CONFIG
+from tests.e2e.problems import assert_problem
 from tests.e2e.stack import TOKEN, Stack, docker
-from tests.e2e.test_gateway import assert_problem
 from tests.waiting import wait_for
 
 STORE = "/srv/models"
@@ -26,22 +26,22 @@ def in_server(stack: Stack, command: str) -> str:
 
 @pytest.fixture(scope="module")
 def guarded(stack: Stack) -> Iterator[Stack]:
-    """The stack with the served archive alone allowed, and other files and links beside it in the store."""
+    """The stack, with only the served archive allowed, and with other files and links in the store."""
     served = f"{STORE}/{stack.model()}.mar"
     stack.environment["ALLOWED_SHA256"] = in_server(stack, f"sha256sum {served}").split()[0]
     stack.up()
-    beside = f"cp {served} {STORE}/same.mar; cp {served} {STORE}/other.mar; printf x >> {STORE}/other.mar"
-    in_server(stack, f"{beside}; ln -s {served} {STORE}/link.mar; ln -s /etc/passwd {STORE}/out.mar")
+    files = f"cp {served} {STORE}/same.mar; cp {served} {STORE}/other.mar; printf x >> {STORE}/other.mar"
+    in_server(stack, f"{files}; ln -s {served} {STORE}/link.mar; ln -s /etc/passwd {STORE}/out.mar")
     yield stack
     in_server(stack, f"rm -f {STORE}/same.mar {STORE}/other.mar {STORE}/link.mar {STORE}/out.mar")
     del stack.environment["ALLOWED_SHA256"]
-    stack.up()  # for whoever comes next
+    stack.up()
 
 
 def register(stack: Stack, query: str, path: str = "/models", **options: object) -> requests.Response:
     headers = {"Authorization": f"Bearer {TOKEN}"}
     request = requests.Request("POST", stack.management_url, headers=headers, **options).prepare()
-    request.url = f"{stack.management_url}{path}?{query}"  # as it is, not as requests would tidy it up
+    request.url = f"{stack.management_url}{path}?{query}"  # unchanged; requests would normalise it
     with requests.Session() as session:
         return session.send(request, timeout=120)
 
@@ -68,36 +68,38 @@ REFUSED = [
 
 
 @pytest.mark.parametrize("query", REFUSED)
-def test_only_allowed_files_of_the_store_are_registered(guarded: Stack, query: str) -> None:
+def test_only_allowed_archives_are_registered(guarded: Stack, query: str) -> None:
     before = guarded.manage("GET", "/models").json()
     assert_problem(register(guarded, query), 403, "registration-refused")
     assert guarded.manage("GET", "/models").json() == before
 
 
 @pytest.mark.parametrize("path", ["/%6dodels", "//models", "/x/../models"])
-def test_another_spelling_of_the_address_changes_nothing(guarded: Stack, path: str) -> None:
+def test_another_spelling_of_the_path_is_checked_too(guarded: Stack, path: str) -> None:
     assert_problem(register(guarded, "url=other.mar", path), 403, "registration-refused")
 
 
 @pytest.mark.parametrize("path", ["/models/", "/models/x", "/workflows", "/models%3furl=other.mar"])
-def test_nothing_else_is_posted(guarded: Stack, path: str) -> None:
-    answer = register(guarded, "url=other.mar", path)
-    assert_problem(answer, 405, "method-not-allowed")
-    assert answer.headers["Allow"] == "GET, PUT, DELETE"
+def test_other_posts_are_405(guarded: Stack, path: str) -> None:
+    response = register(guarded, "url=other.mar", path)
+    assert_problem(response, 405, "method-not-allowed")
+    assert response.headers["Allow"] == "GET, PUT, DELETE"
 
 
 def test_a_json_body_registers_nothing(guarded: Stack) -> None:
-    """TorchServe prefers it to the address, which alone has been looked at."""
+    """TorchServe prefers the body to the query, and only the query is checked."""
     assert_problem(register(guarded, "", json={"url": "other.mar"}), 403, "registration-refused")
-    answer = register(guarded, "url=same.mar&model_name=by-address", json={"url": "other.mar", "model_name": "by-body"})
-    assert answer.ok, answer.text
+    response = register(
+        guarded, "url=same.mar&model_name=by-address", json={"url": "other.mar", "model_name": "by-body"}
+    )
+    assert response.ok, response.text
     names = {model.name: model.archive for model in guarded.management().models()}
     assert guarded.manage("DELETE", "/models/by-address").ok
     assert names["by-address"] == "same.mar"
     assert "by-body" not in names
 
 
-def test_a_server_does_not_start_with_an_archive_that_is_not_allowed(stack: Stack) -> None:
+def test_a_server_does_not_start_with_a_forbidden_archive(stack: Stack) -> None:
     command = [
         "docker",
         "run",
@@ -116,14 +118,14 @@ def test_a_server_does_not_start_with_an_archive_that_is_not_allowed(stack: Stac
 
 
 def curl_from_outside(stack: Stack, url: str) -> str:
-    """Ask from another container in the network `outside`; return the status, or 000 if nothing answers."""
+    """Return the status that another container in the network `outside` gets, or 000 without a response."""
     options = ["--rm", "--network", f"{stack.project}_outside", "--entrypoint", "curl", "nginx:1.28"]
     command = ["docker", "run", *options, "--silent", "--max-time", "5", "--output", "/dev/null"]
     result = subprocess.run([*command, "--write-out", "%{http_code}", url], capture_output=True, text=True, check=False)
     return result.stdout
 
 
-def test_from_beside_the_gateway_only_its_two_doors_are_there(stack: Stack) -> None:
+def test_other_containers_reach_only_two_ports_of_the_gateway(stack: Stack) -> None:
     gateway = stack.address(stack.containers("gateway")[0], "outside")
     assert curl_from_outside(stack, f"http://{gateway}:8080/healthz") == "200"
     assert curl_from_outside(stack, f"http://{gateway}:8081/models") == "401"
@@ -134,9 +136,9 @@ def test_from_beside_the_gateway_only_its_two_doors_are_there(stack: Stack) -> N
     assert curl_from_outside(stack, "http://torchserve:8081/models") == "000"
 
 
-def test_no_port_is_open_at_this_machines_other_addresses(stack: Stack) -> None:
-    found = [address.address for one in psutil.net_if_addrs().values() for address in one]
-    addresses = [one for one in found if one.count(".") == 3 and not one.startswith("127.")]
+def test_ports_are_open_on_loopback_only(stack: Stack) -> None:
+    found = [address.address for interface in psutil.net_if_addrs().values() for address in interface]
+    addresses = [address for address in found if address.count(".") == 3 and not address.startswith("127.")]
     assert addresses
     for address in addresses:
         for port in stack.ports.values():
@@ -151,7 +153,7 @@ def test_the_token_is_in_no_process_list_file_or_log(stack: Stack) -> None:
     arguments = [Path(f"/proc/{pid}/cmdline") for pid in psutil.pids()]
     assert not [path for path in arguments if path.exists() and TOKEN.encode() in path.read_bytes()]
     gateway = stack.containers("gateway")[0]
-    # Not its inherited environment, which belongs to its user alone; nginx's workers do not even have that.
+    # Its environment does have the token, but only its own user can read it; nginx's workers do not inherit it.
     assert docker("exec", gateway, "sh", "-c", f"grep -rl {TOKEN[:-1]}[{TOKEN[-1]}] /tmp/gateway/*.conf || true") == ""
     for service in ("gateway", "torchserve", "prometheus"):
         container = stack.containers(service)[0]
@@ -162,7 +164,7 @@ def test_the_token_is_in_no_process_list_file_or_log(stack: Stack) -> None:
 
 
 @pytest.mark.parametrize("secret", ["management_token", "tls.key"])
-def test_a_secret_that_everybody_can_read_is_refused(stack: Stack, tmp_path: Path, secret: str) -> None:
+def test_a_secret_that_every_user_can_read_is_refused(stack: Stack, tmp_path: Path, secret: str) -> None:
     (tmp_path / secret).write_text(TOKEN)
     (tmp_path / secret).chmod(0o644)
     tmp_path.chmod(0o755)
@@ -170,20 +172,23 @@ def test_a_secret_that_everybody_can_read_is_refused(stack: Stack, tmp_path: Pat
     stack.environment["GATEWAY_SECRETS"] = str(tmp_path)
     try:
         stack.compose("run", "--detach", "--no-deps", "--name", name, "gateway")
-        wait_for("its end", lambda: docker("inspect", "--format", "{{.State.Running}}", name) == "false" or None)
-        said = subprocess.run(["docker", "logs", name], capture_output=True, text=True, check=True).stderr
-        assert f"every user can read or change {secret}: chmod o-rwx {secret}" in said
+        wait_for(
+            "the container to exit",
+            lambda: docker("inspect", "--format", "{{.State.Running}}", name) == "false" or None,
+        )
+        log = subprocess.run(["docker", "logs", name], capture_output=True, text=True, check=True).stderr
+        assert f"every user can read or change {secret}: chmod o-rwx {secret}" in log
     finally:
         del stack.environment["GATEWAY_SECRETS"]
         subprocess.run(["docker", "rm", "--force", name], capture_output=True, check=False)
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE", "PATCH", "OPTIONS"])
-def test_a_prediction_takes_no_other_method(stack: Stack, predictions: str, photo: bytes, method: str) -> None:
+def test_other_methods_are_405(stack: Stack, predictions: str, image: bytes, method: str) -> None:
     for url in (predictions, f"{stack.url}/v1/models/{stack.model()}:predict"):
-        answer = requests.request(method, url, data=photo, timeout=60)
-        assert_problem(answer, 405, "method-not-allowed")
-        assert answer.headers["Allow"] == "POST, PUT"
+        response = requests.request(method, url, data=image, timeout=60)
+        assert_problem(response, 405, "method-not-allowed")
+        assert response.headers["Allow"] == "POST, PUT"
 
 
 @pytest.mark.parametrize(
@@ -200,18 +205,18 @@ def test_a_prediction_takes_no_other_method(stack: Stack, predictions: str, phot
     ],
     ids=["hex", "nul", "star", "version", "coding", "tls", "address", "headers"],
 )
-def test_what_nginx_cannot_read_is_a_problem_too(stack: Stack, line: str, status: int) -> None:
+def test_invalid_http_gets_a_problem_document(stack: Stack, line: str, status: int) -> None:
     with socket.create_connection(("127.0.0.1", stack.ports["GATEWAY_PORT"]), 30) as connection:
         connection.sendall(line.encode("latin-1") + b"\r\nHost: x\r\nConnection: close\r\n\r\n")
-        answer = b"".join(iter(lambda: connection.recv(65_536), b""))
-    head, _, body = answer.partition(b"\r\n\r\n")
+        response = b"".join(iter(lambda: connection.recv(65_536), b""))
+    head, _, body = response.partition(b"\r\n\r\n")
     assert head.split()[1] == str(status).encode(), head
     assert b"application/problem+json" in head
     assert json.loads(body)["status"] == status
 
 
-def test_the_gateway_serves_its_description(stack: Stack) -> None:
-    answer = requests.get(f"{stack.url}/openapi.yaml", timeout=10)
-    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/yaml")
+def test_the_gateway_serves_openapi_yaml(stack: Stack) -> None:
+    response = requests.get(f"{stack.url}/openapi.yaml", timeout=10)
+    assert (response.status_code, response.headers["Content-Type"]) == (200, "application/yaml")
     shipped = (CONFIG / "openapi.yaml").read_bytes()
-    assert hashlib.sha256(answer.content).digest() == hashlib.sha256(shipped).digest()
+    assert hashlib.sha256(response.content).digest() == hashlib.sha256(shipped).digest()

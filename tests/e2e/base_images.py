@@ -1,9 +1,9 @@
-"""Makes stand-ins for the base images of the container stack where no registry can be reached.
+"""Builds substitutes for the base images of the containers where no registry can be reached.
 
-Every image that docker-compose.yml and the Dockerfile name is first asked of the engine, then of its registry; only
-what neither has is made from Debian's packages under the same tag, with the label `stand-in=true`. The machine's own
-certificates and its settings for pip go into the stand-in of Debian, so that a build inside it reaches what this
-machine reaches. Remove them with: docker rmi $(docker images -q --filter label=stand-in=true)
+An image that the Docker engine does not have, and that its registry does not provide, is built from Debian's packages
+under the same tag, with the label `substitute=true`. This machine's certificates and settings for pip go into the
+substitute of Debian, so that builds in it reach the same package index. Remove them with:
+docker rmi $(docker images -q --filter label=substitute=true)
 """
 
 import hashlib
@@ -22,17 +22,18 @@ DEBIAN = "debian:bookworm-slim"
 MIRROR_SETTINGS = ("/etc/apt/sources.list.d/debian.sources",)
 CERTIFICATES = Path("/usr/local/share/ca-certificates")
 BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
-# Only variables that mean the same inside a container: no paths of this machine.
+# Only variables that are valid inside a container, so no paths of this machine.
 PASSED_ON = ("PIP_INDEX_URL", "PIP_DEFAULT_TIMEOUT", "PIP_TRUSTED_HOST", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
-# The other images, by name without tag: Debian's packages, and what the official image has beside them.
+# Debian's packages for the other images, by name without tag.
 PACKAGES = {"nginx": "nginx-light curl", "prom/prometheus": "prometheus"}
-# Bookworm's nginx is older than the official image and lacks what the gateway uses; the next Debian's is newer. Its
-# packages are laid over bookworm's, and a mirror that is a snapshot may offer lists that are out of date by now.
+# Bookworm's nginx is too old for the gateway, so install a later Debian's over it. Check-Valid-Until is off because the
+# lists of a snapshot mirror may have expired.
 NEWER = r"""RUN sed -i -e '/-security/!s/bookworm\(-updates\)*/forky/g' -e '/^Suites:.*-security/aEnabled: no' \
     $(grep -rl bookworm /etc/apt/sources.list*)
 RUN echo 'Acquire::Check-Valid-Until "false"; Dpkg::Options { "--force-overwrite"; };' >/etc/apt/apt.conf.d/newer
 """
 SOURCES = {"nginx": NEWER}
+# What the official image has and Debian's package does not.
 EXTRAS = {
     "prom/prometheus": 'RUN install -d -o 65534 -g 65534 /prometheus\nENTRYPOINT ["/bin/prometheus"]\n',
 }
@@ -46,17 +47,17 @@ def run(*command: str | Path, stdin: str | None = None) -> None:
 
 
 def known(image: str) -> bool:
-    """Say whether the engine has an image, and not a stand-in that would be made differently now."""
+    """Say whether the engine has the image, or an up-to-date substitute."""
     labels = ["docker", "image", "inspect", "--format", "{{json .Config.Labels}}", image]
     found = subprocess.run(labels, capture_output=True, text=True, check=False)
     if found.returncode:
         return False
     label = json.loads(found.stdout) or {}
-    return image == DEBIAN or "stand-in" not in label or label.get("recipe") == recipe_label(dockerfile(image))
+    return image == DEBIAN or "substitute" not in label or label.get("fingerprint") == fingerprint(dockerfile(image))
 
 
 def pulled(image: str) -> bool:
-    """Say whether the registry gave an image."""
+    """Pull an image, and say whether that worked."""
     try:
         pull = subprocess.run(["docker", "pull", "--quiet", image], capture_output=True, check=False, timeout=300)
     except subprocess.TimeoutExpired:
@@ -65,7 +66,7 @@ def pulled(image: str) -> bool:
 
 
 def make_debian() -> None:
-    """Import a minimal Debian with this machine's certificates, mirror and settings for pip."""
+    """Import a minimal Debian with this machine's certificates, package mirror and settings for pip."""
     if shutil.which("debootstrap") is None:
         sys.exit("debootstrap is not installed: install it (Debian: apt-get install debootstrap) and run again")
     with tempfile.TemporaryDirectory(prefix="debian-") as scratch:
@@ -84,11 +85,11 @@ def make_debian() -> None:
         options = [option for change in changes for option in ("--change", f"ENV {change}")]
         archive = Path(scratch) / "root.tar"
         run("tar", "--create", "--file", archive, "--directory", root, ".")
-        run("docker", "import", *options, "--change", "LABEL stand-in=true", "--change", "CMD bash", archive, DEBIAN)
+        run("docker", "import", *options, "--change", "LABEL substitute=true", "--change", "CMD bash", archive, DEBIAN)
 
 
 def dockerfile(image: str) -> str:
-    """Return how a stand-in is built of Debian's own packages."""
+    """Return the Dockerfile of a substitute."""
     name = image.partition(":")[0]
     return (
         f"FROM {DEBIAN}\n"
@@ -99,19 +100,19 @@ def dockerfile(image: str) -> str:
     )
 
 
-def recipe_label(commands: str) -> str:
-    """Return what tells one way to build a stand-in from another."""
+def fingerprint(commands: str) -> str:
+    """Return the label of a substitute built with this Dockerfile."""
     return hashlib.sha256(commands.encode()).hexdigest()[:12]
 
 
 def make_from_debian(image: str) -> None:
-    """Build an image of Debian's own packages."""
+    """Build a substitute from Debian's packages."""
     commands = dockerfile(image)
-    run("docker", "build", "--label", f"recipe={recipe_label(commands)}", "--tag", image, "-", stdin=commands)
+    run("docker", "build", "--label", f"fingerprint={fingerprint(commands)}", "--tag", image, "-", stdin=commands)
 
 
 def main() -> None:
-    """Get every image that the stack needs and that can be had."""
+    """Provide every image that the stack needs, as far as possible."""
     services = yaml.safe_load((PROJECT / "docker-compose.yml").read_text(encoding="utf-8"))["services"]
     images = [DEBIAN, *(service["image"] for service in services.values() if "build" not in service)]
     for image in dict.fromkeys(images):
@@ -123,9 +124,9 @@ def main() -> None:
         elif name in PACKAGES:
             make_from_debian(image)
         else:
-            print(f"{image}: cannot be had here, and Debian has no package of it")
+            print(f"{image}: not available, and Debian has no package for it")
             continue
-        print(f"{image}: no registry has it, made a stand-in")
+        print(f"{image}: not in the registry, built a substitute")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,77 @@
+"""Paths, headers, request ids and logs of the gateway."""
+
+import http.client
+import json
+import re
+
+import pytest
+import requests
+
+from tests.e2e.problems import assert_problem
+from tests.e2e.stack import Stack
+from tests.waiting import wait_for
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/models", "/metrics", "/accepting", "/predictions", "/v1/models/x", "/connections"]
+)
+def test_other_paths_are_404(stack: Stack, path: str) -> None:
+    assert_problem(requests.get(stack.url + path, timeout=10), 404, "not-found")
+
+
+@pytest.mark.parametrize("path", ["/predictions/../models", "/predictions/%2e%2e/models", "/predictions/..%2fmodels"])
+def test_paths_cannot_reach_management(stack: Stack, path: str) -> None:
+    response = requests.Session().send(_raw(stack.url + path), timeout=10)
+    assert response.status_code in (400, 404)
+    assert "modelUrl" not in response.text
+
+
+def _raw(url: str) -> requests.PreparedRequest:
+    prepared = requests.Request("GET", url).prepare()
+    prepared.url = url  # unchanged; requests would normalise it
+    return prepared
+
+
+@pytest.mark.parametrize("path", ["/ping/../predictions/x", "/ping/%2e%2e/predictions/x", "/predictions/x/../../ping"])
+def test_paths_that_reach_a_prediction_through_dots_are_404(stack: Stack, path: str) -> None:
+    """TorchServe gets the path as it was sent, and resolves it differently."""
+    sent = requests.Request("POST", stack.url, data=b"x").prepare()
+    sent.url = stack.url + path
+    with requests.Session() as session:
+        assert_problem(session.send(sent, timeout=10), 404, "not-found")
+
+
+def test_no_form_reaches_torchserves_parser(predictions: str) -> None:
+    host, _, path = predictions.removeprefix("http://").partition("/")
+    for kind in ("\tmultipart/form-data; boundary=x", "\tapplication/x-www-form-urlencoded", "multipart/form-data"):
+        connection = http.client.HTTPConnection(host, timeout=30)
+        connection.request("POST", f"/{path}", body=b"--x\r\nno form\r\n", headers={"Content-Type": kind})
+        assert connection.getresponse().status in (400, 415), kind
+        connection.close()
+
+
+@pytest.mark.parametrize("header", ["describe", "explain"])
+def test_clients_cannot_set_torchserves_headers(predictions: str, header: str) -> None:
+    assert_problem(requests.post(predictions, headers={header: "True"}, timeout=10), 400, "empty-body")
+
+
+def test_an_invalid_request_id_is_replaced(predictions: str, image: bytes) -> None:
+    response = requests.post(predictions, data=image, headers={"X-Request-Id": 'a"b c'}, timeout=60)
+    assert re.fullmatch("[0-9a-f]{32}", response.headers["X-Request-Id"])
+
+
+def test_a_request_id_is_returned_and_logged(stack: Stack, predictions: str, image: bytes) -> None:
+    response = requests.post(predictions, data=image, headers={"X-Request-Id": "mine-1"}, timeout=60)
+    assert response.headers["X-Request-Id"] == "mine-1"
+    line = wait_for("a log line", lambda: next((one for one in stack.log() if one["request_id"] == "mine-1"), None))
+    assert (line["status"], line["method"], line["upstream_status"]) == (200, "POST", "200")
+    assert re.fullmatch("[0-9a-f-]{36}", line["torchserve_request_id"])  # finds the request in the worker's log
+    assert line["seconds"] > 0
+
+
+def test_a_client_cannot_forge_the_log(stack: Stack, predictions: str) -> None:
+    hostile = {"X-Request-Id": "quoted", "User-Agent": 'x","status":500,"y":"\u00e9'}
+    requests.post(predictions, data=b"hello", headers={k: v.encode() for k, v in hostile.items()}, timeout=60)
+    line = wait_for("a log line", lambda: next((one for one in stack.log() if one["request_id"] == "quoted"), None))
+    assert line["status"] == 415
+    assert stack.environment["MANAGEMENT_TOKEN"] not in json.dumps(stack.log())
