@@ -25,7 +25,7 @@ from scripts.build.sources import choice
 from scripts.build.sources.source import SourceModel
 from scripts.common.paths import BUILD
 from scripts.common.signals import stopping_on_signals
-from scripts.load.load import send
+from scripts.load.measurement import measure_load
 from scripts.server.ports import Ports
 from scripts.server.torchserve import TorchServe
 
@@ -73,7 +73,7 @@ def measure(packed: Path, model: SourceModel, work: Work, plan: Plan) -> Sample:
         runs = engines.open_all(model, unpacked, cpus())
         subject = Subject(manifest, runs, ours, baseline, work.real, large)
         service.warm_up(ours, work.real, plan.warm_up)
-        send(baseline.url, work.real, seconds=plan.seconds, clients=max(plan.clients))
+        measure_load(baseline.url, work.real, seconds=plan.seconds, clients=max(plan.clients))
         for index in range(plan.rounds):
             for sample in one_round(subject, plan, samples, index):
                 samples.append(sample)

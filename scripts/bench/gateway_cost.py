@@ -11,7 +11,7 @@ from pathlib import Path
 
 from scripts.common.example import example_image
 from scripts.common.paths import BUILD
-from scripts.load.load import Load, send
+from scripts.load.measurement import Measurement, measure_load
 
 
 @dataclass(frozen=True)
@@ -41,13 +41,13 @@ def measure(direct: str, gateway: str, photo: Path, plan: Plan) -> dict[str, obj
     Raises:
         CommandError: an answer other than 200, or none.
     """
-    turns: dict[str, list[Load]] = {"direct": [], "gateway": []}
+    turns: dict[str, list[Measurement]] = {"direct": [], "gateway": []}
     urls = {"direct": direct, "gateway": gateway}
     for url in urls.values():
-        send(url, [photo], clients=plan.clients, seconds=min(plan.seconds, 2.0))  # warms connections and caches
+        measure_load(url, [photo], clients=plan.clients, seconds=min(plan.seconds, 2.0))  # warms connections and caches
     for index in range(plan.rounds):
         for name in list(urls)[:: 1 if index % 2 else -1]:  # who begins changes, so that a drift favours nobody
-            turns[name].append(send(urls[name], [photo], clients=plan.clients, seconds=plan.seconds))
+            turns[name].append(measure_load(urls[name], [photo], clients=plan.clients, seconds=plan.seconds))
     ratios = [there.rate / here.rate for here, there in zip(turns["direct"], turns["gateway"], strict=True)]
     return {
         "clients": plan.clients,

@@ -5,7 +5,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,11 +14,12 @@ import requests
 
 from scripts.client.metrics import samples
 from scripts.common.errors import CommandError
-from scripts.load.load import send
+from scripts.load.load import Load, Request, Response
+from scripts.load.measurement import measure_load
 from scripts.server.ports import Ports
 from scripts.server.torchserve import TorchServe
 
-KNOCKING = 16  # clients that warm the JVM up
+WARM_UP_CLIENTS = 16
 
 
 @dataclass(frozen=True)
@@ -57,21 +57,18 @@ class Served:
 
 
 def warm_up(served: Served, photos: Sequence[Path], seconds: float) -> None:
-    """Let the JVM compile what it runs often, which takes tens of thousands of requests: minutes of photos.
+    """Let the JVM compile what it runs often, which takes tens of thousands of requests: minutes of images.
 
-    Most of them are as large as a photo and none, which the worker refuses at once.
+    Most of them are as large as an image but none, which the worker refuses at once.
     """
-    nothing = b"no photo" * 2**14
-    end = time.perf_counter() + seconds
+    request = Request("not an image", served.url, b"not an image" * 2**13, check=_expect_415)
+    with Load([request], clients=WARM_UP_CLIENTS, seconds=seconds) as load:
+        load.wait()
+    measure_load(served.url, photos, seconds=seconds, clients=WARM_UP_CLIENTS)
 
-    def knock(_client: int) -> None:
-        with requests.Session() as session:
-            while time.perf_counter() < end:
-                session.post(served.url, data=nothing, timeout=30)
 
-    with ThreadPoolExecutor(KNOCKING) as clients:
-        list(clients.map(knock, range(KNOCKING)))
-    send(served.url, photos, seconds=seconds, clients=16)
+def _expect_415(response: Response) -> str | None:
+    return None if response.status == 415 else f"status {response.status}"
 
 
 def take_turn(
@@ -91,7 +88,7 @@ def take_turn(
         worker_cpu_ms_an_image.
     """
     batches, cpu = served.batches(), _cpu(served)
-    load = send(served.url, photos, seconds=seconds, clients=clients, rate=rate)
+    load = measure_load(served.url, photos, seconds=seconds, clients=clients, rate=rate)
     jvm, workers = (1000 * (after - before) / load.requests for after, before in zip(_cpu(served), cpu, strict=True))
     images, calls = (after - before for after, before in zip(served.batches(), batches, strict=True))
     return {

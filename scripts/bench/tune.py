@@ -19,7 +19,7 @@ from handler.settings import cpus
 from scripts.build import archive, workers
 from scripts.common.example import example_image
 from scripts.common.paths import BUILD
-from scripts.load.load import send
+from scripts.load.measurement import measure_load
 from scripts.server.ports import Ports
 from scripts.server.torchserve import TorchServe
 
@@ -96,7 +96,7 @@ def measure(server: TorchServe, chosen: list[Candidate], rounds: int, seconds: f
             for candidate in chosen if turn % 2 == 0 else reversed(chosen):
                 print(f"round {turn + 1} of {rounds}, {concurrency:2d} clients, {candidate.name}", file=sys.stderr)
                 url = f"{server.ports.url(server.ports.inference)}/predictions/{candidate.name}"
-                load = send(url, [photo], clients=concurrency, seconds=seconds)
+                load = measure_load(url, [photo], clients=concurrency, seconds=seconds)
                 rates.setdefault((candidate, concurrency), []).append(load.rate)
                 latencies.setdefault((candidate, concurrency), []).extend(load.latencies)
     return [

@@ -1,67 +1,205 @@
-"""Sends photos to a prediction address, as fast as clients are answered or at a rate of their own, and measures it."""
+"""The load generator: clients that send requests to one server and record what became of each.
 
+The clients are greenlets on geventhttpclient, which costs the server's CPUs less than threads or Locust do. They run in
+a thread of their own, and gevent replaces nothing in the rest of the process.
+"""
+
+import errno
+import itertools
 import json
-import statistics
-import subprocess
-import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+import math
+import random
+import threading
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Self
 
-from scripts.common.errors import CommandError
-from scripts.common.paths import PROJECT
+import gevent
+from geventhttpclient import URL, HTTPClient
+from geventhttpclient.response import HTTPParseError
+
+TIMEOUT = 120.0  # s for one response: longer than a worker and the gateway may take
+PAUSE = 0.05  # s that a client waits after a problem
+OPEN_LOOP_CONNECTIONS = 1000
+NOT_CONNECTED = (errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH)  # nothing was sent
+REFUSED, TIMED_OUT, CUT = "refused", "timed out", "cut"  # outcomes without a response
 
 
 @dataclass(frozen=True)
-class Load:
-    """What a load measured.
+class Response:
+    """A whole response; the names of its headers are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def expect_json(response: Response) -> str | None:
+    """Return what is wrong with a response that should be 200 with a JSON body."""
+    if response.status != 200:
+        return f"status {response.status}: {response.body[:200].decode(errors='replace')}"
+    try:
+        json.loads(response.body)
+    except ValueError:
+        return f"not JSON: {response.body[:200]!r}"
+    return None
+
+
+@dataclass(frozen=True)
+class Request:
+    """One kind of request, sent by POST.
 
     Args:
-        requests: answered, all of them with status 200.
-        seconds: from the first request to the last answer.
-        latencies: seconds of each answer; in an open loop since the moment when its request was due.
+        name: what results are counted by.
+        url: where it goes.
+        body: what is sent.
+        headers: beside Host, Content-Length and X-Request-Id.
+        check: returns what is wrong with a response, None where it is as expected.
     """
 
-    requests: int
-    seconds: float
-    latencies: tuple[float, ...]
+    name: str
+    url: str
+    body: bytes = field(repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    check: Callable[[Response], str | None] = expect_json
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of one request.
+
+    Args:
+        request_id: its X-Request-Id.
+        name: of its kind.
+        due: when it was to be sent, by time.monotonic(); in a closed loop it was sent then.
+        end: when its response was complete.
+        outcome: the status, or REFUSED, TIMED_OUT or CUT.
+        problem: what was wrong with it, None where it is as expected.
+    """
+
+    request_id: str
+    name: str
+    due: float
+    end: float
+    outcome: str
+    problem: str | None
 
     @property
-    def rate(self) -> float:
-        """Answers a second."""
-        return self.requests / self.seconds
-
-    def percentile(self, percent: int) -> float:
-        """Return the milliseconds in which so many percent of the requests were answered."""
-        if len(self.latencies) == 1:
-            return 1000 * self.latencies[0]
-        return 1000 * statistics.quantiles(self.latencies, n=100, method="inclusive")[percent - 1]
+    def latency(self) -> float:
+        """Seconds from when it was due."""
+        return self.end - self.due
 
 
-def send(url: str, photos: Sequence[Path], *, seconds: float, clients: int = 1, rate: float = 0.0) -> Load:
-    """Send photos, in turns, for a while.
+@dataclass
+class Load:
+    """Sends requests in turns from the beginning of a `with` to its end, or for some seconds.
 
     Args:
-        url: a prediction address.
-        photos: what to send.
-        seconds: for how long requests are sent; the last answers come after that.
-        clients: of a closed loop: each sends its next photo once the last one is answered.
-        rate: requests a second of an open loop, which arrive at random whether or not others were answered; 0 for a
-            closed loop.
-
-    Raises:
-        CommandError: an answer other than 200, or none.
+        requests: to one server.
+        clients: of a closed loop: each sends the next request once its last one has a response.
+        rate: requests a second of an open loop, which arrive at random (Poisson) times that no response delays: a
+            queue shows in the latencies. 0 for a closed loop.
+        seconds: for how long requests are sent; the last responses come after that.
+        keep_alive: one connection a client, or one a request.
+        results: of all requests that have ended.
     """
-    plan = {"url": url, "photos": [str(path.resolve()) for path in photos], "clients": clients}
-    plan |= {"seconds": seconds, "rate": rate}
-    command = [sys.executable, "-m", "scripts.load.clients"]
-    done = subprocess.run(command, input=json.dumps(plan), capture_output=True, text=True, check=False, cwd=PROJECT)
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise CommandError(f"the load generator ended: {last}. Run make setup if it is not installed")
-    measured = json.loads(done.stdout)
-    if measured["problems"]:
-        raise CommandError(measured["problems"][0])
-    if not measured["latencies"]:
-        raise CommandError(f"no request was sent in {seconds} s: give it more time")
-    return Load(len(measured["latencies"]), measured["seconds"], tuple(measured["latencies"]))
+
+    requests: Sequence[Request]
+    clients: int = 1
+    rate: float = 0.0
+    seconds: float = math.inf
+    keep_alive: bool = True
+    results: list[Result] = field(default_factory=list)
+
+    def __enter__(self) -> Self:
+        """Start the clients."""
+        self._stopped = threading.Event()
+        prefix = uuid.uuid4().hex[:16]
+        self._ids = (f"{prefix}-{number}" for number in itertools.count())
+        self._turns = itertools.cycle([(request, URL(request.url).request_uri) for request in self.requests])
+        self.began = time.monotonic()
+        thread = ThreadPoolExecutor(1, "load")
+        self._ended: Future[None] = thread.submit(self._run)
+        thread.shutdown(wait=False)  # it ends with its only task
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop sending and wait for the last responses."""
+        self.stop()
+
+    def stop(self) -> None:
+        """Stop sending and wait for the last responses."""
+        self._stopped.set()
+        self.wait()
+
+    def wait(self) -> None:
+        """Wait for the end of `seconds` and for the last responses."""
+        self._ended.result()
+
+    def received(self, result: Result, response: Response | None) -> None:  # noqa: ARG002 - for subclasses
+        """Record a result; the thread of the clients calls it."""
+        self.results.append(result)
+
+    @property
+    def _over(self) -> bool:
+        return self._stopped.is_set() or time.monotonic() >= self.began + self.seconds
+
+    def _run(self) -> None:
+        connections = OPEN_LOOP_CONNECTIONS if self.rate else self.clients
+        self._http = self._connect(connections)
+        try:
+            if self.rate:
+                self._open_loop()
+            else:
+                gevent.joinall([gevent.spawn(self._closed_loop) for _ in range(self.clients)], raise_error=True)
+        finally:
+            self._http.close()
+            gevent.get_hub().destroy(destroy_loop=True)
+
+    def _connect(self, connections: int) -> HTTPClient:
+        return HTTPClient.from_url(
+            self.requests[0].url, concurrency=connections, connection_timeout=TIMEOUT, network_timeout=TIMEOUT
+        )
+
+    def _closed_loop(self) -> None:
+        while not self._over:
+            if self._send(time.monotonic()).problem:
+                gevent.sleep(PAUSE)
+
+    def _open_loop(self) -> None:
+        chance = random.Random(0)  # noqa: S311 - the same arrivals every time
+        sent = []
+        due = self.began
+        while not self._over:
+            due += chance.expovariate(self.rate)
+            gevent.sleep(max(0.0, due - time.monotonic()))
+            sent.append(gevent.spawn(self._send, due))
+        gevent.joinall(sent, raise_error=True)
+
+    def _send(self, due: float) -> Result:
+        request, uri = next(self._turns)
+        request_id = next(self._ids)
+        http = self._http if self.keep_alive else self._connect(1)
+        response: Response | None = None
+        try:
+            received = http.post(uri, request.body, {**request.headers, "X-Request-Id": request_id})
+            headers = {name.lower(): value for name, value in received.items()}
+            response = Response(received.status_code, headers, bytes(received.read()))
+            end, outcome, problem = time.monotonic(), str(response.status), request.check(response)
+        except (OSError, HTTPParseError) as error:
+            end, outcome, problem = time.monotonic(), _outcome(error), f"no response: {error}"
+        finally:
+            if not self.keep_alive:
+                http.close()
+        result = Result(request_id, request.name, due, end, outcome, problem)
+        self.received(result, response)
+        return result
+
+
+def _outcome(error: Exception) -> str:
+    if isinstance(error, OSError) and error.errno in NOT_CONNECTED:
+        return REFUSED
+    return TIMED_OUT if isinstance(error, TimeoutError) else CUT

@@ -5,7 +5,7 @@ import json
 from scripts.bench.gateway_cost import Plan, measure
 from scripts.common.example import example_image
 from scripts.common.paths import BUILD
-from scripts.load.load import send
+from scripts.load.measurement import measure_load
 from tests.e2e.stack import Stack, docker
 
 
@@ -19,7 +19,7 @@ def test_cost_of_the_gateway(stack: Stack) -> None:
     measured["model"] = model
     # CPU time as well, which other work on the machine does not affect.
     before = [stack.cpu_seconds(container) for container in containers]
-    responses = send(gateway, [image], clients=8, seconds=5.0).requests
+    responses = measure_load(gateway, [image], clients=8, seconds=5.0).requests
     after = [stack.cpu_seconds(container) for container in containers]
     gateway_used, server_used = (end - start for start, end in zip(before, after, strict=True))
     measured["cpu_ms_a_request"] = {

@@ -5,7 +5,7 @@ import base64
 import pytest
 import requests
 
-from scripts.load.traffic import TOO_LARGE
+from scripts.load.mix import TOO_LARGE
 from tests.e2e.problems import assert_problem
 from tests.e2e.stack import Stack
 

@@ -1,4 +1,4 @@
-"""The long run of `make soak`, for seconds."""
+"""The long load of `make soak`, for seconds."""
 
 import json
 import subprocess
@@ -10,24 +10,25 @@ import psutil
 
 from scripts.build.sources import fallback
 from scripts.common.example import example_image
-from scripts.load.traffic import Traffic, kinds
+from scripts.load.load import Load
+from scripts.load.mix import valid_and_invalid
 from scripts.server.torchserve import TorchServe
 from scripts.soak.soak import jpeg, soak
 from tests.conftest import PROJECT
 
-NOISY = {"memory, MB", "median of a prediction, ms"}  # of a server that has just begun, on a busy machine
+NOISY = {"memory, MB", "median latency, ms"}  # of a server that has just started, on a busy machine
 
 
-def test_every_kind_is_answered_as_promised(server: TorchServe, inference: str) -> None:
-    traffic = Traffic(kinds(inference, fallback.NAME, jpeg(example_image())))
-    run = soak(traffic, server.management, 5.0)
+def test_each_kind_has_the_expected_response(server: TorchServe, inference: str) -> None:
+    requests = valid_and_invalid(inference, fallback.NAME, jpeg(example_image()))
+    run = soak(Load(requests, clients=4), server.management, 5.0)
     assert run.problems == {}
-    assert set(run.answered) == {kind.name for kind in traffic.kinds}
-    assert {promise.name for promise in run.promises() if not promise.kept} <= NOISY
-    assert all(sample.front_end > 50_000_000 and sample.workers > 50_000_000 for sample in run.samples)
+    assert set(run.expected) == {request.name for request in requests}
+    assert {check.name for check in run.checks() if not check.passed} <= NOISY
+    assert all(sample.frontend > 50_000_000 and sample.workers > 50_000_000 for sample in run.samples)
 
 
-def test_a_broken_promise_is_told_and_ends_with_status_1(server: TorchServe, inference: str, tmp_path: Path) -> None:
+def test_a_failed_check_ends_the_command_with_status_1(server: TorchServe, inference: str, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "scripts", "soak", "--url", inference, "--name", fallback.NAME, "--minutes", "0.3"]
     command += ["--clients", "16"]  # see test_faults.py
     worker = psutil.Process(server.management.version(fallback.NAME).pids[0])
@@ -36,11 +37,11 @@ def test_a_broken_promise_is_told_and_ends_with_status_1(server: TorchServe, inf
         [*command, "--output", str(output)], cwd=PROJECT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     assert process.stdout is not None
-    assert process.stdout.readline().startswith(f"asking {fallback.NAME} at {inference} for 0.3 minutes")
+    assert process.stdout.readline().startswith(f"testing {fallback.NAME} at {inference} for 0.3 minutes")
     threading.Timer(1.0, worker.kill).start()
-    printed, failure = process.communicate(timeout=200)
+    printed, error = process.communicate(timeout=200)
     assert process.returncode == 1
-    assert "workers restarted" in failure.splitlines()[-1]
-    assert "BROKEN" in printed
-    assert not {row["name"]: row["kept"] for row in json.loads(output.read_text())["promises"]}["workers restarted"]
+    assert "workers restarted" in error.splitlines()[-1]
+    assert "FAILED" in printed
+    assert not {row["name"]: row["passed"] for row in json.loads(output.read_text())["checks"]}["workers restarted"]
     server.management.wait_ready(fallback.NAME)

@@ -5,6 +5,7 @@ import socket
 
 import pytest
 
+from scripts.load.load import CUT, REFUSED
 from tests.load import Load
 
 
@@ -16,14 +17,14 @@ def stopped() -> Load:
     with Load(f"http://127.0.0.1:{listener.getsockname()[1]}/", b"photo", clients=1) as load:
         select.select([listener], [], [], 60)
         listener.close()
-        load.wait_for(1, "refused")
-    assert load.counts()["ConnectionError"] == 1
+        load.wait_for(1, REFUSED)
+    assert load.counts()[CUT] == 1
     return load
 
 
 def test_a_request_that_no_server_took_is_refused(stopped: Load) -> None:
     stopped.refuse_untaken([])
-    assert set(stopped.counts()) == {"refused"}
+    assert set(stopped.counts()) == {REFUSED}
     assert not stopped.lost()
 
 
@@ -33,6 +34,6 @@ def test_a_request_that_a_server_took_is_lost(stopped: Load) -> None:
 
 
 def test_more_than_one_a_client_is_no_accident(stopped: Load) -> None:
-    stopped.outcomes["another"] = "ConnectionError"
+    stopped.outcomes["another"] = CUT
     with pytest.raises(AssertionError):
         stopped.refuse_untaken([])

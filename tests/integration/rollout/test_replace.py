@@ -40,7 +40,7 @@ def test_three_rollouts_and_a_rollback_under_load(served: Served, command: Comma
     assert running.longest < min(took) / 2  # no request waited for another version's workers
     registered_to.setdefault("3.0", []).append(float("inf"))
     served_by = set()
-    for sent, received, body in running.answers:
+    for sent, received, body in running.responses:
         rows = json.loads(body)
         version = rows[0]["label"].split()[0]
         spans = zip(registered_from[version], registered_to[version], strict=True)
