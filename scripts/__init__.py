@@ -1,1 +1,1 @@
-"""What an operator runs. `python -m scripts --help` lists the commands; each sub-package has one job."""
+"""The operator's commands; `python -m scripts --help` lists them. Each sub-package has one job."""

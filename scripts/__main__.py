@@ -1,4 +1,4 @@
-"""The one command line: `python -m scripts --help` lists its commands."""
+"""The command line: `python -m scripts --help` lists its commands."""
 
 from scripts.cli.main import main
 

@@ -1,1 +1,1 @@
-"""The command line, `python -m scripts`: one module for each family of commands, thin over the packages."""
+"""The command line, `python -m scripts`: one thin module per group of commands."""

@@ -1,4 +1,4 @@
-"""Build an archive, show what is in one."""
+"""Build an archive, and show its contents."""
 
 from pathlib import Path
 
@@ -14,8 +14,8 @@ from scripts.cli import options
 def archive(model: str, name: str, version: str) -> None:
     """Pack the model into model_store/<name>.mar.
 
-    Nothing is built if the archive is up to date. PRECISION, CALIBRATION, MIN_AGREEMENT and WORKERS in the
-    environment say how it is packed.
+    Does nothing if the archive is up to date. PRECISION, CALIBRATION, MIN_AGREEMENT and WORKERS in the environment
+    configure the build.
     """
     from scripts.build.archive import ensure
 
@@ -25,7 +25,7 @@ def archive(model: str, name: str, version: str) -> None:
 @click.command()
 @click.argument("archive", type=click.Path(path_type=Path))
 def show(archive: Path) -> None:
-    """Show what is in an archive."""
+    """Show the contents of an archive."""
     from scripts.archives import describe
     from scripts.archives.reading import read_manifest
 

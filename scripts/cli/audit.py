@@ -23,7 +23,7 @@ def audit() -> None:
         command += ["--ignore-vuln", vulnerability]
     if subprocess.run(command, cwd=PROJECT, check=False).returncode:
         raise CommandError(
-            "pip-audit found a vulnerability, or PyPI did not tell it about a package (mirrors cannot): see above; "
+            "pip-audit found a vulnerability, or got no data on a package from PyPI (mirrors have none): see above; "
             f'run make lock LOCK="--upgrade-package NAME", or ignore it in {IGNORED.relative_to(PROJECT)} with a reason'
         )
 
@@ -32,12 +32,12 @@ def ignored(file: Path) -> list[str]:
     """Return the ids of the vulnerabilities to ignore.
 
     Raises:
-        CommandError: one has no reason, or its day has come.
+        CommandError: an entry has no reason, or has expired.
     """
     entries = tomllib.loads(file.read_text(encoding="utf-8"))
     for vulnerability, entry in entries.items():
         if not entry.get("reason") or "expires" not in entry:
             raise CommandError(f"{vulnerability} in {file.name} needs a reason and the date on which it expires")
         if entry["expires"] <= datetime.now(UTC).date():
-            raise CommandError(f"{vulnerability} in {file.name} expired on {entry['expires']}: look at it again")
+            raise CommandError(f"{vulnerability} in {file.name} expired on {entry['expires']}: review it")
     return list(entries)

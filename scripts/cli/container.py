@@ -1,4 +1,4 @@
-"""What the image runs; hidden from a person's list of commands."""
+"""Commands of the image, hidden from the help."""
 
 import click
 
@@ -10,7 +10,7 @@ def container() -> None:
 
 @container.command()
 def run() -> None:
-    """Serve what was registered last, in the foreground, until SIGTERM."""
+    """Restore the registered models and serve them until SIGTERM."""
     from scripts.container.run import run
 
     run()
@@ -18,7 +18,7 @@ def run() -> None:
 
 @container.command()
 def ready() -> None:
-    """Check that a prediction works, as the image's health check does; STATUS_PORT names another port."""
+    """Check readiness, for the image's health check; STATUS_PORT sets another port."""
     from scripts.container.status import check
 
     check()

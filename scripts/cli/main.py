@@ -9,7 +9,7 @@ from scripts.common.errors import reported
 
 
 class CommandGroup(click.Group):
-    """A group whose commands end with one sentence and status 1 where the user can mend what is wrong."""
+    """A group whose commands report errors that the user can fix in one sentence, with exit status 1."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the chosen command."""
@@ -17,7 +17,7 @@ class CommandGroup(click.Group):
             return super().invoke(ctx)
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
-        """Return the commands in the order in which a newcomer needs them: the one in which they are registered."""
+        """Return the commands in the order of registration, which is the order in which a newcomer needs them."""
         return list(self.commands)
 
 

@@ -1,4 +1,4 @@
-"""Measure a server: its speed, its settings, its endurance, its answers to malformed requests."""
+"""Measure a server: speed, settings, drift, and responses to malformed requests."""
 
 from pathlib import Path
 
@@ -12,17 +12,17 @@ from scripts.cli import options
 @options.name
 @options.port
 @options.images
-@click.option("--quick", is_flag=True, help="Four minutes instead of thirteen.")
-@click.option("--rounds", type=int, help="How often each turn is repeated.")
+@click.option("--quick", is_flag=True, help="Run four minutes instead of thirteen.")
+@click.option("--rounds", type=int, help="Number of repetitions.")
 @click.pass_context
 def bench(
     context: click.Context, model: str, name: str, port: int, images: str, quick: bool, rounds: int | None
 ) -> None:
-    """Measure the speed of the service.
+    """Measure throughput and latency of the service.
 
-    Beside it, the engines alone and TorchServe's stock handler are measured in the same run.
+    The same run measures the engines alone and TorchServe's stock handler.
 
-    Prints a table with the goals; writes build/bench.json and build/bench.png.
+    Prints a table with the goals, and writes build/bench.json and build/bench.png.
     """
     if context.invoked_subcommand:
         return
@@ -39,10 +39,10 @@ def bench(
 @options.rounds
 @options.seconds
 @click.option(
-    "--calibration", default="", metavar="FOLDER", help="Images for INT8 (default: those that packages hold)."
+    "--calibration", default="", metavar="FOLDER", help="Images for int8 (default: those in installed packages)."
 )
 def precision(model: str, port: int, images: str, rounds: int, seconds: float, calibration: str) -> None:
-    """Measure INT8 against float32 over HTTP."""
+    """Compare int8 with float32 over HTTP."""
     from scripts.bench.precision import run
 
     run(model, calibration, images, port, rounds, seconds)
@@ -56,9 +56,9 @@ def precision(model: str, port: int, images: str, rounds: int, seconds: float, c
 @options.rounds
 @options.seconds
 def gateway(direct: str, gateway: str, image: Path | None, clients: int, rounds: int, seconds: float) -> None:
-    """Measure what the gateway costs.
+    """Measure the overhead of the gateway.
 
-    DIRECT and GATEWAY are prediction addresses; both are asked in turns.
+    DIRECT and GATEWAY are prediction URLs, which are measured in turns.
     """
     from scripts.bench.gateway_cost import Plan, run
 
@@ -71,9 +71,9 @@ def gateway(direct: str, gateway: str, image: Path | None, clients: int, rounds:
 @options.rounds
 @options.seconds
 def tune(model: str, port: int, rounds: int, seconds: float) -> None:
-    """Measure which settings are fastest here.
+    """Find the fastest settings for this machine.
 
-    Compares numbers of workers and threads, batch sizes and delays; writes build/tune.json.
+    Compares numbers of workers and threads, batch sizes and delays, and writes build/tune.json.
     """
     from scripts.bench.tune import run
 
@@ -91,9 +91,9 @@ def tune(model: str, port: int, rounds: int, seconds: float) -> None:
     "--output", type=click.Path(path_type=Path), help="Where to write the samples (default: build/soak.json)."
 )
 def soak(minutes: float, clients: int, url: str, model: str, name: str, port: int, output: Path | None) -> None:
-    """Look for drift under good and bad requests.
+    """Look for drift under valid and invalid requests.
 
-    Compares the last quarter of the time with the first; writes build/soak.json.
+    Compares the last quarter of the time with the first, and writes build/soak.json.
     """
     from scripts.soak.soak import FIGURES, Target, run
 
@@ -109,9 +109,9 @@ def soak(minutes: float, clients: int, url: str, model: str, name: str, port: in
 @options.name
 @options.port
 def fuzz(requests: int, seed: int, url: str, management: str, model: str, name: str, port: int) -> None:
-    """Send malformed requests, look for harm.
+    """Send malformed requests, and check that they do no harm.
 
-    Sends good ones between them, which must all succeed; writes build/fuzz.json.
+    Valid requests between them must all succeed. Writes build/fuzz.json.
     """
     from scripts.fuzz import fuzz
 

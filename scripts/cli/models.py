@@ -1,4 +1,4 @@
-"""Manage models on a running server; each command waits until the workers are really ready."""
+"""Manage the models of a running server; commands wait until the workers are ready."""
 
 import json
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from scripts.cli import options
 from scripts.client.management import READY_TIMEOUT
 from scripts.client.models import ModelVersion, RegisteredModel
 
-wait = click.option("--wait", default=READY_TIMEOUT, help="Seconds until the workers must be ready.")
+wait = click.option("--wait", default=READY_TIMEOUT, help="Seconds to wait until the workers are ready.")
 
 
 @click.group()
@@ -32,20 +32,20 @@ def list_models(url: str) -> None:
 @click.argument("version", default="")
 @options.management_url
 def describe(name: str, version: str, url: str) -> None:
-    """Show the workers and the queue of a model's versions, or of one."""
+    """Show the workers and the queue of all versions of a model, or of one."""
     management = options.management(url)
     _print([management.version(name, version)] if version else management.versions(name))
 
 
 @models.command()
 @click.argument("archive")
-@click.option("--workers", default=0, help="How many (default: as its model-config.yaml says).")
+@click.option("--workers", default=0, help="Number of workers (default: from its model-config.yaml).")
 @wait
 @options.store
 @options.management_url
 def register(archive: str, workers: int, wait: float, store: Path, url: str) -> None:
-    """Register an archive that lies in the model store; ARCHIVE is its file name, such as resnet-50.mar."""
-    # The gateway checks the archive on its side; a server without the gateway does not.
+    """Register an archive in the model store; ARCHIVE is its file name, such as resnet-50.mar."""
+    # The gateway checks archives; a server without the gateway does not.
     if allowed.sums() or (store / archive).is_symlink():
         allowed.require(store / archive)
     name, version = options.management(url).register(archive, workers, wait)
@@ -55,7 +55,7 @@ def register(archive: str, workers: int, wait: float, store: Path, url: str) -> 
 @models.command()
 @click.argument("name")
 @click.argument("version", default="")
-@click.option("--workers", type=int, required=True, help="How many.")
+@click.option("--workers", type=int, required=True, help="Number of workers.")
 @wait
 @options.management_url
 def scale(name: str, version: str, workers: int, wait: float, url: str) -> None:
@@ -78,7 +78,7 @@ def set_default(name: str, version: str, url: str) -> None:
 @click.argument("version", default="")
 @options.management_url
 def unregister(name: str, version: str, url: str) -> None:
-    """Take a version out of service."""
+    """Unregister a version."""
     click.echo(options.management(url).unregister(name, version))
 
 

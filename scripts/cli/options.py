@@ -1,4 +1,4 @@
-"""The options that several commands share, each declared once."""
+"""Options that several commands share."""
 
 import os
 from pathlib import Path
@@ -12,8 +12,8 @@ from scripts.common.paths import MODEL_STORE
 model = click.option(
     "--model", default="", metavar="DIRECTORY", help="Hugging Face model directory (default: the Hub, then a fallback)."
 )
-name = click.option("--name", default="", help="Name to serve the model under (default: the source's own).")
-port = click.option("--port", default=8080, help="Inference port; management is the next one, then metrics.")
+name = click.option("--name", default="", help="Served name (default: the model's own).")
+port = click.option("--port", default=8080, help="Inference port; management and metrics use the next two.")
 store = click.option(
     "--store",
     type=click.Path(path_type=Path),
@@ -24,12 +24,12 @@ management_url = click.option(
     "--url", default=DEFAULT_URL, envvar="MANAGEMENT_URL", show_envvar=True, help="Management API."
 )
 inference_url = click.option("--inference", default=INFERENCE_URL, help="Inference API.")
-server_url = click.option("--url", default="", help="A server that runs already (default: one is started).")
+server_url = click.option("--url", default="", help="A running server (default: start one).")
 images = click.option(
     "--images", default="", metavar="FOLDER", help="Folder of JPEGs to send (default: the example image)."
 )
-rounds = click.option("--rounds", default=3, help="How often each turn is repeated.")
-seconds = click.option("--seconds", default=5.0, help="Length of one turn.")
+rounds = click.option("--rounds", default=3, help="Number of repetitions.")
+seconds = click.option("--seconds", default=5.0, help="Seconds per measurement.")
 
 
 def management(url: str) -> Management:

@@ -1,4 +1,4 @@
-"""Ask a running server what is in an image."""
+"""Classify an image on a running server."""
 
 from pathlib import Path
 
@@ -12,8 +12,8 @@ from scripts.common.errors import CommandError
 @click.argument("name")
 @click.argument("image", type=click.Path(path_type=Path))
 @click.option("--url", default=client.DEFAULT_URL, help="Inference API.")
-@click.option("--text", is_flag=True, help="The class names alone, one a line.")
-@click.option("--top-k", type=int, help="How many classes.")
+@click.option("--text", is_flag=True, help="Print only the labels, one per line.")
+@click.option("--top-k", type=int, help="Number of classes.")
 def predict(name: str, image: Path, url: str, text: bool, top_k: int | None) -> None:
     """Classify one image on a running server.
 

@@ -1,4 +1,4 @@
-"""Roll a new version out, or go back to the one before."""
+"""Roll out a new version, or go back to the previous one."""
 
 from collections.abc import Callable
 from functools import reduce
@@ -23,16 +23,16 @@ Command = Callable[..., Any]
 def rollout() -> None:
     """Replace a version of a model, or go back.
 
-    A rollout registers the archive, waits for its workers, checks a prediction, compares its predictions with the
-    running version's and, with --canary, sends it a share of the requests. Then it makes the new version the default,
-    waits until the old one has no request left, and unregisters it. If anything fails before the new version is the
-    default, it is rolled back: the old one serves alone.
+    A rollout registers the archive, waits for its workers, requires a successful prediction, compares both versions'
+    predictions and, with --canary, sends the new version a share of the requests. Then it makes the new version the
+    default, waits until the old one is idle, and unregisters it. If a step fails before the new version is the
+    default, the new version is unregistered.
     """
 
 
 def connection(command: Command) -> Command:
-    """Add the options that say where the server is and how long its requests may take."""
-    drain = click.option("--drain", default=DRAIN_TIMEOUT, help="Seconds for the old version's requests.")
+    """Add the options for the server's addresses and the drain timeout."""
+    drain = click.option("--drain", default=DRAIN_TIMEOUT, help="Seconds to wait until the old version is idle.")
     return reduce(
         lambda decorated, option: option(decorated),
         (drain, options.inference_url, options.management_url, options.store),
@@ -48,9 +48,9 @@ def connection(command: Command) -> Command:
     metavar="FOLDER",
     help="Images to compare both versions on (default: four examples).",
 )
-@click.option("--max-differ", type=int, help="Refuse the version if more images have another top-1 class.")
-@click.option("--canary", type=click.IntRange(1, 99), metavar="PERCENT", help="Share of the requests it gets first.")
-@click.option("--watch", default=60.0, help="Seconds of the canary.")
+@click.option("--max-differ", type=int, help="Reject the version if more images have another top-1 class.")
+@click.option("--canary", type=click.IntRange(1, 99), metavar="PERCENT", help="Share of requests for the new version.")
+@click.option("--watch", default=60.0, help="Duration of the canary in seconds.")
 @connection
 def start(
     archive: str,
@@ -63,7 +63,7 @@ def start(
     inference: str,
     drain: float,
 ) -> None:
-    """Roll out an archive of the model store; ARCHIVE is its file name, such as resnet-50-2.0.mar."""
+    """Roll out an archive in the model store; ARCHIVE is its file name, such as resnet-50-2.0.mar."""
     replicas = Replicas(options.management(url), inference.rstrip("/"))
     if canary is not None and not replicas.behind_gateway():
         raise CommandError(f"--canary needs the gateway (make up), and {url} has none")
@@ -97,7 +97,7 @@ def back(name: str, store: Path, url: str, inference: str, drain: float) -> None
 
 
 def _allowed(steps: Rollout, store: Path) -> Rollout:
-    """Return the steps if their archive may be served; the gateway checks by itself, where the store is."""
+    """Return the steps if their archive may be served. With a gateway, the model server checks the archive."""
     archive = store / steps.archive
     if not steps.replicas.behind_gateway() and (allowed.sums() or archive.is_symlink()):
         allowed.require(archive)

@@ -1,4 +1,4 @@
-"""Serve the model: until Ctrl-C, or for one classified image."""
+"""Serve the model until Ctrl-C, or classify one image and stop."""
 
 import shlex
 import shutil
@@ -25,7 +25,7 @@ from scripts.server.torchserve import TorchServe
 def serve(model: str, name: str, port: int) -> None:
     """Serve the model until Ctrl-C or SIGTERM."""
     archive, ports = _packed(model, name, port)
-    # One folder for each served name: what was registered beside one model comes back with that model.
+    # A folder per served name, so that a restart restores the models that were registered with this one.
     server = TorchServe(
         {archive.stem: archive.name},
         ports=ports,
@@ -41,7 +41,7 @@ def serve(model: str, name: str, port: int) -> None:
         except KeyboardInterrupt:
             print("stopped", flush=True)
             sys.exit(0)
-    raise CommandError(f"TorchServe ended by itself (status {status}): see {server.log}")
+    raise CommandError(f"TorchServe ended unexpectedly (status {status}): see {server.log}")
 
 
 @click.command()
@@ -50,7 +50,7 @@ def serve(model: str, name: str, port: int) -> None:
 @options.port
 @click.option("--photo", default="", help="Photo to classify (default: a cup of espresso).")
 def demo(model: str, name: str, port: int, photo: str) -> None:
-    """Build, serve, classify one photo with curl, stop."""
+    """Build, serve, classify a photo with curl, stop."""
     image = Path(photo) if photo else example_image()
     if not image.is_file():
         raise CommandError(f"there is no photo {image}: name one with PHOTO=")
@@ -66,7 +66,7 @@ def demo(model: str, name: str, port: int, photo: str) -> None:
 
 
 def _packed(model: str, name: str, port: int) -> tuple[Path, Ports]:
-    """Return the model's archive and the ports, which are checked before a build that takes half a minute."""
+    """Return the model's archive and the ports. Check the ports first, because a build takes half a minute."""
     from scripts.build.archive import ensure
 
     ports = Ports(port)
@@ -87,17 +87,17 @@ def _addresses(server: TorchServe, name: str) -> str:
 
 
 def _ask(url: str, name: str, photo: Path, *, text: bool) -> None:
-    """Show a curl command as one would type it, run it and show the response."""
+    """Print a curl command as a user would type it, run it, and print the response."""
     command = ["curl", *(["-H", "Accept: text/plain"] if text else []), "-T", str(photo), f"{url}/predictions/{name}"]
     print(f"\n$ {shlex.join(command)}", flush=True)
     if shutil.which("curl"):
         result = subprocess.run([*command, "--silent", "--show-error", "--fail-with-body"], check=False)
         succeeded = result.returncode == 0
     else:
-        print("(curl is not installed: this is what it would print)", flush=True)
+        print("(curl is not installed; it would print:)", flush=True)
         response = predict(url, name, photo.read_bytes(), text=text)
         print(response.text, end="", flush=True)
         succeeded = response.ok
     print(flush=True)
     if not succeeded:
-        raise CommandError("the server could not classify the photo: its response stands above")
+        raise CommandError("the server could not classify the photo: see its response above")

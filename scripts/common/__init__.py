@@ -1,1 +1,1 @@
-"""What every command needs: how it fails, stops, waits and shows progress, and where things lie."""
+"""Shared by all commands: errors, signals, waiting, progress and paths."""

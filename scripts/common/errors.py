@@ -8,12 +8,12 @@ from typing import NoReturn
 
 
 class CommandError(Exception):
-    """Something the person at the terminal can mend; the message says what is wrong and what to do."""
+    """A failure that the user can fix; the message says what is wrong and what to do."""
 
 
 @contextmanager
 def reported() -> Iterator[None]:
-    """Turn an error that the user can mend into one sentence and exit status 1; others are bugs and get through."""
+    """Turn an error that the user can fix into one sentence and exit status 1. Others are bugs and propagate."""
     try:
         yield
     except CommandError as error:
@@ -22,7 +22,7 @@ def reported() -> Iterator[None]:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS):
             raise
         where = f" ({error.filename})" if error.filename else ""
-        _exit(f"{error.strerror}{where}: free some space or mend the permissions, then run again")
+        _exit(f"{error.strerror}{where}: free some space or fix the permissions, then run again")
     except KeyboardInterrupt:
         sys.exit(130)
 

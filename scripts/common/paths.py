@@ -1,4 +1,4 @@
-"""Where things lie in a checkout."""
+"""Paths of the checkout."""
 
 import shutil
 from pathlib import Path
@@ -11,7 +11,7 @@ MODEL_STORE = PROJECT / "model_store"
 
 
 def remove_abandoned(folder: Path, prefix: str) -> None:
-    """Remove the folders `<prefix><process id>-...` in a folder whose process was killed before it could."""
+    """Remove leftovers of killed processes: folders `<prefix><process id>-...` whose process is gone."""
     for path in folder.glob(f"{prefix}*-*"):
         owner = path.name.removeprefix(prefix).split("-")[0]
         if owner.isdigit() and not Path("/proc", owner).exists():

@@ -1,4 +1,4 @@
-"""Shows how far long work has come: a bar on a terminal, plain lines elsewhere."""
+"""Progress of long work: a bar on a terminal, plain lines otherwise."""
 
 import sys
 from collections.abc import Iterator
@@ -10,10 +10,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 
 class Advance(Protocol):
-    """Says that a part of the work is done."""
+    """Reports progress."""
 
     def __call__(self, done: float, note: str = "") -> None:
-        """Show that `done` of the total is done, and a note on the part that was."""
+        """Show that `done` of the total is done, and print a note about it."""
 
 
 @contextmanager
@@ -21,11 +21,11 @@ def progress(description: str, total: float) -> Iterator[Advance]:
     """Show work on stderr while the body runs.
 
     Args:
-        description: what the work is.
-        total: its size, in any unit.
+        description: of the work.
+        total: the amount of work, in any unit.
 
     Yields:
-        A function that the body calls with what is done so far.
+        A function that the body calls with the amount done so far.
     """
     console = Console(stderr=True)
     if not console.is_terminal:
@@ -44,7 +44,7 @@ def progress(description: str, total: float) -> Iterator[Advance]:
 
 
 def _lines(description: str, total: float) -> Advance:
-    """Return an advance that prints each note, and without notes a line for each tenth of the work."""
+    """Return an Advance that prints the notes, or a line per tenth of the work if there are none."""
     shown = 0
 
     def advance(done: float, note: str = "") -> None:

@@ -1,4 +1,4 @@
-"""SIGTERM, and the hang-up of a closed terminal, end a command in order, as Ctrl-C does."""
+"""Graceful shutdown on SIGTERM and SIGHUP, as on Ctrl-C."""
 
 import signal
 from collections.abc import Iterator
@@ -7,16 +7,16 @@ from contextlib import contextmanager
 
 @contextmanager
 def stopping_on_signals() -> Iterator[None]:
-    """Make SIGTERM and SIGHUP end this process in order, and not between two instructions.
+    """Raise KeyboardInterrupt on SIGTERM and SIGHUP, so that the process cleans up before it ends.
 
-    A SIGHUP that is ignored stays so: whoever said `nohup` means it.
+    An ignored SIGHUP stays ignored, for `nohup`.
     """
 
     def interrupt(_signal: int, _frame: object) -> None:
         raise KeyboardInterrupt
 
-    heeded = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) != signal.SIG_IGN]
-    previous = {number: signal.signal(number, interrupt) for number in heeded}
+    handled = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) != signal.SIG_IGN]
+    previous = {number: signal.signal(number, interrupt) for number in handled}
     try:
         yield
     finally:

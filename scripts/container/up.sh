@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# Builds and starts the containers, waits until a prediction works, and says where everything is.
+# Builds and starts the containers, waits until a prediction works, and prints the addresses.
 set -euo pipefail
 here=$(dirname "$0")
-# What .env sets and the environment does not.
+# Prints a setting from the environment, or else from .env.
 setting() {
   local line
   line=$(grep -s "^$1=" "$here/../../.env" | tail -1 || true)
   printf '%s' "${!1:-${line#*=}}"
 }
-# A token that everybody on the machine can read is none.
+# Refuse a token that every user of the machine can read.
 if grep -qs '^MANAGEMENT_TOKEN=.' "$here/../../.env" && [ -n "$(find -L "$here/../../.env" -perm /o+rw)" ]; then
-  echo "error: .env holds MANAGEMENT_TOKEN, and everybody on this machine can read it: chmod 600 .env" >&2
+  echo "error: .env holds MANAGEMENT_TOKEN, and every user of this machine can read it: chmod 600 .env" >&2
   exit 1
 fi
 gateway_port=$(setting GATEWAY_PORT); gateway_port=${gateway_port:-8080}
@@ -27,7 +27,7 @@ url=$scheme://$address:$gateway_port
 bash "$here/compose.sh" up --detach --build "$@"
 echo "waiting until a prediction works"
 for _ in $(seq 180); do
-  if answer=$(curl --silent --insecure --fail --max-time 10 "$url/readyz"); then
+  if response=$(curl --silent --insecure --fail --max-time 10 "$url/readyz"); then
     cat <<END
 
 The service runs (make down stops it)
@@ -41,5 +41,5 @@ END
   fi
   sleep 1
 done
-echo "error: no prediction works after 3 minutes (${answer:-no answer}): see bash scripts/container/compose.sh logs" >&2
+echo "error: no prediction works after 3 minutes (${response:-no response}): see bash scripts/container/compose.sh logs" >&2
 exit 1

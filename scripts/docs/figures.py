@@ -1,6 +1,6 @@
-"""The tables that cog prints into README.md and docs/ from the measured figures in docs/figures (`make docs`).
+"""Generates the tables of measured figures for README.md and docs/ (`make docs`).
 
-`make bench` and `make faults` measure; `make figures` publishes here what they left in build/.
+`make bench` and `make faults` write figures to build/, and `make figures` copies them to docs/figures/.
 """
 
 import json
@@ -23,7 +23,7 @@ def read(name: str) -> Figures:
 
 
 def headlines() -> str:
-    """The README's four figures, each with the page that says where it comes from."""
+    """Return the README's four figures, each with its source."""
     bench, found = read("bench"), read("faults")
     goals = {row["goal"]: row["value"] for row in bench["goals"]}
     busy = max(pick(bench["turns"], kind="closed loop", server=_name(bench)), key=lambda row: row["images_per_second"])
@@ -59,13 +59,13 @@ def headlines() -> str:
 
 
 def machine() -> str:
-    """Where the benchmark ran, as half a sentence."""
+    """Return the machine and the model of the benchmark as a phrase."""
     bench = read("bench")
     return f"{bench['machine']['cpus']} cores ({bench['machine']['cpu']}) with {_name(bench)}"
 
 
 def service() -> str:
-    """Throughput and latency over HTTP, beside the stock handler."""
+    """Return throughput and latency over HTTP, compared with the stock handler."""
     bench = read("bench")
     memory = bench["memory"][_name(bench)]
     turns = pick(bench["turns"], kind="closed loop")
@@ -93,7 +93,7 @@ def service() -> str:
 
 
 def goals() -> str:
-    """The benchmark's goals, met or missed."""
+    """Return the benchmark's goals, met or missed."""
     rows = [
         (
             row["goal"],
@@ -108,7 +108,7 @@ def goals() -> str:
 
 
 def large_images() -> str:
-    """What decoding and transforming costs by size, in milliseconds."""
+    """Return the time to decode and transform an image, by size."""
     turns = sorted(pick(read("bench")["turns"], kind="stages"), key=lambda row: float(row["megapixels"]))
     rows = [
         ("exact", *(_short(row["decode_ms"] + row["transform_ms"]) for row in turns)),
@@ -118,7 +118,7 @@ def large_images() -> str:
 
 
 def faults() -> str:
-    """What the clients of a server met while something went wrong."""
+    """Return what clients saw during each fault."""
     head = ("what was done", "requests", "succeeded", "refused", "lost", "longest gap, s", "recovery, s")
     rows = [
         (

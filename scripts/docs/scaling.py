@@ -1,7 +1,7 @@
-"""What it takes to serve N images per second, extrapolated from the published benchmark.
+"""Estimates what it takes to serve N images per second, from the published benchmark.
 
-The model is a straight line: a replica on one machine serves what the benchmark's closed loop reached, times a share
-that leaves room for bursts; cores, memory and network grow with it.
+The estimate is linear: a replica serves the rate of the benchmark's closed loop, times a share that leaves headroom for
+bursts, and cores, memory and network grow with the number of replicas.
 """
 
 import math
@@ -12,17 +12,17 @@ from scripts.bench.photos import AS_THEY_ARE
 from scripts.docs.figures import Figures, machine, read
 from scripts.docs.markdown import table
 
-ROOM = 0.7  # share of a replica's best rate to plan with: at 70 % of it the open loop's waits are still short
+HEADROOM = 0.7  # share of a replica's maximum rate to plan with: at 70 %, queue times in the open loop are still short
 TARGETS = (10, 50, 100, 500, 1000)  # images/s
 
 
 @dataclass(frozen=True)
 class Replica:
-    """One replica as measured.
+    """The figures of one replica.
 
     Args:
-        cpus: its cores.
-        rate: images/s that clients in a closed loop get from it.
+        cpus: cores.
+        rate: images/s in a closed loop.
         jvm_ms: CPU milliseconds of TorchServe's frontend per image.
         worker_ms: CPU milliseconds of the worker per image.
         memory_gb: memory of both.
@@ -54,17 +54,17 @@ def replica_of(bench: Figures) -> Replica:
 
 
 def plan(replica: Replica) -> str:
-    """Return what each rate takes as a table, and what is full first."""
+    """Return a table with the resources for each rate, and the bottleneck."""
     rows = []
     for target in TARGETS:
-        replicas = math.ceil(target / (ROOM * replica.rate))
+        replicas = math.ceil(target / (HEADROOM * replica.rate))
         cores = replicas * replica.cpus
         network, memory = target * replica.image_mb * 8, replicas * replica.memory_gb
         rows.append((target, replicas, cores, f"{memory:.1f}", f"{network:.0f}", f"{cores / target:.2f}"))
     return (
         f"One replica of {replica.cpus} cores serves {replica.rate:.1f} images/s, for {replica.worker_ms:.0f} ms of "
         f"the worker's CPU time and {replica.jvm_ms:.1f} ms of the frontend's per image, in {replica.memory_gb:.1f} "
-        f"GB. Images of {replica.image_mb:.2f} MB. Planned with {ROOM:.0%} of that rate.\n\n"
+        f"GB. Images of {replica.image_mb:.2f} MB. Planned with {HEADROOM:.0%} of that rate.\n\n"
         + table(("images/s", "replicas", "cores", "memory, GB", "network in, Mbit/s", "cores per image/s"), rows)
         + f"\n\nThe cores are full first, at {1000 / replica.worker_ms:.1f} images/s each in the workers. The frontend "
         f"would fill one core at {1000 / replica.jvm_ms:.0f} images/s, a link of 1 Gbit/s at "
@@ -73,5 +73,5 @@ def plan(replica: Replica) -> str:
 
 
 def scaling() -> str:
-    """The page's part with figures."""
+    """Return the estimate with the machine that it was measured on."""
     return f"Measured on {machine()}. {plan(replica_of(read('bench')))}"

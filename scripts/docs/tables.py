@@ -1,6 +1,6 @@
-"""The tables that cog prints into README.md and docs/ from the code and the configuration (`make docs`).
+"""Generates the tables of README.md and docs/ from the code and the configuration (`make docs`).
 
-What a row means is written once, beside the code or the key that it describes, and read from there.
+Each description is written once, next to the code or the key that it describes.
 """
 
 import re
@@ -17,14 +17,14 @@ from scripts.docs.markdown import table
 
 
 def errors() -> str:
-    """The handler's errors, described in the docstring of `handler.errors`."""
+    """Return the handler's errors, described in the docstring of `handler.errors`."""
     meanings = dict(re.findall(r"^\d{3}\s+([a-z0-9-]+)\s+(.+)$", str(handler_errors.__doc__), re.MULTILINE))
     rows = [(problem.status, f"`{problem.slug}`", meanings[problem.slug]) for problem in handler_errors.TABLE]
     return table(("status", "type", "when"), rows)
 
 
 def settings(file: str) -> str:
-    """The keys of a file in config/, described by the comment above each.
+    """Return the keys of a file in config/, described by the comment above each.
 
     Args:
         file: its name: a .properties file, or YAML with at most one level of nesting.
@@ -50,7 +50,7 @@ def documented_keys(text: str) -> Iterator[tuple[str, str, str]]:
 
 
 def metrics() -> str:
-    """The handler's metrics, described by the comment above each in config/metrics.yaml."""
+    """Return the handler's metrics, described by the comments in config/metrics.yaml."""
     keys = documented_keys((CONFIG / "metrics.yaml").read_text(encoding="utf-8"))
     meanings = {value: meaning for _, value, meaning in keys}
     rows = [(f"`{name}`", kind.value, meanings[name]) for name, (kind, *_) in DECLARED.items()]
@@ -58,14 +58,14 @@ def metrics() -> str:
 
 
 def targets() -> str:
-    """The Makefile's targets."""
+    """Return the Makefile's targets."""
     makefile = (PROJECT / "Makefile").read_text(encoding="utf-8")
     found = re.findall(r"^([a-z0-9-]+):.*?## (.+)$", makefile, re.MULTILINE)
     return table(("target", "does"), ((f"`make {name}`", meaning) for name, meaning in found))
 
 
 def commands() -> str:
-    """The commands of `python -m scripts`."""
+    """Return the commands of `python -m scripts`."""
     rows = [(f"`{name}`", meaning.replace("<", r"\<")) for name, meaning in _commands(main)]
     return table(("command", "does"), rows)
 
@@ -81,6 +81,6 @@ def _commands(group: click.Group, prefix: str = "") -> Iterator[tuple[str, str]]
 
 
 def eda_rules() -> str:
-    """What the exploration of CPPE-5 checks."""
+    """Return the rules for CPPE-5."""
     rows = [(f"`{name}`", rule.severity, rule.title) for name, rule in RULES.items()]
     return table(("rule", "severity", "looks for"), rows)

@@ -13,7 +13,7 @@ def test_notebook(stack: Stack) -> None:
         printed = run(PROJECT / "scripts" / "notebook", settings)
     finally:
         own.compose("down", "--volumes")
-    assert "this walk-through uses the containers of docker-compose.yml\n" in printed
+    assert "This notebook uses the containers of docker-compose.yml\n" in printed
     assert f"http://127.0.0.1:{own.ports['GATEWAY_PORT']}" in printed
     assert "$ curl -H 'Accept: text/plain' -T" in printed
     assert "<picture>" in printed

@@ -165,7 +165,7 @@ def test_serve_ends_with_one_sentence_when_torchserve_dies(serving: tuple[subpro
     (server,) = [child for child in children if "org.pytorch.serve.ModelServer" in child.cmdline()]
     server.kill()
     assert process.wait(60) != 0
-    assert "\nerror: TorchServe ended by itself (status -9): see " in output.read_text()
+    assert "\nerror: TorchServe ended unexpectedly (status -9): see " in output.read_text()
     assert "Traceback" not in output.read_text()
     _, alive = psutil.wait_procs(children, timeout=60)
     assert alive == []

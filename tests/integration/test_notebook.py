@@ -1,4 +1,4 @@
-"""The walk-through notebook, run as a newcomer runs it."""
+"""Runs the notebook."""
 
 import os
 from pathlib import Path
@@ -14,7 +14,7 @@ NOTEBOOK = PROJECT / "scripts" / "notebook" / "image_classification.ipynb"
 
 
 def run(folder: Path, environment: dict[str, str]) -> str:
-    """Run the notebook in a folder and return everything it printed, with `<picture>` for each picture."""
+    """Run the notebook in a folder and return its output, with `<picture>` for each picture."""
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     with pytest.MonkeyPatch.context() as patch:
         for name, value in environment.items():
@@ -28,11 +28,11 @@ def run(folder: Path, environment: dict[str, str]) -> str:
     )
 
 
-def test_it_runs_on_the_local_server() -> None:
+def test_notebook() -> None:
     port = str(free_ports().inference)
-    anywhere = PROJECT / "config" / "nginx"  # tests/e2e runs it in the project's own folder
-    printed = run(anywhere, {"SERVICE": "local", "PORT": port, "MODEL": "", "NAME": ""})
-    assert "this walk-through uses the local server of make serve, because: SERVICE=local asks for it" in printed
+    folder = PROJECT / "config" / "nginx"  # any folder works; tests/e2e runs it in its own
+    printed = run(folder, {"SERVICE": "local", "PORT": port, "MODEL": "", "NAME": ""})
+    assert "This notebook uses the local server of make serve, because SERVICE=local is set" in printed
     assert "$ curl -H 'Accept: text/plain' -T" in printed
     assert '"class_id"' in printed
     assert "<picture>" in printed
@@ -42,7 +42,7 @@ def test_it_runs_on_the_local_server() -> None:
     assert printed.endswith("TorchServe is stopped\n")
 
 
-def test_it_is_committed_without_outputs() -> None:
+def test_outputs_are_not_committed() -> None:
     for cell in nbformat.read(NOTEBOOK, as_version=4).cells:
         if cell.cell_type == "code":
             assert not cell.outputs

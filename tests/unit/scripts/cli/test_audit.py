@@ -1,4 +1,4 @@
-"""What the command passes to pip-audit, and which entries it accepts in the list of ignored vulnerabilities."""
+"""The arguments for pip-audit, and the list of ignored vulnerabilities."""
 
 import json
 from pathlib import Path
@@ -23,7 +23,7 @@ def ignore(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def audit(folder: Path, status: int = 0) -> tuple[Result, list[str]]:
-    """Run the command with a pip-audit that notes its arguments; `python -m` finds it in the working directory."""
+    """Run the command with a pip-audit that records its arguments; `python -m` finds it in the working directory."""
     (folder / "pip_audit.py").write_text(
         "import json, pathlib, sys\n"
         "pathlib.Path('arguments').write_text(json.dumps(sys.argv[1:]))\n"
@@ -33,7 +33,7 @@ def audit(folder: Path, status: int = 0) -> tuple[Result, list[str]]:
     return result, json.loads((folder / "arguments").read_text())
 
 
-def test_the_pins_are_audited_without_installing_them(ignore: Path) -> None:
+def test_pinned_packages_are_audited_without_installing_them(ignore: Path) -> None:
     result, arguments = audit(ignore.parent)
     assert result.exception is None
     assert arguments[:3] == ["--requirement", "constraints.txt", "--disable-pip"]
@@ -60,11 +60,11 @@ def test_a_finding_fails(ignore: Path) -> None:
         (ENTRY.replace("is not reached", ""), "needs a reason and the date"),
     ],
 )
-def test_entries_that_do_not_count(ignore: Path, entry: str, message: str) -> None:
+def test_invalid_entries(ignore: Path, entry: str, message: str) -> None:
     ignore.write_text(entry)
     with pytest.raises(CommandError, match=message):
         module.ignored(ignore)
 
 
-def test_the_project_ignores_nothing_that_has_expired() -> None:
+def test_no_entry_of_the_project_has_expired() -> None:
     module.ignored(module.IGNORED)

@@ -1,4 +1,4 @@
-"""One command line: its help, its statuses, its completion."""
+"""The command line: help, exit statuses and shell completion."""
 
 import os
 import subprocess
@@ -14,12 +14,12 @@ COMMANDS = "demo serve archive show models rollout predict bench tune soak fuzz 
 
 
 def commands(help_text: str) -> dict[str, str]:
-    """Return the commands of a help page and what it says of them."""
+    """Return the commands of a help page with their descriptions."""
     lines = help_text.partition("Commands:\n")[2].splitlines()
     return {line.split()[0]: line.strip().partition(" ")[2].strip() for line in lines}
 
 
-def test_help_lists_every_command_in_a_line() -> None:
+def test_help_describes_every_command() -> None:
     listed = commands(CliRunner().invoke(main, ["--help"]).output)
     assert list(listed) == COMMANDS.split()
     assert all(text.endswith(".") and "..." not in text for text in listed.values()), listed
@@ -55,7 +55,7 @@ def test_an_error_is_one_sentence_and_status_1() -> None:
     [("ser", "serve"), ("models set", "set-default"), ("bench --q", "--quick")],
 )
 def test_shell_completion(words: str, completed: str) -> None:
-    """What bash asks for when Tab is pressed, of the program that set-up writes."""
+    """Bash completion of the program that `make setup` writes."""
     typed = f"image-classifier {words}"
     environment = {
         "_IMAGE_CLASSIFIER_COMPLETE": "bash_complete",

@@ -1,4 +1,4 @@
-"""What a person can mend is one sentence on stderr; a bug of ours is not dressed up as one."""
+"""An error that the user can fix is one sentence on stderr; a bug keeps its traceback."""
 
 import errno
 import os
@@ -14,11 +14,11 @@ from scripts.common.errors import CommandError, reported
         (CommandError("the thing is broken: mend it"), "error: the thing is broken: mend it\n"),
         (
             OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "model_store"),
-            "error: No space left on device (model_store): free some space or mend the permissions, then run again\n",
+            "error: No space left on device (model_store): free some space or fix the permissions, then run again\n",
         ),
         (
             PermissionError(errno.EACCES, os.strerror(errno.EACCES)),
-            "error: Permission denied: free some space or mend the permissions, then run again\n",
+            "error: Permission denied: free some space or fix the permissions, then run again\n",
         ),
     ],
 )

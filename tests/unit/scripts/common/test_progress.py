@@ -1,4 +1,4 @@
-"""A bar on a terminal, plain lines elsewhere."""
+"""A bar on a terminal, plain lines otherwise."""
 
 import os
 import pty

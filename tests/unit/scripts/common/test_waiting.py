@@ -17,12 +17,12 @@ def test_returns_the_last_value_after_the_timeout() -> None:
     assert 0.05 <= time.monotonic() - start < 5
 
 
-def test_looks_once_more_at_the_end_of_a_long_poll() -> None:
+def test_checks_again_at_the_end_of_a_long_poll() -> None:
     values = iter([False, True])
     assert wait_until(lambda: next(values), timeout=0.01, poll=60)
 
 
-def test_looks_once_without_a_timeout() -> None:
+def test_checks_once_with_a_timeout_of_zero() -> None:
     assert wait_until(lambda: True, timeout=0)
 
 

@@ -46,10 +46,10 @@ def test_without_an_engine_it_says_what_to_start(bare_path: Path) -> None:
         (bare_path / program).chmod(0o755)
     result = make_up({**os.environ, "PATH": str(bare_path)})
     assert result.returncode != 0
-    assert result.stderr.startswith("error: no Docker engine answers: start it")
+    assert result.stderr.startswith("error: no Docker engine responds: start it")
 
 
-def test_a_token_that_everybody_can_read_is_refused(tmp_path: Path) -> None:
+def test_a_token_that_every_user_can_read_is_refused(tmp_path: Path) -> None:
     shutil.copytree(PROJECT / "scripts", tmp_path / "scripts", ignore=shutil.ignore_patterns("*.py", "__pycache__"))
     environment = {**os.environ, "DOCKER_HOST": "tcp://127.0.0.1:9"}
     setting = tmp_path / ".env"
@@ -62,22 +62,22 @@ def test_a_token_that_everybody_can_read_is_refused(tmp_path: Path) -> None:
         assert result.returncode == 1
         return result.stderr
 
-    refused = "error: .env holds MANAGEMENT_TOKEN, and everybody on this machine can read it: chmod 600 .env\n"
+    refused = "error: .env holds MANAGEMENT_TOKEN, and every user of this machine can read it: chmod 600 .env\n"
     assert up("MANAGEMENT_TOKEN=0123456789abcdef\n", 0o644) == refused
     assert up("MANAGEMENT_TOKEN=0123456789abcdef\n", 0o640) != refused
     assert up("MANAGEMENT_TOKEN=\nMODEL=\n", 0o644) != refused
 
 
-def test_the_notebook_says_why_it_stays_local(bare_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_docker_the_notebook_uses_the_local_server(bare_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(bare_path))
     monkeypatch.delenv("SERVICE", raising=False)
     assert "neither docker compose nor docker-compose is installed" in str(walkthrough.missing())
     assert walkthrough.choose().kind == "the local server of make serve"
 
 
-def test_offline_a_photo_is_at_hand(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_offline_the_notebook_uses_the_example_image(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("PHOTO", raising=False)
     monkeypatch.setattr(walkthrough, "BUILD", tmp_path)
-    monkeypatch.setattr(walkthrough, "COCO_PHOTO", "http://127.0.0.1:9/photo.jpg")
-    assert walkthrough.photo() == example_image()
-    assert not list(tmp_path.iterdir())  # no half a photo stays behind
+    monkeypatch.setattr(walkthrough, "COCO_IMAGE", "http://127.0.0.1:9/photo.jpg")
+    assert walkthrough.image() == example_image()
+    assert not list(tmp_path.iterdir())  # no partial download is left

@@ -1,4 +1,4 @@
-"""The tables of measured figures follow from docs/figures."""
+"""The tables of measured figures."""
 
 import ast
 import json
@@ -56,7 +56,7 @@ def test_headlines() -> None:
 
 
 @pytest.mark.usefixtures("published")
-def test_throughput_stands_beside_the_stock_handler() -> None:
+def test_throughput_is_compared_with_the_stock_handler() -> None:
     text = figures.service()
     assert "2 cores (a CPU) with x, images of 0.12 MB, medians of 3 rounds" in text
     assert "program.onnx at batch 8, computes 21.0 images/s" in text
@@ -65,7 +65,7 @@ def test_throughput_stands_beside_the_stock_handler() -> None:
 
 
 @pytest.mark.usefixtures("published")
-def test_a_missed_goal_is_shown_as_missed() -> None:
+def test_goals() -> None:
     assert figures.goals().splitlines()[2:] == [
         "| relative to the stock handler | 1.5 | | at least 1.5 | met |",
         "| seconds to start | 6.1 | 6 to 6.2 | at most 6 | missed |",
@@ -73,7 +73,7 @@ def test_a_missed_goal_is_shown_as_missed() -> None:
 
 
 @pytest.mark.usefixtures("published")
-def test_large_images_are_ordered_by_size() -> None:
+def test_large_images() -> None:
     assert figures.large_images().splitlines() == [
         "| `large_jpegs`, ms | 0.3 megapixels | 12 megapixels |",
         "|---|---|---|",
@@ -91,7 +91,7 @@ def test_faults() -> None:
 
 
 @pytest.mark.usefixtures("published")
-def test_scaling_follows_from_one_replica() -> None:
+def test_scaling() -> None:
     text = scaling.scaling()
     assert "serves 20.0 images/s, for 100 ms of the worker's CPU time and 1.0 ms of the frontend's" in text
     # 100 images/s: 100 / (0.7 * 20) = 7.1 replicas, 8 x 0.8 GB, and 100 images of 1 Mbit
@@ -101,7 +101,7 @@ def test_scaling_follows_from_one_replica() -> None:
 
 
 def recorded() -> set[str]:
-    """Return what the tests record, read from their source."""
+    """Return the faults that the tests record, read from their source."""
     calls = [
         node
         for path in (PROJECT / "tests").rglob("test_*.py")
@@ -109,11 +109,11 @@ def recorded() -> set[str]:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "record"
     ]
     words = [node for call in calls for node in ast.walk(call.args[0]) if isinstance(node, ast.Constant)]
-    assert not [call for call in calls if isinstance(call.args[0], ast.JoinedStr)]  # a name is known beforehand
+    assert not [call for call in calls if isinstance(call.args[0], ast.JoinedStr)]  # names must be literals
     return {str(word.value) for word in words}
 
 
-def test_each_recorded_fault_is_published_and_no_request_was_lost() -> None:
+def test_every_recorded_fault_is_published_and_no_request_was_lost() -> None:
     published = figures.read("faults")
     assert set(published) == recorded()
     for what, row in published.items():

@@ -1,4 +1,4 @@
-"""Each row of a generated table says what it means."""
+"""The tables generated from the code and the configuration."""
 
 import re
 from collections.abc import Callable
@@ -29,7 +29,7 @@ def cells(table: str) -> list[list[str]]:
         tables.eda_rules,
     ],
 )
-def test_no_row_lacks_a_meaning(table: Callable[[], str]) -> None:
+def test_every_row_has_a_description(table: Callable[[], str]) -> None:
     rows = cells(table())
     assert rows
     assert all(all(row) for row in rows), rows
@@ -58,7 +58,7 @@ def test_every_metric_of_the_handler_is_listed() -> None:
     assert [row[0].strip("`") for row in cells(tables.metrics())] == list(DECLARED)
 
 
-def test_a_comment_belongs_to_the_key_right_below_it() -> None:
+def test_a_comment_describes_the_key_below_it() -> None:
     text = (
         "# About the file.\n\n# One.\n# And more.\none: 1\ntwo: 2\nsection:\n  # Three.\n  three: 3\n# Four.\nfour: 4\n"
     )
