@@ -62,7 +62,7 @@ def demo(model: str, name: str, port: int, photo: str) -> None:
         _ask(url, archive.stem, image, text=True)
         _ask(url, archive.stem, image, text=False)
     chosen = [f"{key}={shlex.quote(value)}" for key, value in (("MODEL", model), ("NAME", name)) if value]
-    print(f"\nThe server is stopped. Start it to stay with: {' '.join(['make serve', *chosen])}")
+    print(f"\nThe server is stopped. To keep it running: {' '.join(['make serve', *chosen])}")
 
 
 def _packed(model: str, name: str, port: int) -> tuple[Path, Ports]:

@@ -1,4 +1,4 @@
-"""README.md and docs/: a test runs every command, every path and link leads somewhere."""
+"""The Markdown pages: a test runs every command, and links, paths and targets exist."""
 
 import re
 import shlex
@@ -13,19 +13,25 @@ from tests.conftest import PROJECT
 from tests.pages import COMMANDS, CONTAINERS, HERE, PAGES, Command
 
 NOT_IN_GIT = "eda/report/"
-page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT)))
+CURRENT = [*PAGES, PROJECT / "CONTRIBUTING.md", PROJECT / "SECURITY.md"]
+CURRENT += [PROJECT / folder / "README.md" for folder in ("eda", "model_store", "config/nginx/secrets")]
+CHANGELOG = PROJECT / "CHANGELOG.md"  # names files and targets that are gone
+
+
+def pages(paths: list[Path]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("page", paths, ids=lambda page: str(page.relative_to(PROJECT)))
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: f"{command.page}: {command.line}")
-def test_a_test_runs_it(command: Command) -> None:
+def test_a_test_runs_every_command(command: Command) -> None:
     runner = (PROJECT / command.run_by).read_text(encoding="utf-8")
-    if command.run_by not in (HERE, CONTAINERS):  # those run every command that names them
+    if command.run_by not in (HERE, CONTAINERS):  # these two run every command of their blocks
         words = re.sub(r"^(\w+=\S+ )*(\S+python -m scripts|\S+python -m|make) ", "", command.line).split()
         assert words[0].split(".")[-1] in runner
 
 
 @pytest.mark.parametrize("line", sorted({command.line for command in COMMANDS if "-m scripts " in command.line}))
-def test_the_command_line_takes_it(line: str) -> None:
+def test_the_command_line_accepts(line: str) -> None:
     arguments = shlex.split(re.sub(r"<[\w ]+>", "x", line).partition("-m scripts ")[2])
     command, name = main.commands[arguments[0]], arguments.pop(0)
     while isinstance(command, click.Group) and arguments and arguments[0] in command.commands:
@@ -35,14 +41,14 @@ def test_the_command_line_takes_it(line: str) -> None:
 
 
 @pytest.mark.parametrize("line", sorted({command.line for command in COMMANDS if "-m eda " in command.line}))
-def test_the_exploration_takes_it(line: str) -> None:
+def test_eda_accepts(line: str) -> None:
     arguments = shlex.split(line.partition("-m eda ")[2])
     if arguments != ["--help"]:
         eda_parser().parse_args(arguments)
 
 
-@page
-def test_links_lead_somewhere(page: Path) -> None:
+@pages([*CURRENT, CHANGELOG])
+def test_links_and_anchors_exist(page: Path) -> None:
     for target in re.findall(r"\]\(([^)]+)\)", page.read_text(encoding="utf-8")):
         if target.startswith("https://"):
             continue
@@ -53,19 +59,24 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 def anchors(page: Path) -> set[str]:
-    """Return the anchors that GitHub gives a page's headings."""
+    """Return the anchors of a page's headings, as GitHub generates them."""
     headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-@page
+@pages(CURRENT)
 def test_named_files_exist(page: Path) -> None:
     text = re.sub(r"```console\n.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
     for name in re.findall(r"`((?:[.]ci|config|docs|eda|handler|model_store|scripts|tests)/[\w./-]*)`", text):
         assert name.startswith(NOT_IN_GIT) or (PROJECT / name).exists(), name
 
 
-@page
+@pages([*CURRENT, CHANGELOG])
+def test_no_conflict_markers(page: Path) -> None:
+    assert not re.search(r"^(<{7}|={7}|>{7})", page.read_text(encoding="utf-8"), re.MULTILINE)
+
+
+@pages(CURRENT)
 def test_named_make_targets_exist(page: Path) -> None:
     makefile = (PROJECT / "Makefile").read_text(encoding="utf-8")
     for target in re.findall(r"(?:^\$|`)(?: ?\w+=\S+)* ?make ([a-z0-9-]+)", page.read_text(), re.MULTILINE):
