@@ -94,12 +94,12 @@ class Load(load.Load):
         counts = self.counts()
         row = {
             "sent": counts.total(),
-            "answered": counts["200"],
+            "succeeded": counts["200"],
             "refused": counts.total() - counts["200"] - self.lost(),
             "lost": self.lost(),
             "outcomes": dict(counts),
             "longest_gap_seconds": round(self.longest_gap(), 2),
-            "longest_answer_seconds": round(self.longest, 2),
+            "longest_response_seconds": round(self.longest, 2),
             **({"recovery_seconds": round(self.recovery_seconds(), 2)} if self._fault else {}),
             **more,
         }

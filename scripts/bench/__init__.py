@@ -1,9 +1,9 @@
 """The benchmark: `python -m scripts bench`, or `make bench`.
 
 plan      how much is measured
-photos    JPEGs of several sizes
+jpegs     JPEGs of several sizes
 engines   the network alone, in this process
-stages    decode, transform, inference and answer alone
+stages    decode, transform, inference and response alone
 stock     TorchServe's own image classifier on the same weights, the baseline
 service   both over HTTP on one TorchServe, memory, and the time from `make serve` to the first response
 precision 8 bits against float32 over HTTP: a command of its own, `python -m scripts bench precision`

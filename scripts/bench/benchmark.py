@@ -1,4 +1,4 @@
-"""Measures the program alone, its stages, and the service over HTTP beside TorchServe's stock handler, in one run.
+"""Measures the network alone, its stages, and the service over HTTP beside TorchServe's stock handler, in one run.
 
 Prints a table with the goals, and writes build/bench.json and build/bench.png.
 """
@@ -7,7 +7,6 @@ import json
 import os
 import platform
 import shutil
-import sys
 import tempfile
 import zipfile
 from dataclasses import dataclass
@@ -17,13 +16,14 @@ import torch
 
 from handler.manifest import FILE_NAME, Manifest
 from handler.settings import cpus
-from scripts.bench import engines, photos, report, service, stock
+from scripts.bench import engines, jpegs, report, service, stock
 from scripts.bench.plan import Plan
-from scripts.bench.rounds import Sample, Subject, one_round
+from scripts.bench.rounds import Sample, Subject, one_round, turns_in_a_round
 from scripts.build import archive
 from scripts.build.sources import choice
 from scripts.build.sources.source import SourceModel
 from scripts.common.paths import BUILD
+from scripts.common.progress import progress
 from scripts.common.signals import stopping_on_signals
 from scripts.load.measurement import measure_load
 from scripts.server.ports import Ports
@@ -32,12 +32,12 @@ from scripts.server.torchserve import TorchServe
 
 @dataclass(frozen=True)
 class Work:
-    """Where to measure, and what to send.
+    """Where to measure, and which images to send.
 
     Args:
         folder: an empty folder to work in.
         ports: for the server.
-        real: photos as they are.
+        real: images as they are.
     """
 
     folder: Path
@@ -65,7 +65,7 @@ def measure(packed: Path, model: SourceModel, work: Work, plan: Plan) -> Sample:
     manifest = Manifest.from_json((unpacked / FILE_NAME).read_text(encoding="utf-8"))
     shutil.copy(packed, store)
     stock.pack(model, store, staging)
-    large = [photos.enlarged(work.real[0], size, work.folder) for size in plan.megapixels]
+    large = [jpegs.enlarged(work.real[0], size, work.folder) for size in plan.megapixels]
     archives = {manifest.name: packed.name, stock.NAME: f"{stock.NAME}.mar"}
     samples: list[Sample] = []
     with TorchServe(archives, store, work.ports, work.folder / "serve") as server:
@@ -74,10 +74,11 @@ def measure(packed: Path, model: SourceModel, work: Work, plan: Plan) -> Sample:
         subject = Subject(manifest, runs, ours, baseline, work.real, large)
         service.warm_up(ours, work.real, plan.warm_up)
         measure_load(baseline.url, work.real, seconds=plan.seconds, clients=max(plan.clients))
-        for index in range(plan.rounds):
-            for sample in one_round(subject, plan, samples, index):
-                samples.append(sample)
-                print(report.line(sample), file=sys.stderr, flush=True)
+        with progress("bench", plan.rounds * turns_in_a_round(subject, plan)) as advance:
+            for index in range(plan.rounds):
+                for sample in one_round(subject, plan, samples, index):
+                    samples.append(sample)
+                    advance(len(samples), report.line(sample))
         memory = {one.name: service.memory(one) for one in (ours, baseline)}
     return {
         "machine": {"cpus": cpus(), "cpu": _cpu_name(), "torch_vectors": torch.backends.cpu.get_cpu_capability()},
@@ -111,7 +112,7 @@ def run(model: str, name: str, images: str, port: int, plan: Plan) -> None:
     BUILD.mkdir(exist_ok=True)
     with stopping_on_signals(), tempfile.TemporaryDirectory(prefix="bench-", dir=BUILD) as folder:
         starts = [service.cold_start(model, name, ports) for _ in range(plan.starts)]
-        real = photos.real(images, Path(folder))
+        real = jpegs.real(images, Path(folder))
         source = choice.load(choice.choose(model, name))
         measured = measure(packed, source, Work(Path(folder), ports, real), plan)
     results = report.summary(measured | {"cold_start_s": starts})

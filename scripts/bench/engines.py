@@ -1,4 +1,4 @@
-"""The network alone, in this process: every engine that can be had here, at several batch sizes."""
+"""The network alone, in this process: every engine that is installed, at several batch sizes."""
 
 import importlib.util
 import time
@@ -43,17 +43,17 @@ def open_all(model: SourceModel, directory: Path, threads: int) -> dict[str, Run
 
 
 def _openvino(program: Path, threads: int) -> Run:
-    import openvino  # noqa: PLC0415 - measured where somebody installed it, never needed
+    import openvino  # noqa: PLC0415 - optional
 
     compiled = openvino.Core().compile_model(program, "CPU", {"INFERENCE_NUM_THREADS": threads})
     return lambda batch: compiled(batch.numpy())
 
 
 def take_turn(engine: str, run: Run, batch: Tensor, seconds: float) -> dict[str, Any]:
-    """Run one batch again and again, at least twice, after once for nothing.
+    """Run one batch repeatedly, at least twice, after one run as warm-up.
 
     Returns:
-        A sample: kind, engine, batch, images_per_second, ms_a_batch (median) and cpu_ms_an_image.
+        A sample: kind, engine, batch, images_per_second, ms_per_batch (median) and cpu_ms_per_image.
     """
     run(batch)
     times: list[float] = []
@@ -68,6 +68,6 @@ def take_turn(engine: str, run: Run, batch: Tensor, seconds: float) -> dict[str,
         "engine": engine,
         "batch": len(batch),
         "images_per_second": images / (time.perf_counter() - start),
-        "ms_a_batch": 1000 * sorted(times)[len(times) // 2],
-        "cpu_ms_an_image": 1000 * (time.process_time() - cpu) / images,
+        "ms_per_batch": 1000 * sorted(times)[len(times) // 2],
+        "cpu_ms_per_image": 1000 * (time.process_time() - cpu) / images,
     }

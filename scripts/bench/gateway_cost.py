@@ -1,6 +1,6 @@
-"""Measures what the gateway costs: the same photo to TorchServe alone and through the gateway, in turns, in one run.
+"""Measures what the gateway costs: the same image to TorchServe directly and through the gateway, in turns, in one run.
 
-Turns, because a busy machine changes from minute to minute: each pair of turns is compared with itself. Written to
+The speed of a busy machine changes from minute to minute, so each turn is compared with its neighbour. Written to
 build/gateway.json.
 """
 
@@ -11,15 +11,16 @@ from pathlib import Path
 
 from scripts.common.example import example_image
 from scripts.common.paths import BUILD
+from scripts.common.progress import progress
 from scripts.load.measurement import Measurement, measure_load
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How to measure.
+    """Size of the measurement.
 
     Args:
-        clients: how many ask at once.
+        clients: of the closed loop.
         seconds: length of one turn.
         rounds: turns of each.
     """
@@ -29,31 +30,33 @@ class Plan:
     rounds: int = 8
 
 
-def measure(direct: str, gateway: str, photo: Path, plan: Plan) -> dict[str, object]:
+def measure(direct: str, gateway: str, image: Path, plan: Plan) -> dict[str, object]:
     """Measure both in turns, and return the medians and the cost.
 
     Args:
         direct: TorchServe's own prediction address.
         gateway: the gateway's.
-        photo: the image.
+        image: an image file.
         plan: how.
 
     Raises:
-        CommandError: an answer other than 200, or none.
+        CommandError: a request failed.
     """
     turns: dict[str, list[Measurement]] = {"direct": [], "gateway": []}
     urls = {"direct": direct, "gateway": gateway}
     for url in urls.values():
-        measure_load(url, [photo], clients=plan.clients, seconds=min(plan.seconds, 2.0))  # warms connections and caches
-    for index in range(plan.rounds):
-        for name in list(urls)[:: 1 if index % 2 else -1]:  # who begins changes, so that a drift favours nobody
-            turns[name].append(measure_load(urls[name], [photo], clients=plan.clients, seconds=plan.seconds))
+        measure_load(url, [image], clients=plan.clients, seconds=min(plan.seconds, 2.0))  # warms connections and caches
+    with progress("gateway", plan.rounds) as advance:
+        for index in range(plan.rounds):
+            for name in list(urls)[:: 1 if index % 2 else -1]:  # alternates: a drift of the machine cancels out
+                turns[name].append(measure_load(urls[name], [image], clients=plan.clients, seconds=plan.seconds))
+            advance(index + 1)
     ratios = [there.rate / here.rate for here, there in zip(turns["direct"], turns["gateway"], strict=True)]
     return {
         "clients": plan.clients,
-        "seconds_a_turn": plan.seconds,
+        "seconds_per_turn": plan.seconds,
         "rounds": plan.rounds,
-        "photo_bytes": photo.stat().st_size,
+        "image_bytes": image.stat().st_size,
         **{
             name: {
                 "requests_per_second": round(statistics.median(turn.rate for turn in taken), 2),
@@ -62,7 +65,7 @@ def measure(direct: str, gateway: str, photo: Path, plan: Plan) -> dict[str, obj
             for name, taken in turns.items()
         },
         "throughput_cost_percent": round((1 - statistics.median(ratios)) * 100, 2),
-        "throughput_cost_percent_of_each_round": [round((1 - ratio) * 100, 2) for ratio in ratios],
+        "throughput_cost_percent_by_round": [round((1 - ratio) * 100, 2) for ratio in ratios],
     }
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from handler.manifest import ONNX_PROGRAM
-from scripts.bench.photos import AS_THEY_ARE
+from scripts.bench.jpegs import AS_THEY_ARE
 from scripts.bench.stock import NAME as STOCK
 
 Sample = dict[str, Any]
@@ -13,9 +13,9 @@ LONE = "lone client"  # the two kinds of pairs: clients and an engine alone in n
 BUSY = "busy"
 
 
-def pick(samples: list[Sample], **wanted: object) -> list[Sample]:
+def pick(samples: list[Sample], **values: object) -> list[Sample]:
     """Return the samples with these values."""
-    return [sample for sample in samples if all(sample.get(key) == value for key, value in wanted.items())]
+    return [sample for sample in samples if all(sample.get(key) == value for key, value in values.items())]
 
 
 def median(samples: list[Sample], figure: str) -> float:
@@ -45,7 +45,7 @@ def not_inference(samples: list[Sample], busy: list[Sample]) -> float:
     reached = median(busy, "mean_batch")
     nearest = min({sample["batch"] for sample in alone}, key=lambda size: abs(size - reached))
     shares = [
-        1 - one["cpu_ms_an_image"] / (sample["jvm_cpu_ms_an_image"] + sample["worker_cpu_ms_an_image"])
+        1 - one["cpu_ms_per_image"] / (sample["jvm_cpu_ms_per_image"] + sample["worker_cpu_ms_per_image"])
         for sample in busy
         for one in pick(alone, batch=nearest, round=sample["round"])
     ]
@@ -56,14 +56,14 @@ def lone_latencies(samples: list[Sample]) -> list[float]:
     """Return p50 of a lone client over its neighbouring turn, `program.onnx` at batch 1, and the stages, by pair."""
     ratios: list[float] = []
     for sample in pick(samples, kind=LONE):
-        stages = pick(samples, kind="stages", photo=AS_THEY_ARE, round=sample["round"])
-        beside = sum(median(stages, f"{stage}_ms") for stage in ("decode", "transform", "normalize", "answer"))
+        stages = pick(samples, kind="stages", image=AS_THEY_ARE, round=sample["round"])
+        beside = sum(median(stages, f"{stage}_ms") for stage in ("decode", "transform", "normalize", "response"))
         ratios.append(1000 * statistics.median(sample["latencies"]) / (sample["alone_ms"] + beside))
     return ratios
 
 
 def busy_clients(measured: Sequence[int]) -> int:
-    """Return how many clients throughput is judged at: the most that are measured, up to 16."""
+    """Return how many clients throughput is judged at: the largest measured number, up to 16."""
     return max(clients for clients in measured if clients <= 16)
 
 

@@ -14,8 +14,8 @@ class Plan:
         clients: of the closed loops.
         pairs: of neighbouring turns in a round: a lone client and the network at batch 1, 16 clients and the best
             engine.
-        shares: rates of the open loops, as shares of the most that a closed loop reached.
-        megapixels: sizes of the enlarged photos.
+        shares: rates of the open loops, as shares of the highest rate of a closed loop.
+        megapixels: sizes of the enlarged images.
         warm_up: seconds before anything counts.
         starts: how often the server is started to time it.
     """

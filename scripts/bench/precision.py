@@ -1,7 +1,7 @@
-"""8 bits against float32 over HTTP: both archives on one TorchServe, asked in turns.
+"""8 bits against float32 over HTTP: both archives on one TorchServe, measured in turns.
 
-`python -m scripts bench precision --model <directory> --calibration <folder of photos>` prints images/s of each and
-their ratio, and what the build measured of the answers.
+`python -m scripts bench precision --model <directory> --calibration <folder of images>` prints images/s of each and
+their ratio, and what the build measured of the predictions.
 """
 
 import statistics
@@ -10,11 +10,12 @@ from pathlib import Path
 
 from scripts.archives import describe
 from scripts.archives.reading import read_manifest
-from scripts.bench import photos, service
+from scripts.bench import jpegs, service
 from scripts.build import archive
 from scripts.build.int8.precision import Precision
 from scripts.common.errors import CommandError
 from scripts.common.paths import BUILD
+from scripts.common.progress import progress
 from scripts.common.signals import stopping_on_signals
 from scripts.server.ports import Ports
 from scripts.server.torchserve import TorchServe
@@ -28,18 +29,20 @@ def measure(server: TorchServe, real: list[Path], rounds: int, seconds: float) -
     served = [service.Served(server, name) for name in PRECISIONS]
     service.warm_up(served[-1], real, seconds)
     found: dict[int, list[tuple[float, float]]] = {clients: [] for clients in CLIENTS}
-    for index in range(rounds):
-        for clients, rows in found.items():
-            order = served if index % 2 == 0 else served[::-1]
-            rates = {
-                one.name: float(service.take_turn(one, real, seconds, clients)["images_per_second"]) for one in order
-            }
-            rows.append((rates["float32"], rates["int8"]))
+    with progress("precision", rounds) as advance:
+        for index in range(rounds):
+            for clients, rows in found.items():
+                turns = [
+                    service.take_turn(one, real, seconds, clients) for one in served[:: 1 if index % 2 == 0 else -1]
+                ]
+                rates = {turn["server"]: float(turn["images_per_second"]) for turn in turns}
+                rows.append((rates["float32"], rates["int8"]))
+            advance(index + 1)
     return found
 
 
 def run(model: str, calibration: str, images: str, port: int, rounds: int, seconds: float) -> None:  # noqa: PLR0913, PLR0917 - the command's options
-    """Pack both precisions, ask them in turns and print the ratios."""
+    """Pack both precisions, measure them in turns and print the ratios."""
     ports = Ports(port)
     ports.require_free()  # said at once
     BUILD.mkdir(exist_ok=True)
@@ -51,7 +54,7 @@ def run(model: str, calibration: str, images: str, port: int, rounds: int, secon
             )
             for name in PRECISIONS
         }
-        real = photos.real(images, Path(folder))
+        real = jpegs.real(images, Path(folder))
         models = {name: path.name for name, path in archives.items()}
         with TorchServe(models, store, ports, Path(folder) / "serve") as server:
             found = measure(server, real, rounds, seconds)

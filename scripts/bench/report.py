@@ -12,7 +12,7 @@ from scripts.bench.stages import STAGES
 from scripts.bench.stock import NAME as STOCK
 
 Sample = dict[str, Any]
-KEYS = ("kind", "engine", "batch", "photo", "server", "clients", "share")  # what tells turns apart
+KEYS = ("kind", "engine", "batch", "image", "server", "clients", "share")  # which tell turns apart
 
 
 def line(sample: Sample) -> str:
@@ -60,14 +60,14 @@ def table(results: Sample) -> str:
     for engine in dict.fromkeys(row["engine"] for row in engines):
         rates = [goals.pick(engines, engine=engine, batch=batch)[0]["images_per_second"] for batch in batches]
         lines.append(f"  {engine:<24}" + "".join(f"{rate:9.1f}" for rate in rates))
-    lines += ["", f"{'ms of a photo alone':<26}" + "".join(f"{name:>11}" for name in (*STAGES, "scaled", "MB"))]
+    lines += ["", f"{'ms of an image alone':<26}" + "".join(f"{name:>11}" for name in (*STAGES, "scaled", "MB"))]
     for row in goals.pick(turns, kind="stages"):
         cells = [row[f"{stage}_ms"] for stage in STAGES] + [row["scaled_ms"], row["bytes"] / 1e6]
-        lines.append(f"  {row['photo']:<24}" + "".join(f"{cell:11.2f}" for cell in cells))
+        lines.append(f"  {row['image']:<24}" + "".join(f"{cell:11.2f}" for cell in cells))
     lines += ["", _row("over HTTP", "images/s", "p50 ms", "p95 ms", "p99 ms", "batch", "JVM ms", "workers ms")]
     lines += [_http(f"{row['server']}, {row['clients']} clients", row) for row in goals.pick(turns, kind="closed loop")]
     lines += [_http(f"open loop, {row['share']:.0%} of that", row) for row in goals.pick(turns, kind="open loop")]
-    lines += [_http(row["photo"], row) for row in goals.pick(turns, kind="large")]
+    lines += [_http(row["image"], row) for row in goals.pick(turns, kind="large")]
     lines += ["", "memory of its own, MB: " + ", ".join(_memory(name, row) for name, row in results["memory"].items())]
     lines += ["", "goals"]
     lines += [_goal(row) for row in results["goals"]]
@@ -79,8 +79,8 @@ def _row(*cells: str) -> str:
 
 
 def _http(name: str, row: Sample) -> str:
-    figures = ("images_per_second", "p50_ms", "p95_ms", "p99_ms", "mean_batch", "jvm_cpu_ms_an_image")
-    cells = [row.get(figure) for figure in (*figures, "worker_cpu_ms_an_image")]
+    figures = ("images_per_second", "p50_ms", "p95_ms", "p99_ms", "mean_batch", "jvm_cpu_ms_per_image")
+    cells = [row.get(figure) for figure in (*figures, "worker_cpu_ms_per_image")]
     return _row(f"  {name}", *("-" if cell is None else f"{cell:.1f}" for cell in cells))
 
 
@@ -94,7 +94,7 @@ def _goal(row: Sample) -> str:
 
 
 def plot(results: Sample, path: Path) -> None:
-    """Draw throughput and latency against clients, and what a large photo costs."""
+    """Draw throughput and latency against clients, and what a large image costs."""
     turns, name = results["turns"], results["model"]["name"]
     figure = Figure(figsize=(15, 4.6), layout="constrained")
     rate, latency, size = figure.subplots(1, 3)
@@ -123,7 +123,7 @@ def plot(results: Sample, path: Path) -> None:
     }
     for label, values in curves.items():
         size.plot(sizes, values, "o-", label=label)
-    _label(size, "A photo alone", "megapixels", "ms")
+    _label(size, "One image alone", "megapixels", "ms")
     figure.suptitle(f"{name} on {results['machine']['cpus']} CPUs")
     figure.savefig(path, dpi=110)
 

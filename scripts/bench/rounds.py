@@ -12,7 +12,7 @@ from torch import Tensor
 
 from handler.manifest import ONNX_PROGRAM, Manifest
 from handler.model import normalize
-from scripts.bench import engines, goals, photos, service, stages
+from scripts.bench import engines, goals, jpegs, service, stages
 from scripts.bench.plan import Plan
 
 Sample = dict[str, Any]
@@ -27,7 +27,7 @@ class Subject:
         runs: the engines in this process.
         ours: the model over HTTP.
         stock: the baseline over HTTP.
-        real: photos as they are.
+        real: images as they are.
         large: one of them enlarged to several sizes.
     """
 
@@ -39,11 +39,18 @@ class Subject:
     large: list[Path]
 
 
+def turns_in_a_round(subject: Subject, plan: Plan) -> int:
+    """Return how many samples one_round yields."""
+    images = len(subject.real) + len(subject.large)
+    closed = len(plan.batches) * len(subject.runs) + 2 * len(plan.clients)
+    return closed + 2 * plan.pairs + images + len(plan.shares) + len(subject.large)
+
+
 def one_round(subject: Subject, plan: Plan, before: list[Sample], index: int) -> Iterator[Sample]:
     """Take every turn once.
 
-    The program alone and the service take turns with each other, and who begins changes from round to round, so that a
-    drift favours nobody. `before` are the samples of the rounds before.
+    The network alone and the service take turns, in an order that alternates from round to round, so that a drift
+    of the machine cancels out. `before` are the samples of earlier rounds.
     """
     direction = 1 if index % 2 == 0 else -1
     taken = list(before)
@@ -89,17 +96,17 @@ def _served(subject: Subject, plan: Plan, direction: int, clients: int | None) -
 def _lone(subject: Subject, plan: Plan, index: int) -> Iterator[Sample]:
     alone = _engine(subject, ONNX_PROGRAM, 1, plan.seconds / 4)
     served = partial(service.take_turn, subject.ours, subject.real, plan.seconds / 2, clients=1)
-    for network, asked in _pairs(alone, served, range(index, index + plan.pairs)):
-        yield asked | {"kind": goals.LONE, "alone_ms": network["ms_a_batch"]}
+    for network, service_turn in _pairs(alone, served, range(index, index + plan.pairs)):
+        yield service_turn | {"kind": goals.LONE, "alone_ms": network["ms_per_batch"]}
 
 
 def _busy(subject: Subject, plan: Plan, index: int, engine: str, size: int) -> Iterator[Sample]:
     clients = goals.busy_clients(plan.clients)
     alone = _engine(subject, engine, size, plan.seconds / 2)
     served = partial(service.take_turn, subject.ours, subject.real, plan.seconds, clients)
-    for network, asked in _pairs(alone, served, range(index, index + plan.pairs)):
+    for network, service_turn in _pairs(alone, served, range(index, index + plan.pairs)):
         rate = network["images_per_second"]
-        yield asked | {"kind": goals.BUSY, "engine": engine, "batch": size, "alone_images_per_second": rate}
+        yield service_turn | {"kind": goals.BUSY, "engine": engine, "batch": size, "alone_images_per_second": rate}
 
 
 def _engine(subject: Subject, engine: str, size: int, seconds: float) -> Callable[[], Sample]:
@@ -109,7 +116,7 @@ def _engine(subject: Subject, engine: str, size: int, seconds: float) -> Callabl
 def _pairs(
     alone: Callable[[], Sample], served: Callable[[], Sample], numbers: Iterable[int]
 ) -> Iterator[tuple[Sample, Sample]]:
-    """Let an engine alone and clients take neighbouring turns, of which either begins every second pair.
+    """Take neighbouring turns of an engine alone and of clients, in an order that alternates.
 
     The goals compare them to a few percent, and a shared machine has seconds that are slower than others by more.
     """
@@ -117,14 +124,14 @@ def _pairs(
         if number % 2 == 0:
             yield alone(), served()
         else:
-            asked = served()
-            yield alone(), asked
+            second = served()
+            yield alone(), second
 
 
 def _stages(subject: Subject) -> Iterator[Sample]:
-    labels = [photos.AS_THEY_ARE] * len(subject.real) + [photo.stem for photo in subject.large]
-    for photo, label in zip((*subject.real, *subject.large), labels, strict=True):
-        yield stages.take_turn(photo, label, subject.runs[ONNX_PROGRAM], subject.manifest)
+    labels = [jpegs.AS_THEY_ARE] * len(subject.real) + [image.stem for image in subject.large]
+    for image, label in zip((*subject.real, *subject.large), labels, strict=True):
+        yield stages.take_turn(image, label, subject.runs[ONNX_PROGRAM], subject.manifest)
 
 
 def _open_loops(subject: Subject, plan: Plan, reached: float) -> Iterator[Sample]:
@@ -134,6 +141,6 @@ def _open_loops(subject: Subject, plan: Plan, reached: float) -> Iterator[Sample
 
 
 def _large(subject: Subject, plan: Plan) -> Iterator[Sample]:
-    for photo in subject.large:
-        sample = service.take_turn(subject.ours, [photo], plan.seconds, clients=max(plan.clients))
-        yield sample | {"kind": "large", "photo": photo.stem, "megapixels": photos.megapixels_of(photo)}
+    for image in subject.large:
+        sample = service.take_turn(subject.ours, [image], plan.seconds, clients=max(plan.clients))
+        yield sample | {"kind": "large", "image": image.stem, "megapixels": jpegs.megapixels_of(image)}

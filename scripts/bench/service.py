@@ -36,7 +36,7 @@ class Served:
 
     @property
     def url(self) -> str:
-        """Where to send photos."""
+        """The prediction address."""
         return f"{self.server.ports.url(self.server.ports.inference)}/predictions/{self.name}"
 
     @property
@@ -50,21 +50,22 @@ class Served:
         return psutil.Process(self.server.process.pid)
 
     def batches(self) -> tuple[float, float]:
-        """Return how many images, in how many batches, the engine has taken so far; zeros where nobody counts them."""
+        """Return the engine's images and batches so far, zeros for a model without these metrics."""
         text = requests.get(f"{self.server.ports.url(self.server.ports.metrics)}/metrics", timeout=30).text
         own = {sample.name: sample.value for sample in samples(text) if sample.labels.get("model_name") == self.name}
         return own.get("classifier_batch_images_sum", 0.0), own.get("classifier_batch_images_count", 0.0)
 
 
-def warm_up(served: Served, photos: Sequence[Path], seconds: float) -> None:
-    """Let the JVM compile what it runs often, which takes tens of thousands of requests: minutes of images.
+def warm_up(served: Served, images: Sequence[Path], seconds: float) -> None:
+    """Let the JVM compile its hot paths.
 
-    Most of them are as large as an image but none, which the worker refuses at once.
+    That takes tens of thousands of requests, or minutes of images. So most requests are as large as an image but none,
+    and the worker refuses them at once.
     """
     request = Request("not an image", served.url, b"not an image" * 2**13, check=_expect_415)
     with Load([request], clients=WARM_UP_CLIENTS, seconds=seconds) as load:
         load.wait()
-    measure_load(served.url, photos, seconds=seconds, clients=WARM_UP_CLIENTS)
+    measure_load(served.url, images, seconds=seconds, clients=WARM_UP_CLIENTS)
 
 
 def _expect_415(response: Response) -> str | None:
@@ -72,34 +73,34 @@ def _expect_415(response: Response) -> str | None:
 
 
 def take_turn(
-    served: Served, photos: Sequence[Path], seconds: float, clients: int, rate: float = 0.0
+    served: Served, images: Sequence[Path], seconds: float, clients: int, rate: float = 0.0
 ) -> dict[str, Any]:
-    """Send photos for a while.
+    """Send images for a while.
 
     Args:
-        served: the model to ask.
-        photos: what to send, in turns.
+        served: the model.
+        images: files to send, in turns.
         seconds: how long.
         clients: of a closed loop, 0 for an open one.
         rate: requests a second of an open loop.
 
     Returns:
-        A sample: kind, server, clients or rate, images_per_second, latencies (s), mean_batch, jvm_cpu_ms_an_image and
-        worker_cpu_ms_an_image.
+        A sample: kind, server, clients or rate, images_per_second, latencies (s), mean_batch, jvm_cpu_ms_per_image and
+        worker_cpu_ms_per_image.
     """
     batches, cpu = served.batches(), _cpu(served)
-    load = measure_load(served.url, photos, seconds=seconds, clients=clients, rate=rate)
+    load = measure_load(served.url, images, seconds=seconds, clients=clients, rate=rate)
     jvm, workers = (1000 * (after - before) / load.requests for after, before in zip(_cpu(served), cpu, strict=True))
-    images, calls = (after - before for after, before in zip(served.batches(), batches, strict=True))
+    computed, calls = (after - before for after, before in zip(served.batches(), batches, strict=True))
     return {
         "kind": "open loop" if rate else "closed loop",
         "server": served.name,
         "clients": clients,
         "images_per_second": load.rate,
         "latencies": load.latencies,
-        "mean_batch": images / calls if calls else None,
-        "jvm_cpu_ms_an_image": jvm,
-        "worker_cpu_ms_an_image": workers,
+        "mean_batch": computed / calls if calls else None,
+        "jvm_cpu_ms_per_image": jvm,
+        "worker_cpu_ms_per_image": workers,
     }
 
 
@@ -135,10 +136,10 @@ def cold_start(model: str, name: str, ports: Ports, timeout: float = 300.0) -> f
     ]
     start = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None  # noqa: S101 - asked for above
+    assert process.stdout is not None  # noqa: S101 - a pipe, see above
     taken = None
     for line in process.stdout:
-        if "is served" in line:  # said once a prediction was answered
+        if "is served" in line:  # printed after a first prediction
             taken = time.perf_counter() - start
             break
         if time.perf_counter() - start > timeout:

@@ -1,4 +1,4 @@
-"""What happens to one photo in a worker, stage by stage, in this process."""
+"""What happens to one image in a worker, stage by stage, in this process."""
 
 import time
 from pathlib import Path
@@ -16,32 +16,32 @@ from handler.protocols.parameters import DEFAULT_TOP_K
 from handler.protocols.response import encode_response, predictions_of
 from handler.settings import Settings
 from scripts.bench.engines import Run
-from scripts.bench.photos import megapixels_of
+from scripts.bench.jpegs import megapixels_of
 
 
-def take_turn(photo: Path, label: str, run: Run, manifest: Manifest) -> dict[str, Any]:
-    """Take one photo through all stages.
+def take_turn(path: Path, label: str, run: Run, manifest: Manifest) -> dict[str, Any]:
+    """Take one image through all stages.
 
     Args:
-        photo: the file.
+        path: the image's file.
         label: what the table calls it and others like it.
         run: the engine.
         manifest: the model.
 
     Returns:
-        A sample: kind, photo (the label), megapixels, bytes, the milliseconds of each stage, and
+        A sample: kind, image (the label), megapixels, bytes, the milliseconds of each stage, and
         scaled_ms, those of decode and transform with `large_jpegs: scaled`.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # as a worker with ONNX Runtime has it
     try:
-        return _timed(photo, label, run, manifest)
+        return _timed(path, label, run, manifest)
     finally:
         torch.set_num_threads(threads)
 
 
-def _timed(photo: Path, label: str, run: Run, manifest: Manifest) -> dict[str, Any]:
-    data = photo.read_bytes()
+def _timed(path: Path, label: str, run: Run, manifest: Manifest) -> dict[str, Any]:
+    data = path.read_bytes()
     clock = [time.perf_counter()]
 
     def done() -> None:
@@ -59,8 +59,8 @@ def _timed(photo: Path, label: str, run: Run, manifest: Manifest) -> dict[str, A
     predictions = predictions_of(scores, DEFAULT_TOP_K, threshold=0.0, labels=manifest.labels)
     encode_response([predictions], JSON, native.to_document)
     done()
-    sample: dict[str, Any] = {"kind": "stages", "photo": label}
-    sample |= {"megapixels": round(megapixels_of(photo), 2), "bytes": len(data)}
+    sample: dict[str, Any] = {"kind": "stages", "image": label}
+    sample |= {"megapixels": round(megapixels_of(path), 2), "bytes": len(data)}
     for stage, start, end in zip(STAGES, clock, clock[1:], strict=False):
         sample[f"{stage}_ms"] = 1000 * (end - start)
     before = time.perf_counter()
@@ -69,4 +69,4 @@ def _timed(photo: Path, label: str, run: Run, manifest: Manifest) -> dict[str, A
     return sample
 
 
-STAGES = ("decode", "transform", "normalize", "inference", "answer")
+STAGES = ("decode", "transform", "normalize", "inference", "response")

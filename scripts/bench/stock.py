@@ -27,8 +27,8 @@ class Network(torch.nn.Module):
         self.network = torch.load(Path(__file__).with_name("network.pt"), weights_only=False)
 
     def forward(self, images):
-        answer = self.network(images)
-        return getattr(answer, "logits", answer)
+        output = self.network(images)
+        return getattr(output, "logits", output)
 '''
 
 
@@ -45,7 +45,7 @@ def pack(model: SourceModel, store: Path, staging: Path) -> Path:
     names = {str(index): label for index, label in enumerate(model.labels)}
     (staging / "index_to_name.json").write_text(json.dumps(names), encoding="utf-8")
     config = yaml.safe_load(workers.fill_in(archive.MODEL_CONFIG.read_text(encoding="utf-8")))
-    del config["handler"]  # ours alone reads it
+    del config["handler"]  # only our handler reads it
     (staging / "model-config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
     command: list[str | Path] = [Path(sys.executable).parent / "torch-model-archiver"]
     command += ["--model-name", NAME, "--version", "1.0", "--handler", "image_classifier"]

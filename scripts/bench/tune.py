@@ -1,12 +1,11 @@
 """Measures which workers, threads, batch size and delay serve this machine best, over HTTP on a real TorchServe.
 
-Every candidate is the same archive with another model-config.yaml, all registered on one server and asked in turns, so
-that a machine that slows down or speeds up meets all of them alike: ratios hold, seconds do not.
+Every candidate is the same archive with another model-config.yaml. All are registered on one server and measured in
+turns, so that a machine that slows down or speeds up affects all of them alike: ratios are comparable, seconds are not.
 """
 
 import json
 import statistics
-import sys
 import tempfile
 import zipfile
 from dataclasses import asdict, dataclass
@@ -19,9 +18,12 @@ from handler.settings import cpus
 from scripts.build import archive, workers
 from scripts.common.example import example_image
 from scripts.common.paths import BUILD
+from scripts.common.progress import progress
 from scripts.load.measurement import measure_load
 from scripts.server.ports import Ports
 from scripts.server.torchserve import TorchServe
+
+CONCURRENCIES = (1, 16)  # clients of a turn
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Candidate:
     Args:
         workers: worker processes.
         threads: CPU threads of each.
-        batch: most requests handed to a worker together.
+        batch: largest number of requests that a worker gets together.
         delay: ms that a lone request waits for company.
     """
 
@@ -88,22 +90,28 @@ def measure(server: TorchServe, chosen: list[Candidate], rounds: int, seconds: f
     Returns:
         A row a candidate: its values, and images_per_second and p50_ms at either concurrency (median of the rounds).
     """
-    photo = example_image()
+    image = example_image()
     rates: dict[tuple[Candidate, int], list[float]] = {}
     latencies: dict[tuple[Candidate, int], list[float]] = {}
-    for turn in range(rounds):
-        for concurrency in (1, 16):
-            for candidate in chosen if turn % 2 == 0 else reversed(chosen):
-                print(f"round {turn + 1} of {rounds}, {concurrency:2d} clients, {candidate.name}", file=sys.stderr)
-                url = f"{server.ports.url(server.ports.inference)}/predictions/{candidate.name}"
-                load = measure_load(url, [photo], clients=concurrency, seconds=seconds)
-                rates.setdefault((candidate, concurrency), []).append(load.rate)
-                latencies.setdefault((candidate, concurrency), []).extend(load.latencies)
+    turns = [
+        (turn, concurrency, candidate)
+        for turn in range(rounds)
+        for concurrency in CONCURRENCIES
+        for candidate in chosen[:: 1 if turn % 2 == 0 else -1]
+    ]
+    with progress("tune", len(turns)) as advance:
+        for done, (turn, concurrency, candidate) in enumerate(turns, 1):
+            url = f"{server.ports.url(server.ports.inference)}/predictions/{candidate.name}"
+            load = measure_load(url, [image], clients=concurrency, seconds=seconds)
+            rates.setdefault((candidate, concurrency), []).append(load.rate)
+            latencies.setdefault((candidate, concurrency), []).extend(load.latencies)
+            row = f"round {turn + 1}  {concurrency:2d} clients  {candidate.name}"
+            advance(done, f"{row}  {load.rate:8.1f} images/s")
     return [
         asdict(candidate)
         | {
             f"{figure}_at_{concurrency}": value
-            for concurrency in (1, 16)
+            for concurrency in CONCURRENCIES
             for figure, value in (
                 ("images_per_second", statistics.median(rates[candidate, concurrency])),
                 ("p50_ms", 1000 * statistics.median(latencies[candidate, concurrency])),

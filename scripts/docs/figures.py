@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from scripts.bench.goals import pick
-from scripts.bench.photos import AS_THEY_ARE
+from scripts.bench.jpegs import AS_THEY_ARE
 from scripts.bench.stock import NAME as STOCK
 from scripts.common.paths import PROJECT
 from scripts.docs.markdown import table
@@ -69,7 +69,7 @@ def service() -> str:
     bench = read("bench")
     memory = bench["memory"][_name(bench)]
     turns = pick(bench["turns"], kind="closed loop")
-    (photo,) = pick(bench["turns"], kind="stages", photo=AS_THEY_ARE)
+    (image,) = pick(bench["turns"], kind="stages", image=AS_THEY_ARE)
     best = max(pick(bench["turns"], kind="engine"), key=lambda row: row["images_per_second"])
     stock = {row["clients"]: row for row in pick(turns, server=STOCK)}
     head = ("clients", "images/s", "p50, ms", "p99, ms", "stock handler: images/s", "p50, ms")
@@ -85,7 +85,7 @@ def service() -> str:
         for row in pick(turns, server=_name(bench))
     ]
     return (
-        f"Measured on {machine()}, images of {photo['bytes'] / 1e6:.2f} MB, medians of {bench['plan']['rounds']} "
+        f"Measured on {machine()}, images of {image['bytes'] / 1e6:.2f} MB, medians of {bench['plan']['rounds']} "
         f"rounds. The fastest engine alone, {best['engine']} at batch {best['batch']}, computes "
         f"{best['images_per_second']:.1f} images/s. After the run the worker held {memory['workers_mb']:.0f} MB of its "
         f"own and the JVM {memory['jvm_mb']:.0f} MB.\n\n{table(head, rows)}"
@@ -123,7 +123,7 @@ def faults() -> str:
     rows = [
         (
             what,
-            *(row[key] for key in ("sent", "answered", "refused", "lost")),
+            *(row[key] for key in ("sent", "succeeded", "refused", "lost")),
             f"{row['longest_gap_seconds']:.1f}",
             f"{row['recovery_seconds']:.1f}" if "recovery_seconds" in row else "",
         )

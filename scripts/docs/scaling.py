@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass
 
 from scripts.bench.goals import pick
-from scripts.bench.photos import AS_THEY_ARE
+from scripts.bench.jpegs import AS_THEY_ARE
 from scripts.docs.figures import Figures, machine, read
 from scripts.docs.markdown import table
 
@@ -41,13 +41,13 @@ def replica_of(bench: Figures) -> Replica:
     """Read a replica from the benchmark's figures."""
     name = bench["model"]["name"]
     best = max(pick(bench["turns"], kind="closed loop", server=name), key=lambda row: row["images_per_second"])
-    (image,) = pick(bench["turns"], kind="stages", photo=AS_THEY_ARE)
+    (image,) = pick(bench["turns"], kind="stages", image=AS_THEY_ARE)
     memory = bench["memory"][name]
     return Replica(
         cpus=bench["machine"]["cpus"],
         rate=best["images_per_second"],
-        jvm_ms=best["jvm_cpu_ms_an_image"],
-        worker_ms=best["worker_cpu_ms_an_image"],
+        jvm_ms=best["jvm_cpu_ms_per_image"],
+        worker_ms=best["worker_cpu_ms_per_image"],
         memory_gb=(memory["jvm_mb"] + memory["workers_mb"]) / 1000,
         image_mb=image["bytes"] / 1e6,
     )

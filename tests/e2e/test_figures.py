@@ -22,7 +22,7 @@ def test_cost_of_the_gateway(stack: Stack) -> None:
     responses = measure_load(gateway, [image], clients=8, seconds=5.0).requests
     after = [stack.cpu_seconds(container) for container in containers]
     gateway_used, server_used = (end - start for start, end in zip(before, after, strict=True))
-    measured["cpu_ms_a_request"] = {
+    measured["cpu_ms_per_request"] = {
         "gateway": round(gateway_used * 1000 / responses, 2),
         "server": round(server_used * 1000 / responses, 2),
     }

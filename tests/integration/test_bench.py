@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.bench import goals, photos, precision, report
+from scripts.bench import goals, jpegs, precision, report
 from scripts.bench.benchmark import Work, measure
 from scripts.bench.plan import Plan
 from scripts.build.sources import choice
@@ -27,7 +27,7 @@ SHORT = Plan(
 
 def test_every_part_is_measured(tiny_directory: Path, tiny_archive: Path, tmp_path: Path) -> None:
     model = choice.load(choice.choose(str(tiny_directory), ""))
-    work = Work(tmp_path, free_ports(), photos.real("", tmp_path))
+    work = Work(tmp_path, free_ports(), jpegs.real("", tmp_path))
     results = report.summary(measure(tiny_archive, model, work, SHORT) | {"cold_start_s": [3.0]})
 
     turns = results["turns"]
@@ -35,15 +35,15 @@ def test_every_part_is_measured(tiny_directory: Path, tiny_archive: Path, tmp_pa
     names = {"torch eager", "program.pt2", "program.onnx"}
     assert {(name, batch) for name in names for batch in SHORT.batches} <= engines
     assert all(row["images_per_second"] > 0 for row in goals.pick(turns, kind="engine"))
-    assert [row["photo"] for row in goals.pick(turns, kind="stages")] == ["as they are", "1-megapixels"]
+    assert [row["image"] for row in goals.pick(turns, kind="stages")] == ["as they are", "1-megapixels"]
     closed = goals.pick(turns, kind="closed loop")
     assert {(row["server"], row["clients"]) for row in closed} == {
         (name, clients) for name in ("tiny-resnet", "stock") for clients in SHORT.clients
     }
     for row in closed:
         assert row["p50_ms"] <= row["p95_ms"] <= row["p99_ms"]
-        assert row["worker_cpu_ms_an_image"] > 0
-        assert row["jvm_cpu_ms_an_image"] > 0
+        assert row["worker_cpu_ms_per_image"] > 0
+        assert row["jvm_cpu_ms_per_image"] > 0
     (four,) = goals.pick(turns, kind="closed loop", server="tiny-resnet", clients=4)
     assert 1 <= four["mean_batch"] <= 4
     (lone,) = goals.pick(turns, kind=goals.LONE)
@@ -72,16 +72,16 @@ def samples() -> list[goals.Sample]:
         both = {"round": index}
         rounds += [
             both | {"kind": "engine", "engine": "program.onnx", "batch": 1, "images_per_second": 20 * speed,
-                    "cpu_ms_an_image": 60.0},
+                    "cpu_ms_per_image": 60.0},
             both | {"kind": "engine", "engine": "program.onnx", "batch": 8, "images_per_second": 40 * speed,
-                    "cpu_ms_an_image": 45.0},
-            both | {"kind": "stages", "photo": photos.AS_THEY_ARE,
-                    **{f"{stage}_ms": 1 / speed for stage in ("decode", "transform", "normalize", "answer")}},
+                    "cpu_ms_per_image": 45.0},
+            both | {"kind": "stages", "image": jpegs.AS_THEY_ARE,
+                    **{f"{stage}_ms": 1 / speed for stage in ("decode", "transform", "normalize", "response")}},
             both | {"kind": goals.LONE, "alone_ms": 50 / speed, "latencies": [0.054 / speed] * 3},
             both | {"kind": goals.BUSY, "engine": "program.onnx", "batch": 8, "alone_images_per_second": 40 * speed,
                     "images_per_second": 36 * speed},
             both | {"kind": "closed loop", "server": "x", "clients": 16, "images_per_second": 36 * speed,
-                    "mean_batch": 7.0, "jvm_cpu_ms_an_image": 1.0, "worker_cpu_ms_an_image": 49.0},
+                    "mean_batch": 7.0, "jvm_cpu_ms_per_image": 1.0, "worker_cpu_ms_per_image": 49.0},
             both | {"kind": "closed loop", "server": "stock", "clients": 16, "images_per_second": 18 * speed},
         ]  # fmt: skip
     return rounds
@@ -109,14 +109,14 @@ def test_a_ratio_is_taken_within_a_round() -> None:
     assert goals.by_round(over, under) == 2.0  # of 4, 2 and 0.1; of all pairs it would be 1
 
 
-def test_a_folder_without_photos(tmp_path: Path) -> None:
+def test_folder_without_images(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="there is no JPEG"):
-        photos.real(str(tmp_path), tmp_path)
+        jpegs.real(str(tmp_path), tmp_path)
 
 
 def test_two_precisions_take_turns(tiny_archive: Path, tmp_path: Path) -> None:
     models = dict.fromkeys(precision.PRECISIONS, tiny_archive.name)
     with TorchServe(models, tiny_archive.parent, free_ports(), tmp_path / "serve") as server:
-        found = precision.measure(server, photos.real("", tmp_path), rounds=2, seconds=0.3)
+        found = precision.measure(server, jpegs.real("", tmp_path), rounds=2, seconds=0.3)
     assert {clients: len(rows) for clients, rows in found.items()} == {1: 2, 16: 2}
     assert all(rate > 0 for rows in found.values() for row in rows for rate in row)

@@ -16,7 +16,7 @@ from handler.engines.engine import Engine
 from handler.manifest import InputSpec, Manifest
 from handler.model import normalize, scores_of
 from handler.settings import Settings
-from scripts.bench.photos import enlarged
+from scripts.bench.jpegs import enlarged
 
 LIMIT = 64_000_000
 PHOTOS = 4

@@ -1,4 +1,4 @@
-"""What a load makes of connections that end without an answer."""
+"""How a load counts connections that end without a response."""
 
 import select
 import socket
@@ -14,7 +14,7 @@ def stopped() -> Load:
     """A load on a server that closes its listener while the system holds a connection for it."""
     listener = socket.create_server(("127.0.0.1", 0))
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 60)  # is readable once the client has sent
-    with Load(f"http://127.0.0.1:{listener.getsockname()[1]}/", b"photo", clients=1) as load:
+    with Load(f"http://127.0.0.1:{listener.getsockname()[1]}/", b"image", clients=1) as load:
         select.select([listener], [], [], 60)
         listener.close()
         load.wait_for(1, REFUSED)
@@ -22,18 +22,18 @@ def stopped() -> Load:
     return load
 
 
-def test_a_request_that_no_server_took_is_refused(stopped: Load) -> None:
+def test_request_that_no_server_took_is_refused(stopped: Load) -> None:
     stopped.refuse_untaken([])
     assert set(stopped.counts()) == {REFUSED}
     assert not stopped.lost()
 
 
-def test_a_request_that_a_server_took_is_lost(stopped: Load) -> None:
+def test_request_that_a_server_took_is_lost(stopped: Load) -> None:
     stopped.refuse_untaken(list(stopped.outcomes))
     assert stopped.lost() == 1
 
 
-def test_more_than_one_a_client_is_no_accident(stopped: Load) -> None:
+def test_more_than_one_cut_connection_a_client_is_an_error(stopped: Load) -> None:
     stopped.outcomes["another"] = CUT
     with pytest.raises(AssertionError):
         stopped.refuse_untaken([])

@@ -15,12 +15,12 @@ from scripts.common.errors import CommandError
 
 @contextmanager
 def server(delay: float, status: int = 200) -> Iterator[str]:
-    class Answer(BaseHTTPRequestHandler):
+    class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers["Content-Length"]))
-            time.sleep(delay)  # the time that is to be found again
+            time.sleep(delay)  # the difference to find
             self.send_response(status)
             self.send_header("Content-Length", "2")
             self.end_headers()
@@ -29,7 +29,7 @@ def server(delay: float, status: int = 200) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             pass
 
-    running = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+    running = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=running.serve_forever, daemon=True).start()
     try:
         yield f"http://127.0.0.1:{running.server_port}/predictions/x"
@@ -39,24 +39,24 @@ def server(delay: float, status: int = 200) -> Iterator[str]:
 
 
 @pytest.fixture
-def photo(tmp_path: Path) -> Path:
-    path = tmp_path / "photo"
-    path.write_bytes(b"photo")
+def image(tmp_path: Path) -> Path:
+    path = tmp_path / "image"
+    path.write_bytes(b"image")
     return path
 
 
-def test_a_known_difference_is_found(photo: Path) -> None:
+def test_known_difference(image: Path) -> None:
     with server(0.05) as direct, server(0.15) as gateway:
-        measured = measure(direct, gateway, photo, Plan(clients=2, seconds=1.0, rounds=2))
+        measured = measure(direct, gateway, image, Plan(clients=2, seconds=1.0, rounds=2))
     assert 40 < float(str(measured["throughput_cost_percent"])) < 80  # two thirds, on a machine that is busy
-    assert measured["photo_bytes"] == 5
+    assert measured["image_bytes"] == 5
 
 
-def test_an_error_is_no_figure(photo: Path) -> None:
+def test_failed_request_is_an_error(image: Path) -> None:
     with server(0) as direct, server(0, 429) as gateway, pytest.raises(CommandError, match="status 429"):
-        measure(direct, gateway, photo, Plan(clients=1, seconds=0.2, rounds=1))
+        measure(direct, gateway, image, Plan(clients=1, seconds=0.2, rounds=1))
 
 
-def test_nobody_there_is_no_figure(photo: Path) -> None:
+def test_no_server_is_an_error(image: Path) -> None:
     with server(0) as direct, pytest.raises(CommandError, match="no response"):
-        measure(direct, "http://127.0.0.1:9/x", photo, Plan(clients=1, seconds=0.2, rounds=1))
+        measure(direct, "http://127.0.0.1:9/x", image, Plan(clients=1, seconds=0.2, rounds=1))

@@ -24,18 +24,18 @@ BENCH = {
         {"kind": "engine", "engine": "program.onnx", "batch": 8, "images_per_second": 21.0},
         {"kind": "engine", "engine": "program.onnx", "batch": 1, "images_per_second": 12.0},
         {"kind": "closed loop", "server": "x", "clients": 1, "images_per_second": 10.0, "p50_ms": 99.6,
-         "p99_ms": 120.0, "jvm_cpu_ms_an_image": 2.0, "worker_cpu_ms_an_image": 110.0},
+         "p99_ms": 120.0, "jvm_cpu_ms_per_image": 2.0, "worker_cpu_ms_per_image": 110.0},
         {"kind": "closed loop", "server": "x", "clients": 16, "images_per_second": 20.0, "p50_ms": 800.0,
-         "p99_ms": 900.0, "jvm_cpu_ms_an_image": 1.0, "worker_cpu_ms_an_image": 100.0},
+         "p99_ms": 900.0, "jvm_cpu_ms_per_image": 1.0, "worker_cpu_ms_per_image": 100.0},
         {"kind": "closed loop", "server": "stock", "clients": 1, "images_per_second": 5.0, "p50_ms": 200.0},
         {"kind": "closed loop", "server": "stock", "clients": 16, "images_per_second": 99.0, "p50_ms": 160.0},
-        {"kind": "stages", "photo": "12-megapixels", "megapixels": 12.0, "bytes": 2_000_000,
+        {"kind": "stages", "image": "12-megapixels", "megapixels": 12.0, "bytes": 2_000_000,
          "decode_ms": 70.0, "transform_ms": 9.4, "scaled_ms": 31.0},
-        {"kind": "stages", "photo": "as they are", "megapixels": 0.3, "bytes": 125_000,
+        {"kind": "stages", "image": "as they are", "megapixels": 0.3, "bytes": 125_000,
          "decode_ms": 2.0, "transform_ms": 0.5, "scaled_ms": 2.7},
     ],
 }  # fmt: skip
-FAULT = {"sent": 9, "answered": 6, "refused": 2, "lost": 1, "longest_gap_seconds": 1.26}
+FAULT = {"sent": 9, "succeeded": 6, "refused": 2, "lost": 1, "longest_gap_seconds": 1.26}
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ def test_every_recorded_fault_is_published_and_no_request_was_lost() -> None:
     published = figures.read("faults")
     assert set(published) == recorded()
     for what, row in published.items():
-        assert row["sent"] == row["answered"] + row["refused"] + row["lost"], what
+        assert row["sent"] == row["succeeded"] + row["refused"] + row["lost"], what
         assert row["lost"] == 0, what
 
 

@@ -34,7 +34,7 @@ def test_stop_waits_for_the_last_responses(server: str) -> None:
     start = time.monotonic()
     with Load([Request("any", f"{server}/x", b"body")], clients=3):
         time.sleep(RESPONSE_TIME / 2)
-    assert 2 * RESPONSE_TIME < time.monotonic() - start < 10 * RESPONSE_TIME
+    assert time.monotonic() - start > 2 * RESPONSE_TIME  # three responses, one at a time
 
 
 def test_unexpected_status(server: str) -> None:
@@ -59,17 +59,17 @@ def test_no_server() -> None:
     assert len(results) < 10  # the client pauses
 
 
-@pytest.mark.parametrize(("keep_alive", "connections"), [(True, 1), (False, 3)])
-def test_connections(server: str, keep_alive: bool, connections: int) -> None:
+@pytest.mark.parametrize("keep_alive", [True, False])
+def test_connections(server: str, keep_alive: bool) -> None:
     clients = []
 
     def note(response: Response) -> None:
         clients.append(response.headers["x-client"])
 
-    with Load([Request("any", f"{server}/x", b"body", check=note)], seconds=0.25, keep_alive=keep_alive) as load:
+    with Load([Request("any", f"{server}/x", b"body", check=note)], seconds=0.5, keep_alive=keep_alive) as load:
         load.wait()
-    assert len(clients) == 3
-    assert len(set(clients)) == connections
+    assert len(clients) > 1
+    assert len(set(clients)) == (1 if keep_alive else len(clients))
 
 
 def test_error_in_a_check_is_raised(server: str) -> None:
