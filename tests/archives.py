@@ -1,4 +1,4 @@
-"""Further versions of an archive, made without another build."""
+"""Makes other versions of an archive, without another build."""
 
 import json
 import zipfile
@@ -8,15 +8,15 @@ from pathlib import Path
 def as_version(
     version: str, archive: Path, target: Path, *, mark: str = "", damaged: bool = False, handle: str = ""
 ) -> Path:
-    """Write a copy of an archive that calls itself another version.
+    """Write a copy of an archive with another version.
 
     Args:
-        version: what it calls itself.
-        archive: what to copy.
-        target: where to.
-        mark: put before each class's name, so that answers tell which version they come from.
-        damaged: its programs do not have the manifest's SHA-256, so that it cannot be loaded.
-        handle: the body of a method `handle(self, data, context)` to have instead of the handler's.
+        version: the new version.
+        archive: the archive to copy.
+        target: the path of the copy.
+        mark: prefix of each label, so that responses show the version they come from.
+        damaged: change the programs, so that they do not match the manifest's SHA-256 and cannot be loaded.
+        handle: body of a method `handle(self, data, context)` that replaces the handler's.
     """
     with zipfile.ZipFile(archive) as source, zipfile.ZipFile(target, "w") as copy:
         for item in source.infolist():

@@ -1,4 +1,4 @@
-"""What the tests share: real photos and weights where they are at hand, and a tiny random network everywhere."""
+"""Shared fixtures: a tiny random network, and real images and weights if they are available."""
 
 import json
 import os
@@ -22,21 +22,21 @@ Encode = Callable[..., bytes]
 
 
 def encoded(image: Image.Image, format_name: str, **options: object) -> bytes:
-    """Return an image as the bytes of a file of that format."""
+    """Return an encoded image."""
     buffer = BytesIO()
     image.save(buffer, format_name, **options)
     return buffer.getvalue()
 
 
 def picture(width: int = 64, height: int = 48) -> Image.Image:
-    """Return a picture whose four corners differ: red, green, blue and white, smooth between them."""
+    """Return a gradient with a red, a green, a blue and a white corner."""
     corners = Image.new("RGB", (2, 2))
     corners.putdata([(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)])
     return corners.resize((width, height), Image.Resampling.BILINEAR)
 
 
 def stored_as(upright: Image.Image, orientation: int) -> Image.Image:
-    """Return a photo as a camera stores it that then writes this EXIF orientation beside it."""
+    """Return the pixels that a camera would store for an upright image with this EXIF orientation."""
     turn = {
         1: None,
         2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -52,32 +52,32 @@ def stored_as(upright: Image.Image, orientation: int) -> Image.Image:
 
 @pytest.fixture(scope="session")
 def cats() -> bytes:
-    """The two cats of COCO 39769."""
+    """COCO image 39769: two cats."""
     if not CATS.is_file():
-        pytest.skip(f"no {CATS.name} beside the project: ../shared/photos is not there")
+        pytest.skip(f"{CATS.name} is not in ../shared/photos/coco")
     return CATS.read_bytes()
 
 
 @pytest.fixture(scope="session")
 def coco_photos() -> list[Path]:
-    """The COCO photos, in name order."""
+    """The COCO images, in name order."""
     photos = sorted(PHOTOS.glob("*.*"))
     if not photos:
-        pytest.skip("no photos beside the project: ../shared/photos is not there")
+        pytest.skip("../shared/photos/coco has no images")
     return photos
 
 
 @pytest.fixture(scope="session")
 def resnet_directory() -> Path:
-    """Real ResNet-50 weights."""
+    """The directory of the real ResNet-50."""
     if not RESNET.is_dir():
-        pytest.skip("no real weights beside the project: ../shared/models/resnet-50 is not there")
+        pytest.skip("../shared/models/resnet-50 does not exist")
     return RESNET
 
 
 @pytest.fixture(scope="session")
 def tiny_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A Hugging Face directory with a random ResNet of ten classes, two of which share a label."""
+    """A Hugging Face directory with a random ResNet of ten classes; two of them have the same label."""
     from transformers import ConvNextImageProcessor, ResNetConfig, ResNetForImageClassification
 
     directory = tmp_path_factory.mktemp("models") / "tiny-resnet"
@@ -95,7 +95,7 @@ def tiny_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def tiny_archive(tiny_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny network, packed."""
+    """The archive of the tiny network."""
     from scripts.build import archive
 
     return archive.ensure(str(tiny_directory), "", store=tmp_path_factory.mktemp("store"))
@@ -103,7 +103,7 @@ def tiny_archive(tiny_directory: Path, tmp_path_factory: pytest.TempPathFactory)
 
 @pytest.fixture(scope="session")
 def tiny_model(tiny_archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny network as TorchServe unpacks it."""
+    """The unpacked archive of the tiny network."""
     import zipfile
 
     directory = tmp_path_factory.mktemp("unpacked")

@@ -1,4 +1,4 @@
-"""README.md and docs/*.md as the tests read them."""
+"""The commands in README.md and docs/*.md."""
 
 import re
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.conftest import PROJECT
 
 PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
-HERE = "tests/integration/test_docs.py"  # who runs a block that names nobody
+HERE = "tests/integration/test_docs.py"  # runs the blocks without a comment `run by`
 CONTAINERS = "tests/e2e/test_docs.py"
 BLOCK = re.compile(r"(?:<!-- run by (\S+) -->\n)?```console\n(.*?)```", re.DOTALL)
 
@@ -17,10 +17,10 @@ class Command:
     """A `$` line of a console block.
 
     Args:
-        page: its page, relative to the project.
-        line: what is typed.
-        output: what it prints, where the page shows that.
-        run_by: the test that runs it.
+        page: path of the page, relative to the project.
+        line: the command.
+        output: the output on the page, if any.
+        run_by: path of the test that runs it.
     """
 
     page: str
@@ -42,7 +42,7 @@ COMMANDS = [command for page in PAGES for command in _commands(page)]
 
 
 def same(shown: str, printed: str) -> bool:
-    """Say whether a page shows what was printed, but for spaces and figures; `…` stands for anything."""
+    """Compare the output on a page with the actual one, ignoring spaces and numbers; `…` matches anything."""
     parts = [re.sub(r"\d+", r"\\d+", re.escape(part.strip())) for part in _one_line(shown).split("…")]
     return re.search(".*".join(parts), _one_line(printed)) is not None
 

@@ -1,4 +1,4 @@
-"""Tests wait for a condition, never for a time."""
+"""Waiting for a condition in tests."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -9,7 +9,7 @@ Found = TypeVar("Found")
 
 
 def wait_for(what: str, find: Callable[[], Found | None], timeout: float = 120.0) -> Found:
-    """Return what `find` finds as soon as it finds something; fail after the timeout."""
+    """Call `find` until it returns a true value, and return that; fail after the timeout (seconds)."""
     found = wait_until(find, timeout)
     assert found, f"{what}: not within {timeout:.0f} s"
     return found

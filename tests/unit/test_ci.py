@@ -1,4 +1,4 @@
-"""What .ci/run shows of its stages, with a `make` that only says what it was asked for."""
+"""The output of .ci/run, with a `make` that only prints its arguments."""
 
 import os
 import re
@@ -20,7 +20,7 @@ def run_ci(folder: Path, fails: str = "none") -> subprocess.CompletedProcess[str
 
 
 def stages(output: str) -> list[tuple[str, str]]:
-    """Return the name and the result of each line of the summary."""
+    """Return the name and the result of each stage in the summary."""
     return re.findall(r"^(\S.*\S) +\d+ s  (\w+)$", output.partition("== summary\n")[2], re.MULTILINE)
 
 
@@ -40,9 +40,9 @@ def test_summary_of_a_failure(tmp_path: Path) -> None:
 
 
 def test_lint_runs_once(tmp_path: Path) -> None:
-    """`make test` lints, for who runs it alone; CI's stage leaves it to the one before."""
-    asked_for = re.findall(r"^make (.*)$", run_ci(tmp_path).stdout, re.MULTILINE)
-    assert asked_for == ["setup", "lint", "--assume-old=lint test", "test-e2e"]
+    """`make test` runs lint, but in CI the stage before has run it already."""
+    commands = re.findall(r"^make (.*)$", run_ci(tmp_path).stdout, re.MULTILINE)
+    assert commands == ["setup", "lint", "--assume-old=lint test", "test-e2e"]
     for arguments, lints in (("test", True), ("--assume-old=lint test", False)):
         dry_run = ["make", "--dry-run", *arguments.split()]
         printed = subprocess.run(dry_run, cwd=PROJECT, capture_output=True, text=True, check=True).stdout

@@ -1,4 +1,4 @@
-"""pyproject.toml names packages; constraints.txt pins each with its hashes and names no address."""
+"""constraints.txt pins every package of pyproject.toml with its hashes, and names no index."""
 
 import re
 import tomllib
@@ -16,7 +16,7 @@ GROUPS = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))
 NAMES = sorted({entry for entries in GROUPS.values() for entry in entries if isinstance(entry, str)})
 
 
-def test_the_lock_is_pins_with_hashes_and_nothing_else() -> None:
+def test_the_lock_has_only_versions_with_hashes() -> None:
     rest = re.sub(r"^#.*\n", "", PACKAGE.sub("", LOCK), flags=re.MULTILINE)
     assert rest == ""
     for match in PACKAGE.finditer(LOCK):
@@ -24,17 +24,17 @@ def test_the_lock_is_pins_with_hashes_and_nothing_else() -> None:
             assert re.fullmatch(r"    --hash=sha256:[0-9a-f]{64}( \\)?", line), match["name"]
 
 
-def test_the_lock_has_no_address() -> None:
+def test_the_lock_has_no_url() -> None:
     assert "://" not in LOCK
     assert "@" not in LOCK
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_named_package_is_pinned_in_the_lock_alone(name: str) -> None:
+def test_only_the_lock_has_versions(name: str) -> None:
     assert re.fullmatch(r"[A-Za-z0-9-]+", name)
     assert re.sub(r"[-_.]+", "-", name).lower() in PINNED
 
 
-def test_all_has_every_group_but_what_set_up_installs_itself() -> None:
+def test_all_includes_every_group_except_setup() -> None:
     included = {entry["include-group"] for entry in GROUPS["all"]}
     assert included == set(GROUPS) - {"all", "setup"}

@@ -11,7 +11,7 @@ from scripts.common.errors import CommandError, reported
 @pytest.mark.parametrize(
     ("error", "sentence"),
     [
-        (CommandError("the thing is broken: mend it"), "error: the thing is broken: mend it\n"),
+        (CommandError("the file is broken: copy it again"), "error: the file is broken: copy it again\n"),
         (
             OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "model_store"),
             "error: No space left on device (model_store): free some space or fix the permissions, then run again\n",
