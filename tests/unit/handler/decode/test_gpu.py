@@ -92,7 +92,7 @@ def test_several_at_once_in_groups_that_fit(
 
 def test_what_the_gpu_refuses_is_left_to_the_cpu_and_harms_nothing_else(decoder: GpuDecoder, spec: InputSpec) -> None:
     good = jpeg_of(PHOTO)
-    broken = dataclasses.replace(good, data=PHOTO[:2000])
+    broken = dataclasses.replace(good, data=PHOTO[:100])  # nvJPEG fills up missing pixels, but needs the header
     first, second, third = inputs(decoder, [good, broken, good])
     assert isinstance(second.exception(), JpegError)
     assert near(first.result(), PHOTO, spec)
