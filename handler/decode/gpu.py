@@ -45,7 +45,7 @@ class GpuDecoder:
         self.submitted: list[tuple[Jpeg, Future[Tensor]]] = []
 
     def takes(self, jpeg: Jpeg) -> bool:
-        """Whether a JPEG is one for the GPU: with plain colours, and whole, as nvJPEG fills up missing pixels silently."""
+        """Whether a JPEG is for the GPU: with plain colours, and whole, as nvJPEG fills up missing pixels silently."""
         return jpeg.plain and END_OF_IMAGE in jpeg.data[-TAIL:]
 
     def submit(self, jpeg: Jpeg) -> Future[Tensor]:

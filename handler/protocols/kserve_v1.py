@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+import string
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -19,6 +20,7 @@ from handler.protocols.media_types import content_type_of, is_json
 from handler.protocols.parameters import shown
 from handler.protocols.response import Predictions
 
+WITHOUT_WHITESPACE = str.maketrans("", "", string.whitespace)
 EXAMPLE = 'send {"instances": [{"b64": "<the image in base64>"}]}'
 
 
@@ -77,7 +79,7 @@ def _images(document: dict[str, Any], max_images: int) -> Iterator[bytes]:
             raise RequestError(EMPTY_BODY, f"instance {index} has no bytes: {EXAMPLE}")
         try:
             # The base64 command breaks its lines; no other character beside base64's own is allowed.
-            yield base64.b64decode("".join(encoded.split()), validate=True)
+            yield base64.b64decode(encoded.translate(WITHOUT_WHITESPACE), validate=True)
         except (binascii.Error, ValueError) as error:
             raise RequestError(
                 INVALID_BASE64,
