@@ -14,7 +14,7 @@ from schemathesis import checks
 from schemathesis.specs.openapi import checks as openapi_checks
 
 from scripts.common.paths import CONFIG
-from scripts.fuzz.images import photos
+from scripts.fuzz.images import valid_images
 
 EXAMPLES = 12  # requests per operation
 SERVED = "served-model"  # placeholder for the model's name, which is unknown before a server runs
@@ -46,7 +46,7 @@ def document(exclude: str) -> dict[str, Any]:
 
 def load(exclude: str = "$^") -> Any:
     """Return the schema that pytest generates requests from."""
-    valid = strategies.deferred(lambda: strategies.sampled_from(list(photos().values())))
+    valid = strategies.deferred(lambda: strategies.sampled_from(list(valid_images().values())))
     bodies = valid | valid.map(lambda data: data[:200])
     for media_type in ("image/*", "application/octet-stream"):
         schemathesis.openapi.media_type(media_type, bodies | strategies.binary())

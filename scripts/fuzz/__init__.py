@@ -1,6 +1,6 @@
-"""Malformed requests by the thousand, good ones between them, and what became of both: `python -m scripts fuzz`.
+"""Thousands of malformed requests, valid ones between them, and their responses: `python -m scripts fuzz`.
 
 Everything is drawn from one seed: the same seed and count send the same requests::
 
-    photos -> images, documents, wires -> corpus -> attack -> report
+    images, documents, wire -> corpus -> attack -> report
 """

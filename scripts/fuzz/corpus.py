@@ -6,7 +6,7 @@ from collections.abc import Callable
 from scripts.fuzz import documents, images
 from scripts.fuzz.wire import Malformed, encode
 
-# The gateway's name for a multipart form (handler/protocols/form.py): TorchServe hands such a body over unparsed.
+# The gateway's name for a multipart form (handler/protocols/form.py): TorchServe forwards such a body unparsed.
 FORM = b"application/x-multipart-form-data"
 VALUES = (
     *(b"", b" ", b"0", b"-1", b"1.5", b"1e999", b"NaN", b"inf", b"0x10", b"1_0", b"9" * 3000, b"null", b"true"),
@@ -52,78 +52,78 @@ class Corpus:
 
     def __init__(self, model: str, seed: int) -> None:
         self.model = model.encode()
-        self.photos = images.photos()
-        self._chance = random.Random(seed)  # noqa: S311 - the same every time is what is wanted
-        self._bodies = list(self.photos.values())
+        self.valid_images = images.valid_images()
+        self._random = random.Random(seed)  # noqa: S311 - reproducible
+        self._bodies = list(self.valid_images.values())
         self._bombs = images.bombs()
         self._path = b"/predictions/" + self.model
 
     def draw(self, count: int) -> list[Malformed]:
-        """Return this many requests, in an order of chance."""
-        kinds = [self._chance.choices(list(KINDS), list(KINDS.values()))[0] for _ in range(count)]
+        """Return this many requests, in random order."""
+        kinds = [self._random.choices(list(KINDS), list(KINDS.values()))[0] for _ in range(count)]
         return [kind(self) for kind in kinds]
 
     def image(self) -> Malformed:
-        """Return a photo with damage or lies."""
-        photo, chance = self._photo(), self._chance
-        match chance.randrange(5):
+        """Return a damaged or deceptive image."""
+        image, rng = self._image(), self._random
+        match rng.randrange(5):
             case 0 | 1:
-                return self._posted("bits turned", images.flipped(photo, chance))
+                return self._posted("bits flipped", images.flipped(image, rng))
             case 2:
-                return self._posted("cut off", images.cut(photo, chance))
+                return self._posted("cut off", images.cut(image, rng))
             case 3:
-                return self._posted("spliced", images.spliced(photo, self._photo(), chance))
+                return self._posted("spliced", images.spliced(image, self._image(), rng))
             case _:
-                return self._posted("lying header", images.lying(photo, chance))
+                return self._posted("false header", images.deceptive(image, rng))
 
     def bomb(self) -> Malformed:
-        """Return a small file that would be large."""
-        return self._posted("bomb", self._chance.choice(self._bombs))
+        """Return a small file that decodes to a large image."""
+        return self._posted("bomb", self._random.choice(self._bombs))
 
     def json(self) -> Malformed:
         """Return what is sent as JSON."""
-        body = documents.json_body(self._photo(), self._chance)
-        return self._posted("JSON", body, self._chance.choice(documents.JSON_TYPES))
+        body = documents.json_body(self._image(), self._random)
+        return self._posted("JSON", body, self._random.choice(documents.JSON_TYPES))
 
     def form(self) -> Malformed:
         """Return a multipart form as a client sends it."""
-        body, parameters = documents.form_body(self._photo(), self._chance)
-        return self._posted("multipart form", body, b"multipart/form-data" + parameters, front_end=True)
+        body, parameters = documents.form_body(self._image(), self._random)
+        return self._posted("multipart form", body, b"multipart/form-data" + parameters, frontend=True)
 
     def relabelled(self) -> Malformed:
-        """Return a multipart form as the gateway sends it on."""
-        body, parameters = documents.form_body(self._photo(), self._chance)
-        return self._posted("multipart, as the gateway sends it", body, FORM + parameters)
+        """Return a multipart form as the gateway forwards it."""
+        body, parameters = documents.form_body(self._image(), self._random)
+        return self._posted("multipart, as forwarded by the gateway", body, FORM + parameters)
 
     def urlencoded(self) -> Malformed:
-        """Return a photo, or worse, that is called a form."""
-        body = documents.urlencoded_body(self._photo(), self._chance)
-        return self._posted("photo called a form", body, b"application/x-www-form-urlencoded", front_end=True)
+        """Return an image, or worse, with a form's content type."""
+        body = documents.urlencoded_body(self._image(), self._random)
+        return self._posted("image sent as a form", body, b"application/x-www-form-urlencoded", frontend=True)
 
     def headers(self) -> Malformed:
-        """Return a good photo with a header of stray bytes."""
-        chance = self._chance
-        given = tuple((chance.choice(NAMES), chance.choice(VALUES)) for _ in range(chance.choice((1, 1, 2, 5))))
-        asks = any(name == b"Expect" for name, _ in given)  # whoever expects a 100 may be hung up on
-        return Malformed("headers", encode(self._path, self._photo(), given), complete=not asks)
+        """Return a valid image with a malformed header."""
+        rng = self._random
+        given = tuple((rng.choice(NAMES), rng.choice(VALUES)) for _ in range(rng.choice((1, 1, 2, 5))))
+        expects = any(name == b"Expect" for name, _ in given)  # the server may close instead of a 100
+        return Malformed("headers", encode(self._path, self._image(), given), complete=not expects)
 
     def address(self) -> Malformed:
-        """Return another method, or an address that leads nowhere."""
-        chance, body = self._chance, self._photo()
-        if chance.random() < 0.05:
-            return Malformed("addresses", encode(b"*", body), front_end=True)
-        if chance.random() < 0.4:
-            return Malformed("methods", encode(self._path, body, method=chance.choice(METHODS)))
-        path = chance.choice(PATHS)
+        """Return another method, or an address that does not exist."""
+        rng, body = self._random, self._image()
+        if rng.random() < 0.05:
+            return Malformed("addresses", encode(b"*", body), frontend=True)
+        if rng.random() < 0.4:
+            return Malformed("methods", encode(self._path, body, method=rng.choice(METHODS)))
+        path = rng.choice(PATHS)
         return Malformed("addresses", encode(path % self.model if b"%s" in path else path.replace(b"%%", b"%"), body))
 
     def framing(self) -> Malformed:
-        """Return a request whose length or form is a lie."""
-        chance, body, path = self._chance, self._photo(), self._path
+        """Return a request with a false length or framing."""
+        rng, body, path = self._random, self._image(), self._path
         head = b"POST " + path + b" HTTP/1.1\r\nHost: fuzz\r\nConnection: close\r\n"
         size, chunked = b"%x\r\n" % len(body), b"Transfer-Encoding: chunked\r\n"
         whole = size + body + b"\r\n0\r\n\r\n"
-        data = chance.choice(
+        data = rng.choice(
             (
                 *(head + chunked + b"\r\n" + whole, head + chunked + b"\r\n" + b"zz\r\n" + body),
                 *(head + chunked + b"\r\n" + b"f" * 16 + b"\r\n" + body, head + chunked + b"\r\n" + size + body),
@@ -153,17 +153,17 @@ class Corpus:
         )
         return Malformed("framing", data, complete=False)
 
-    def _photo(self) -> bytes:
-        return self._chance.choice(self._bodies)
+    def _image(self) -> bytes:
+        return self._random.choice(self._bodies)
 
-    def _posted(self, kind: str, body: bytes, content_type: bytes = b"", front_end: bool = False) -> Malformed:
-        odd = self._chance.choice((b"image/jpeg", b"text/html", b"x", b"/", b"application/octet-stream; a=b"))
-        given = content_type or (odd if self._chance.random() < 0.3 else b"")
+    def _posted(self, kind: str, body: bytes, content_type: bytes = b"", frontend: bool = False) -> Malformed:
+        odd = self._random.choice((b"image/jpeg", b"text/html", b"x", b"/", b"application/octet-stream; a=b"))
+        given = content_type or (odd if self._random.random() < 0.3 else b"")
         headers = ((b"Content-Type", given),) if given else ()
-        return Malformed(kind, encode(self._path, body, headers), front_end=front_end)
+        return Malformed(kind, encode(self._path, body, headers), frontend=frontend)
 
 
-# Weights: most of what arrives broken is a photo.
+# Weights: most malformed requests are images.
 KINDS: dict[Callable[[Corpus], Malformed], int] = {
     Corpus.image: 42,
     Corpus.bomb: 3,

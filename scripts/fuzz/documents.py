@@ -1,4 +1,4 @@
-"""JSON and forms that are no request, or nearly one."""
+"""Malformed JSON and forms."""
 
 import base64
 import json
@@ -11,7 +11,7 @@ ODD: tuple[object, ...] = (
     *(None, True, False, 0, -1, 1.5, 10**400, -(10**400), 1e308, "", "3", "٣", "NaN", "\u0000", "\ud800"),
     *([], {}, [[]], {"": {}}, ["a"], {"b64": None}, {"b64": 3}, {"b64": []}, "=", "====", "a" * 70_000),
 )
-# What no JSON library writes by itself.
+# Documents that no JSON library writes.
 RAW = (
     *(b"", b" ", b"{", b"[", b'"', b"nul", b"NaN", b"-Infinity", b"{}{}", b"{}x", b"\xff\xfe{}", b"\xef\xbb\xbf{}"),
     *(b"[" * 50_000, b'{"a":' * 50_000, b"[" * 100_000 + b"]" * 100_000, b'{"instances":' * 3000 + b"1" + b"}" * 3000),
@@ -29,37 +29,37 @@ JSON_TYPES = (
 )
 
 
-def json_body(photo: bytes, chance: random.Random) -> bytes:
+def json_body(image: bytes, rng: random.Random) -> bytes:
     """Return a body that claims to be JSON."""
-    if chance.random() < 0.3:
-        return chance.choice(RAW)
-    instance: object = {"b64": base64.b64encode(photo[: chance.choice((0, 1, 100, len(photo)))]).decode()}
+    if rng.random() < 0.3:
+        return rng.choice(RAW)
+    instance: object = {"b64": base64.b64encode(image[: rng.choice((0, 1, 100, len(image)))]).decode()}
     document: dict[str, object] = {"instances": [instance], "parameters": {"top_k": 1}}
-    match chance.randrange(5):
+    match rng.randrange(5):
         case 0:
-            document[chance.choice(("instances", "parameters", "other"))] = chance.choice(ODD)
+            document[rng.choice(("instances", "parameters", "other"))] = rng.choice(ODD)
         case 1:
-            document["instances"] = [instance, chance.choice(ODD)]
+            document["instances"] = [instance, rng.choice(ODD)]
         case 2:
-            key = chance.choice(("top_k", "threshold", "top-k", "é"))
-            document["parameters"] = {key: chance.choice(ODD)}
+            key = rng.choice(("top_k", "threshold", "top-k", "é"))
+            document["parameters"] = {key: rng.choice(ODD)}
         case 3:
-            document["instances"] = [instance] * chance.choice((0, 17, 300))
+            document["instances"] = [instance] * rng.choice((0, 17, 300))
         case _:
-            return flipped(json.dumps(document).encode(), chance)
+            return flipped(json.dumps(document).encode(), rng)
     return json.dumps(document).encode()
 
 
-def form_body(photo: bytes, chance: random.Random) -> tuple[bytes, bytes]:
+def form_body(image: bytes, rng: random.Random) -> tuple[bytes, bytes]:
     """Return a form's body and the parameters of its content type."""
-    disposition = chance.choice(
+    disposition = rng.choice(
         (
             *(b'form-data; name="data"; filename="x"', b"form-data", b'form-data; name=""', b'attachment; name="data"'),
             *(b"form-data; name=data; name=image", b"form-data; name=\"data\"; filename*=utf-9''%ff", b""),
             *(b'form-data; name="' + b"d" * 9000 + b'"', b'form-data; name="d\xe4ta"', b'form-data; name="top_k'),
         )
     )
-    more = chance.choice(
+    more = rng.choice(
         (
             *(b"", b"\r\nContent-Type: image/jpeg; charset=nope", b"\r\nContent-Transfer-Encoding: nope"),
             *(
@@ -71,17 +71,17 @@ def form_body(photo: bytes, chance: random.Random) -> tuple[bytes, bytes]:
             *(b"\r\nContent-Transfer-Encoding: base64", b"\r\nA: b" * 200, b"\nA: b", b"\r\n\0: \0"),
         )
     )
-    part = b"--" + BOUNDARY + b"\r\nContent-Disposition: " + disposition + more + b"\r\n\r\n" + photo + b"\r\n"
+    part = b"--" + BOUNDARY + b"\r\nContent-Disposition: " + disposition + more + b"\r\n\r\n" + image + b"\r\n"
     option = b"--" + BOUNDARY + b'\r\nContent-Disposition: form-data; name="top_k"\r\n\r\n'
-    body = part * chance.choice((0, 1, 1, 1, 3, 200 if len(photo) < 5000 else 2))
-    body += (option + chance.choice((b"", b"0", b"\xff", b"9" * 5000)) + b"\r\n") * chance.choice((0, 1, 2))
-    body += b"--" + BOUNDARY + chance.choice((b"--\r\n", b"--\r\n", b"--", b"", b"\r\n", b"--trailing"))
-    damage = chance.random()
+    body = part * rng.choice((0, 1, 1, 1, 3, 200 if len(image) < 5000 else 2))
+    body += (option + rng.choice((b"", b"0", b"\xff", b"9" * 5000)) + b"\r\n") * rng.choice((0, 1, 2))
+    body += b"--" + BOUNDARY + rng.choice((b"--\r\n", b"--\r\n", b"--", b"", b"\r\n", b"--trailing"))
+    damage = rng.random()
     if damage < 0.2:
-        body = cut(body, chance)
+        body = cut(body, rng)
     elif damage < 0.4:
-        body = flipped(body, chance)
-    boundary = chance.choice(
+        body = flipped(body, rng)
+    boundary = rng.choice(
         (
             *(b"; boundary=" + BOUNDARY, b'; boundary="' + BOUNDARY + b'"', b"; boundary=" + BOUNDARY) * 3,
             *(
@@ -98,6 +98,6 @@ def form_body(photo: bytes, chance: random.Random) -> tuple[bytes, bytes]:
     return body, boundary
 
 
-def urlencoded_body(photo: bytes, chance: random.Random) -> bytes:
+def urlencoded_body(image: bytes, rng: random.Random) -> bytes:
     """Return what curl's --data-binary sends, and worse."""
-    return chance.choice((photo, b"a=%zz", b"%", b"data=" + photo, b"&" * 5000, b"a" * 5000, b"=", b"\0", b"data=%ff"))
+    return rng.choice((image, b"a=%zz", b"%", b"data=" + image, b"&" * 5000, b"a" * 5000, b"=", b"\0", b"data=%ff"))

@@ -1,7 +1,7 @@
-"""Fuzzes a server: one that it starts itself, or the one that --url names; exit status 1 if a promise is broken.
+"""Fuzzes a server: its own, or the one at --url. The exit status is 1 if a check fails.
 
-A good photo's answer stays the same, nothing is answered 5xx or not at all, and no worker ends. Writes build/fuzz.json,
-and each request that broke a promise to build/fuzz/, from where `nc` can send it again.
+Valid requests keep their predictions, each request gets a response below 500, and no worker ends. Writes
+build/fuzz.json, and each request that failed a check to build/fuzz/, from where `nc` can send it again.
 """
 
 import json
@@ -20,23 +20,22 @@ from scripts.fuzz.corpus import Corpus
 from scripts.server.ports import Ports
 from scripts.server.torchserve import TorchServe
 
-REQUESTS = 2500
-GOOD_PHOTOS = 12
+VALID_IMAGES = 12
 
 
 def local(server: TorchServe, model: str) -> Attack:
-    """Return the attack on a server of our own, whose processes can be watched."""
+    """Return the attack on a server of this process, whose processes can be watched."""
     worker_of = Workers(server.management, model)
 
     def memory() -> dict[str, float]:
-        pids = {"front end": server.process.pid} | {f"worker {pid}": pid for pid in worker_of()}
+        pids = {"frontend": server.process.pid} | {f"worker {pid}": pid for pid in worker_of()}
         return {name: size for name, pid in pids.items() if (size := megabytes(pid))}
 
-    return Attack(server.ports.url(server.ports.inference), model, worker_of, memory, front_end=True)
+    return Attack(server.ports.url(server.ports.inference), model, worker_of, memory, frontend=True)
 
 
 class Workers:
-    """Names the processes of a model's workers; those seen last while the management API does not answer."""
+    """Returns the processes of a model's workers: the last known ones while the management API does not respond."""
 
     def __init__(self, management: Management, model: str) -> None:
         self._management, self._model = management, model
@@ -63,12 +62,12 @@ def megabytes(pid: int) -> float:
 def fuzz(attack: Attack, requests: int, seed: int) -> Report:
     """Send this many malformed requests, drawn from this seed."""
     corpus = Corpus(attack.model, seed)
-    photos = random.Random(seed).sample(list(corpus.photos.values()), GOOD_PHOTOS)  # noqa: S311 - the same every time
-    return attack.run(corpus.draw(requests), photos)
+    valid_images = random.Random(seed).sample(list(corpus.valid_images.values()), VALID_IMAGES)  # noqa: S311 - the same every time
+    return attack.run(corpus.draw(requests), valid_images)
 
 
 def table(report: Report) -> str:
-    """Return the figures as a person reads them."""
+    """Return the figures as text."""
     kinds = sorted(report.statuses)
     columns = sorted({status // 100 for counts in report.statuses.values() for status in counts})
     heads = ["none" if column == 0 else f"{column}xx" for column in columns]
@@ -81,36 +80,36 @@ def table(report: Report) -> str:
     lines += [
         "",
         f"malformed requests                  {total:9}",
-        f"answered 5xx                        {len(report.server_errors):9}",
-        f"without an answer                   {len(report.unanswered):9}",
-        f"500 by TorchServe's own front end   {report.front_end_errors:9}   (allowed without the gateway alone)",
-        f"good requests between them          {report.good:9}",
-        f"good requests harmed                {len(report.harmed):9}",
+        f"responses 5xx                       {len(report.server_errors):9}",
+        f"without a response                  {len(report.no_response):9}",
+        f"500 by TorchServe's frontend       {report.frontend_errors:9}   (allowed only without the gateway)",
+        f"valid requests between them         {report.valid:9}",
+        f"valid requests affected             {len(report.affected):9}",
         f"workers dead                        {report.deaths:9}",
     ]
-    for name, (before, most, after) in report.memory.items():
-        lines.append(f"memory of {name:26}{before:6.0f} MB before, {most:.0f} at most, {after:.0f} after")
+    for name, (before, peak, after) in report.memory.items():
+        lines.append(f"memory of {name:26}{before:6.0f} MB before, {peak:.0f} at most, {after:.0f} after")
     return "\n".join(lines)
 
 
 def write(report: Report, seed: int) -> None:
-    """Write build/fuzz.json, and the requests that broke a promise."""
+    """Write build/fuzz.json, and the requests that failed a check."""
     folder = BUILD / "fuzz"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    guilty = [*report.server_errors, *((request, "no answer") for request in report.unanswered)]
-    for index, (request, answer) in enumerate(guilty):
+    failed = [*report.server_errors, *((request, "no response") for request in report.no_response)]
+    for index, (request, response) in enumerate(failed):
         (folder / f"{index}.http").write_bytes(request.data)
-        (folder / f"{index}.answer").write_text(f"{request.kind}: {answer}\n", encoding="utf-8")
+        (folder / f"{index}.response").write_text(f"{request.kind}: {response}\n", encoding="utf-8")
     document = {
         "seed": seed,
         "requests": sum(counts.total() for counts in report.statuses.values()),
         "statuses": {kind: dict(sorted(counts.items())) for kind, counts in sorted(report.statuses.items())},
         "server_errors": len(report.server_errors),
-        "unanswered": len(report.unanswered),
-        "front_end_errors": report.front_end_errors,
-        "good": report.good,
-        "harmed": report.harmed,
+        "no_response": len(report.no_response),
+        "frontend_errors": report.frontend_errors,
+        "valid": report.valid,
+        "affected": report.affected,
         "worker_deaths": report.deaths,
         "memory_mb": {name: [round(size) for size in sizes] for name, sizes in report.memory.items()},
     }
@@ -118,13 +117,13 @@ def write(report: Report, seed: int) -> None:
 
 
 def attack_running(url: str, name: str, management: Management | None, requests: int, seed: int) -> Report:
-    """Attack a server that runs already, such as the gateway.
+    """Attack a running server, such as the gateway.
 
     Raises:
         CommandError: the address or the model's name is missing.
     """
     if not url.startswith("http://") or not name:
-        raise CommandError("with --url give an http:// address and the model's --name: what is sent goes as it is")
+        raise CommandError("with --url give an http:// address and the model's --name: requests are sent as they are")
     return fuzz(Attack(url, name, Workers(management, name) if management else None), requests, seed)
 
 
@@ -143,9 +142,9 @@ def conclude(report: Report, seed: int) -> None:
     """Write build/fuzz.json and print the table.
 
     Raises:
-        CommandError: a promise is broken.
+        CommandError: a check failed.
     """
     write(report, seed)
     print(table(report))
-    if broken := report.broken():
-        raise CommandError(f"{', '.join(broken)}: see build/fuzz.json and build/fuzz/")
+    if failures := report.failures():
+        raise CommandError(f"{', '.join(failures)}: see build/fuzz.json and build/fuzz/")

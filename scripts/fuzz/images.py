@@ -1,4 +1,4 @@
-"""Real photos in every format that is accepted, and what damage, lies and greed make of them."""
+"""Valid images in every accepted format, and damaged, deceptive and oversized ones."""
 
 import functools
 import random
@@ -23,86 +23,86 @@ def encoded(image: Image.Image, name: str, **options: object) -> bytes:
 
 
 @functools.cache
-def photos() -> dict[str, bytes]:
-    """Return real photos by the name of their form: each format, and each form that takes its own way through it."""
+def valid_images() -> dict[str, bytes]:
+    """Return images by name: every format, and every variant that a decoder treats differently."""
     folder = example_image().parent
     found = {}
     for name in ("coffee.png", "chelsea.png", "astronaut.png"):
-        photo = Image.open(folder / name).convert("RGB")
-        photo.thumbnail((SIDE, SIDE))
+        image = Image.open(folder / name).convert("RGB")
+        image.thumbnail((SIDE, SIDE))
         forms: dict[str, tuple[str, Image.Image, dict[str, object]]] = {
-            "JPEG": ("JPEG", photo, {}),
-            "progressive JPEG": ("JPEG", photo, {"progressive": True}),
-            "CMYK JPEG": ("JPEG", photo.convert("CMYK"), {}),
-            "PNG": ("PNG", photo, {}),
-            "palette PNG": ("PNG", photo.quantize(64), {}),
-            "grey 16-bit PNG": ("PNG", photo.convert("I;16"), {}),
-            "alpha PNG": ("PNG", photo.convert("RGBA"), {}),
-            "WebP": ("WEBP", photo, {}),
-            "lossless WebP": ("WEBP", photo, {"lossless": True}),
-            "GIF": ("GIF", photo, {}),
-            "moving GIF": ("GIF", photo, {"save_all": True, "append_images": [photo.rotate(90)]}),
-            "BMP": ("BMP", photo, {}),
-            "TIFF": ("TIFF", photo, {}),
-            "LZW TIFF": ("TIFF", photo, {"compression": "tiff_lzw"}),
-            "deflate TIFF": ("TIFF", photo, {"compression": "tiff_adobe_deflate"}),
-            "AVIF": ("AVIF", photo, {}),
-            "JPEG 2000": ("JPEG2000", photo, {}),
+            "JPEG": ("JPEG", image, {}),
+            "progressive JPEG": ("JPEG", image, {"progressive": True}),
+            "CMYK JPEG": ("JPEG", image.convert("CMYK"), {}),
+            "PNG": ("PNG", image, {}),
+            "palette PNG": ("PNG", image.quantize(64), {}),
+            "grey 16-bit PNG": ("PNG", image.convert("I;16"), {}),
+            "alpha PNG": ("PNG", image.convert("RGBA"), {}),
+            "WebP": ("WEBP", image, {}),
+            "lossless WebP": ("WEBP", image, {"lossless": True}),
+            "GIF": ("GIF", image, {}),
+            "animated GIF": ("GIF", image, {"save_all": True, "append_images": [image.rotate(90)]}),
+            "BMP": ("BMP", image, {}),
+            "TIFF": ("TIFF", image, {}),
+            "LZW TIFF": ("TIFF", image, {"compression": "tiff_lzw"}),
+            "deflate TIFF": ("TIFF", image, {"compression": "tiff_adobe_deflate"}),
+            "AVIF": ("AVIF", image, {}),
+            "JPEG 2000": ("JPEG2000", image, {}),
         }
-        for form, (file_format, image, options) in forms.items():
-            found[f"{name} as {form}"] = encoded(image, file_format, **options)
+        for form, (file_format, variant, options) in forms.items():
+            found[f"{name} as {form}"] = encoded(variant, file_format, **options)
     return found
 
 
-def flipped(data: bytes, chance: random.Random) -> bytes:
-    """Return it with some bits turned, half of the time within the header."""
-    broken = bytearray(data)
-    end = len(broken) * 8 if chance.random() < 0.5 else min(len(broken), 256) * 8
-    for _ in range(chance.choice((1, 2, 4, 16, 64))):
-        bit = chance.randrange(end)
-        broken[bit // 8] ^= 1 << bit % 8
-    return bytes(broken)
+def flipped(data: bytes, rng: random.Random) -> bytes:
+    """Return the data with some bits flipped, half of the time within the header."""
+    damaged = bytearray(data)
+    end = len(damaged) * 8 if rng.random() < 0.5 else min(len(damaged), 256) * 8
+    for _ in range(rng.choice((1, 2, 4, 16, 64))):
+        bit = rng.randrange(end)
+        damaged[bit // 8] ^= 1 << bit % 8
+    return bytes(damaged)
 
 
-def cut(data: bytes, chance: random.Random) -> bytes:
-    """Return its beginning, or what is left without it."""
-    place = chance.randrange(1, len(data)) if chance.random() < 0.5 else chance.randrange(1, 64)
-    return data[:place] if chance.random() < 0.8 else data[place:]
+def cut(data: bytes, rng: random.Random) -> bytes:
+    """Return the beginning of the data, or the rest."""
+    place = rng.randrange(1, len(data)) if rng.random() < 0.5 else rng.randrange(1, 64)
+    return data[:place] if rng.random() < 0.8 else data[place:]
 
 
-def spliced(data: bytes, other: bytes, chance: random.Random) -> bytes:
-    """Return it with a piece of itself or of another file written over, put in or taken away."""
-    broken = bytearray(data)
-    place, size = chance.randrange(len(broken)), chance.choice((1, 4, 64, 1024))
-    start = chance.randrange(len(other))
-    match chance.randrange(3):
+def spliced(data: bytes, other: bytes, rng: random.Random) -> bytes:
+    """Return the data with a piece of another file written over or inserted, or with a piece removed."""
+    damaged = bytearray(data)
+    place, size = rng.randrange(len(damaged)), rng.choice((1, 4, 64, 1024))
+    start = rng.randrange(len(other))
+    match rng.randrange(3):
         case 0:
-            broken[place : place + size] = other[start : start + size]
+            damaged[place : place + size] = other[start : start + size]
         case 1:
-            broken[place:place] = other[start : start + size] * chance.choice((1, 50))
+            damaged[place:place] = other[start : start + size] * rng.choice((1, 50))
         case _:
-            del broken[place : place + size]
-    return bytes(broken)
+            del damaged[place : place + size]
+    return bytes(damaged)
 
 
-def lying(data: bytes, chance: random.Random) -> bytes:
-    """Return it with another width or height, or another number that looks like one, in its header."""
+def deceptive(data: bytes, rng: random.Random) -> bytes:
+    """Return the data with another width or height, or a number that looks like one, in its header."""
     width, height = Image.open(BytesIO(data)).size
-    broken = bytearray(data)
+    damaged = bytearray(data)
     for form in (">I", "<I", ">H", "<H"):
         for side in {width, height}:
-            place = broken.find(struct.pack(form, side), 0, 1024)
-            if place >= 0 and chance.random() < 0.7:
-                most = (1 << 8 * struct.calcsize(form)) - 1
-                broken[place : place + struct.calcsize(form)] = struct.pack(form, chance.choice(LENGTHS) & most)
-    if data.startswith(b"\x89PNG"):  # else the checksum would give it away
-        broken[29:33] = struct.pack(">I", zlib.crc32(broken[12:29]))
-    return bytes(broken)
+            place = damaged.find(struct.pack(form, side), 0, 1024)
+            if place >= 0 and rng.random() < 0.7:
+                largest = (1 << 8 * struct.calcsize(form)) - 1
+                damaged[place : place + struct.calcsize(form)] = struct.pack(form, rng.choice(LENGTHS) & largest)
+    if data.startswith(b"\x89PNG"):  # the checksum must match
+        damaged[29:33] = struct.pack(">I", zlib.crc32(damaged[12:29]))
+    return bytes(damaged)
 
 
 @functools.cache
 def bombs() -> tuple[bytes, ...]:
-    """Return small files that are large once they are decoded: one for each decoder, and the sly ones."""
+    """Return small files that decode to large images, one for each decoder, and special cases of some formats."""
     white = Image.new("L", (BOMB_SIDE, BOMB_SIDE), 255)
     quarter = Image.new("L", (BOMB_SIDE // 2, BOMB_SIDE // 2 + 1), 255)
     found = [
@@ -123,7 +123,7 @@ def bombs() -> tuple[bytes, ...]:
     found.append(header + chunk(b"iTXt", b"a\0\1\0\0\0" + zeros) + rest)
     found.append(header + chunk(b"IDAT", zeros) + chunk(b"IEND", b""))
     found.append(header + chunk(b"eXIf", b"Exif\0\0" * 100_000) + rest)
-    # A TIFF whose next directory is itself, one with a million tags, and JPEG segments without end.
+    # A TIFF whose next directory is itself, one with 65,535 tags, and very many JPEG segments.
     found.append(b"II*\0\x08\0\0\0" + struct.pack("<HHHIII", 1, 256, 4, 1, 9, 8))
     found.append(b"II*\0\x08\0\0\0" + struct.pack("<H", 0xFFFF) + struct.pack("<HHII", 256, 4, 1, 9) * 65_535)
     found.append(encoded(Image.new("RGB", (8, 8)), "JPEG")[:2] + b"\xff\xe1\0\x12Exif\0\0" + bytes(10))
@@ -133,7 +133,7 @@ def bombs() -> tuple[bytes, ...]:
 
 
 def endless_scans(progressive: bytes, count: int = 20_000) -> bytes:
-    """Return a JPEG that goes over the whole picture so many times more: hours of work in a few megabytes."""
+    """Return a JPEG that scans the whole image that many times more: hours of work in a few megabytes."""
     last = progressive[progressive.rindex(b"\xff\xda") : -2]
     return progressive[:-2] + last * count + progressive[-2:]
 

@@ -1,4 +1,4 @@
-"""A request as it goes over the wire, byte for byte: a library would mend what must arrive broken."""
+"""A request as it goes over the wire, byte for byte: an HTTP library would correct malformed requests."""
 
 from dataclasses import dataclass
 
@@ -7,19 +7,19 @@ Headers = tuple[tuple[bytes, bytes], ...]
 
 @dataclass(frozen=True)
 class Malformed:
-    """One request that nobody should send.
+    """One malformed request.
 
     Args:
-        kind: the row of the report that it counts in.
+        kind: its row in the report.
         data: what is sent.
-        complete: whether it is a whole HTTP request, which must be answered; half of one may be hung up on.
-        front_end: whether TorchServe looks at this by itself, before a handler, and answers 500 to some of it.
+        complete: whether it is a whole HTTP request, which needs a response; the server may drop an incomplete one.
+        frontend: whether TorchServe's frontend parses this before the handler, and responds 500 to some of it.
     """
 
     kind: str
     data: bytes
     complete: bool = True
-    front_end: bool = False
+    frontend: bool = False
 
 
 def encode(path: bytes, body: bytes, headers: Headers = (), method: bytes = b"POST", length: bytes = b"") -> bytes:

@@ -18,8 +18,8 @@ def test_malformed_requests(stack: Stack) -> None:
     model = stack.model()
     workers = Workers(Management(stack.management_url, TOKEN), model)
     report = fuzz(Attack(stack.url, model, workers), requests=300, seed=3)
-    assert report.broken() == [], [(request.data[:300], response) for request, response in report.server_errors]
-    assert (report.good, report.front_end_errors) == (60, 0)
+    assert report.failures() == [], [(request.data[:300], response) for request, response in report.server_errors]
+    assert (report.valid, report.frontend_errors) == (60, 0)
 
 
 @schema.parametrize()  # type: ignore[untyped-decorator]

@@ -1,4 +1,4 @@
-"""The fuzzer draws the same requests from the same seed, and notices each promise that a server breaks."""
+"""The fuzzer draws the same requests from the same seed, and notices each failure of a server."""
 
 import itertools
 import json
@@ -15,27 +15,27 @@ from scripts.fuzz.corpus import KINDS, Corpus
 from scripts.fuzz.fuzz import table
 from scripts.fuzz.wire import Malformed, encode
 
-GOOD = b"a good photo"
+VALID = b"a valid image"
 
 
 class Faulty(BaseHTTPRequestHandler):
-    """Answers as the body says, and a good photo the same only while nothing bad has come."""
+    """Responds as the body says, and to a valid image correctly until a body says `harm`."""
 
     harmful = False
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        if body == b"no answer":
+        if body == b"no response":
             self.close_connection = True
             return
         type(self).harmful |= body == b"harm"
-        status = {b"fail": 500, b"form": 500}.get(body, 200 if body == GOOD else 400)
+        status = {b"fail": 500, b"form": 500}.get(body, 200 if body == VALID else 400)
         text = "ErrorDataDecoderException" if body == b"form" else [{"class_id": int(self.harmful), "score": 0.5}]
-        answer = json.dumps(text).encode()
+        response = json.dumps(text).encode()
         self.send_response(status)
-        self.send_header("Content-Length", str(len(answer)))
+        self.send_header("Content-Length", str(len(response)))
         self.end_headers()
-        self.wfile.write(answer)
+        self.wfile.write(response)
 
     def log_message(self, *_: object) -> None:
         pass
@@ -51,54 +51,56 @@ def url() -> Iterator[str]:
     server.server_close()
 
 
-def malformed(body: bytes, front_end: bool = False) -> Malformed:
-    return Malformed("any", encode(b"/predictions/m", body), front_end=front_end)
+def malformed(body: bytes, frontend: bool = False) -> Malformed:
+    return Malformed("any", encode(b"/predictions/m", body), frontend=frontend)
 
 
-def test_a_server_that_keeps_every_promise(url: str) -> None:
-    report = Attack(url, "m", lambda: frozenset({1}), lambda: {"worker": 2.0}).run([malformed(b"x")] * 11, [GOOD])
-    assert report.broken() == []
-    assert (report.good, dict(report.statuses["any"])) == (3, {400: 11})
+def test_healthy_server(url: str) -> None:
+    report = Attack(url, "m", lambda: frozenset({1}), lambda: {"worker": 2.0}).run([malformed(b"x")] * 11, [VALID])
+    assert report.failures() == []
+    assert (report.valid, dict(report.statuses["any"])) == (3, {400: 11})
     assert report.memory == {"worker": (2.0, 2.0, 2.0)}
 
 
 @pytest.mark.parametrize(
-    ("body", "broken"),
+    ("body", "failure"),
     [
-        (b"fail", "1 answers of 5xx"),
-        (b"form", "1 answers of 5xx"),
-        (b"no answer", "1 requests without an answer"),
+        (b"fail", "1 responses 5xx"),
+        (b"form", "1 responses 5xx"),
+        (b"no response", "1 requests without a response"),
     ],
 )
-def test_a_broken_promise_is_noticed(url: str, body: bytes, broken: str) -> None:
-    report = Attack(url, "m").run([malformed(body)], [GOOD])
-    assert report.broken() == [broken]
-    assert broken.split(" ", 1)[0] in table(report)
+def test_failure(url: str, body: bytes, failure: str) -> None:
+    report = Attack(url, "m").run([malformed(body)], [VALID])
+    assert report.failures() == [failure]
+    assert failure.split(" ", 1)[0] in table(report)
 
 
-def test_a_form_that_torchserve_cannot_parse_is_counted_apart(url: str) -> None:
-    attack = Attack(url, "m", front_end=True)
-    assert attack.run([malformed(b"form", front_end=True)], [GOOD]).broken() == []
-    assert attack.run([malformed(b"form"), malformed(b"fail", front_end=True)], [GOOD]).broken() == ["2 answers of 5xx"]
+def test_form_that_torchserve_cannot_parse_is_counted_separately(url: str) -> None:
+    attack = Attack(url, "m", frontend=True)
+    assert attack.run([malformed(b"form", frontend=True)], [VALID]).failures() == []
+    assert attack.run([malformed(b"form"), malformed(b"fail", frontend=True)], [VALID]).failures() == [
+        "2 responses 5xx"
+    ]
 
 
-def test_harm_to_a_good_request_is_noticed(url: str) -> None:
-    report = Attack(url, "m").run([malformed(b"harm")] * 60, [GOOD])
-    assert "good requests harmed" in report.broken()[0]
+def test_affected_valid_request(url: str) -> None:
+    report = Attack(url, "m").run([malformed(b"harm")] * 60, [VALID])
+    assert "valid requests affected" in report.failures()[0]
 
 
 def test_a_worker_that_ended_is_noticed(url: str) -> None:
     pids = itertools.count(1)
-    report = Attack(url, "m", lambda: frozenset({next(pids)})).run([malformed(b"x")], [GOOD])
+    report = Attack(url, "m", lambda: frozenset({next(pids)})).run([malformed(b"x")], [VALID])
     assert report.deaths >= 1
     gone = iter([frozenset({1})])
-    assert Attack(url, "m", lambda: next(gone, frozenset())).run([malformed(b"x")], [GOOD]).broken() == [
+    assert Attack(url, "m", lambda: next(gone, frozenset())).run([malformed(b"x")], [VALID]).failures() == [
         "1 workers dead"
     ]
 
 
-def test_a_server_that_does_not_work_at_all_is_said(url: str) -> None:
-    with pytest.raises(CommandError, match="does not name a good photo"):
+def test_server_without_predictions_is_an_error(url: str) -> None:
+    with pytest.raises(CommandError, match="does not classify a valid image"):
         Attack(url, "m").run([], [b"harm"])
 
 
@@ -115,26 +117,26 @@ def test_photos_come_in_every_format_that_is_accepted() -> None:
     from handler.decode.formats import FORMATS
     from handler.decode.image import decode_image
 
-    photos = images.photos()
-    for data in photos.values():
+    valid_images = images.valid_images()
+    for data in valid_images.values():
         assert decode_image(data, 10**6).shape[0] == 3
-    forms = " ".join(photos).upper().replace(" ", "")
+    forms = " ".join(valid_images).upper().replace(" ", "")
     assert all(name in forms for name in set(FORMATS) - {"MPO"})
 
 
-def test_a_lying_header_lies(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_deceptive_header(monkeypatch: pytest.MonkeyPatch) -> None:
     import random
     from io import BytesIO
 
     from PIL import Image, UnidentifiedImageError
 
-    chance = random.Random(1)
-    data = next(data for form, data in images.photos().items() if form.endswith(" PNG"))
+    rng = random.Random(1)
+    data = next(data for form, data in images.valid_images().items() if form.endswith(" PNG"))
     true = Image.open(BytesIO(data)).size
     sizes = set()
     for _ in range(30):
         try:
-            sizes.add(Image.open(BytesIO(images.lying(data, chance))).size)
+            sizes.add(Image.open(BytesIO(images.deceptive(data, rng))).size)
         except (UnidentifiedImageError, ValueError):
             sizes.add((0, 0))
     assert len(sizes - {true}) > 3
