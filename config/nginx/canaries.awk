@@ -3,7 +3,7 @@
 # configuration.
 BEGIN {
     word = "[A-Za-z0-9][A-Za-z0-9._-]*"
-    print "map $asked $lot {"
+    print "map $model $canary_version {"
     print "    default \"\";"
 }
 
@@ -20,13 +20,13 @@ BEGIN {
     split(canary[model], part, " ")
     pattern = model
     gsub(/\./, "[.]", pattern) # a regular expression, because nginx compares plain strings without regard to case
-    print "    \"~^" pattern "\\z\" $lot_" ++count ";"
-    lots = lots "split_clients $request_id $lot_" count " { " part[2] "% " part[1] "; * -; }\n"
+    print "    \"~^" pattern "\\z\" $canary_version_" ++count ";"
+    splits = splits "split_clients $request_id $canary_version_" count " { " part[2] "% " part[1] "; * -; }\n"
     json = json (count > 1 ? "," : "") "\"" model "\":\"" canary[model] "\""
 }
 
 END {
     print "}"
-    printf "%s", lots
+    printf "%s", splits
     print "{" json "}" > list
 }

@@ -126,11 +126,11 @@ write_upstreams() {
   : >"$work/mirror.conf"
   : >"$work/mirrors.conf"
   if [ "$away" = 0 ]; then
-    settled='default 1;'
+    stable='default 1;'
   else # reads, canaries and predictions change no replica
-    settled='default 0; "~^(GET|HEAD) " 1; "~ /gateway/(canary|replicas/[0-9.]+/predictions)/" 1;'
+    stable='default 0; "~^(GET|HEAD) " 1; "~ /gateway/(canary|replicas/[0-9.]+/predictions)/" 1;'
   fi
-  echo "map \"\$request_method \$uri\" \$settled { $settled }" >"$work/upstreams.conf"
+  echo "map \"\$request_method \$uri\" \$replicas_stable { $stable }" >"$work/upstreams.conf"
   write_management_routes "$away" "$@" >>"$work/upstreams.conf"
   if [ $# = 0 ]; then
     echo 'map "" $serving { default 0; }' >>"$work/upstreams.conf"
@@ -208,6 +208,11 @@ nginx -c "$work/nginx.conf" -g 'daemon off;' &
 nginx=$!
 stopping=
 trap 'stopping=yes; kill -QUIT $nginx 2>/dev/null || true' TERM QUIT INT
+# On a busy machine nginx starts slowly, and a reload needs its process id.
+while kill -0 "$nginx" 2>/dev/null && [ ! -s "$work/nginx.pid" ]; do
+  sleep 0.1 &
+  wait $! || true
+done
 
 while kill -0 "$nginx" 2>/dev/null; do
   kill -0 "$counter" 2>/dev/null || fail "count.awk ended"

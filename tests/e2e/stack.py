@@ -84,7 +84,7 @@ class Stack:
     def containers(self, service: str) -> list[str]:
         """Return the ids of a service's running containers."""
         filters = [f"label=com.docker.compose.project={self.project}", f"label=com.docker.compose.service={service}"]
-        return docker("ps", "--quiet", *(option for one in filters for option in ("--filter", one))).split()
+        return docker("ps", "--quiet", *(f"--filter={value}" for value in filters)).split()
 
     def address(self, container: str, network: str = "serving") -> str:
         """Return a container's IP address in one of the stack's networks, reachable from this machine."""

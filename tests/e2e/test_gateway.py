@@ -39,7 +39,7 @@ def test_top_k_in_the_query(predictions: str, image: bytes) -> None:
 def test_threshold_in_the_query(predictions: str, image: bytes) -> None:
     classes = requests.post(f"{predictions}?top_k=1000&threshold=0.2", data=image, timeout=60).json()
     assert classes
-    assert all(one["score"] >= 0.2 for one in classes)
+    assert all(row["score"] >= 0.2 for row in classes)
 
 
 def test_an_invalid_option_in_the_query(predictions: str, image: bytes) -> None:
@@ -60,7 +60,7 @@ def test_options_in_headers(predictions: str, image: bytes) -> None:
 def test_kserve_v1(stack: Stack, image: bytes, label: str) -> None:
     body = {"instances": [{"b64": base64.b64encode(image).decode()}] * 2, "parameters": {"top_k": 1}}
     response = requests.post(f"{stack.url}/v1/models/{stack.model()}:predict", json=body, timeout=60)
-    assert [[one["label"] for one in classes] for classes in response.json()["predictions"]] == [[label]] * 2
+    assert [[row["label"] for row in classes] for classes in response.json()["predictions"]] == [[label]] * 2
 
 
 @pytest.mark.parametrize(("body", "status", "slug"), [(b"", 400, "empty-body"), (b"hello", 415, "unsupported-format")])

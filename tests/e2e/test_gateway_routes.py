@@ -3,6 +3,7 @@
 import http.client
 import json
 import re
+from typing import Any
 
 import pytest
 import requests
@@ -55,6 +56,13 @@ def test_clients_cannot_set_torchserves_headers(predictions: str, header: str) -
     assert_problem(requests.post(predictions, headers={header: "True"}, timeout=10), 400, "empty-body")
 
 
+def log_line(stack: Stack, request_id: str) -> dict[str, Any]:
+    """Wait for a request's line in the gateway's log."""
+    return wait_for(
+        "a log line", lambda: next((line for line in stack.log() if line["request_id"] == request_id), None)
+    )
+
+
 def test_an_invalid_request_id_is_replaced(predictions: str, image: bytes) -> None:
     response = requests.post(predictions, data=image, headers={"X-Request-Id": 'a"b c'}, timeout=60)
     assert re.fullmatch("[0-9a-f]{32}", response.headers["X-Request-Id"])
@@ -63,7 +71,7 @@ def test_an_invalid_request_id_is_replaced(predictions: str, image: bytes) -> No
 def test_a_request_id_is_returned_and_logged(stack: Stack, predictions: str, image: bytes) -> None:
     response = requests.post(predictions, data=image, headers={"X-Request-Id": "mine-1"}, timeout=60)
     assert response.headers["X-Request-Id"] == "mine-1"
-    line = wait_for("a log line", lambda: next((one for one in stack.log() if one["request_id"] == "mine-1"), None))
+    line = log_line(stack, "mine-1")
     assert (line["status"], line["method"], line["upstream_status"]) == (200, "POST", "200")
     assert re.fullmatch("[0-9a-f-]{36}", line["torchserve_request_id"])  # finds the request in the worker's log
     assert line["seconds"] > 0
@@ -72,6 +80,6 @@ def test_a_request_id_is_returned_and_logged(stack: Stack, predictions: str, ima
 def test_a_client_cannot_forge_the_log(stack: Stack, predictions: str) -> None:
     hostile = {"X-Request-Id": "quoted", "User-Agent": 'x","status":500,"y":"\u00e9'}
     requests.post(predictions, data=b"hello", headers={k: v.encode() for k, v in hostile.items()}, timeout=60)
-    line = wait_for("a log line", lambda: next((one for one in stack.log() if one["request_id"] == "quoted"), None))
+    line = log_line(stack, "quoted")
     assert line["status"] == 415
     assert stack.environment["MANAGEMENT_TOKEN"] not in json.dumps(stack.log())

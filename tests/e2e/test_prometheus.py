@@ -17,7 +17,7 @@ def value(stack: Stack, expression: str) -> float | None:
 def test_every_target_is_scraped(stack: Stack) -> None:
     wait_for(
         "all targets",
-        lambda: {one["metric"]["job"] for one in stack.query("up == 1")} == {"torchserve", "serving", "gateway"},
+        lambda: {result["metric"]["job"] for result in stack.query("up == 1")} == {"torchserve", "serving", "gateway"},
     )
 
 

@@ -26,7 +26,7 @@ def count(lines: list[str], tmp_path: Path) -> tuple[str, dict[str, str]]:
     metrics = tmp_path / "metrics"
     command = ["mawk", "-W", "interactive", "-v", f"file={metrics}", "-f", str(NGINX / "count.awk")]
     result = subprocess.run(command, input="\n".join(lines) + "\n", capture_output=True, text=True, check=True)
-    samples = [one.rpartition(" ") for one in metrics.read_text().splitlines() if not one.startswith("#")]
+    samples = [line.rpartition(" ") for line in metrics.read_text().splitlines() if line[0] != "#"]
     return result.stdout, {name: value for name, _, value in samples}
 
 
@@ -75,8 +75,8 @@ def canaries(requested: str, tmp_path: Path) -> tuple[str, dict[str, str], str]:
 def test_canaries_become_configuration(tmp_path: Path) -> None:
     configuration, listed, complaints = canaries("resnet-50:2.0 10\nb.c:1.1 99\n", tmp_path)
     assert listed == {"resnet-50": "2.0 10", "b.c": "1.1 99"}
-    assert '"~^b[.]c\\z" $lot_2;' in configuration
-    assert "split_clients $request_id $lot_1 { 10% 2.0; * -; }" in configuration
+    assert '"~^b[.]c\\z" $canary_version_2;' in configuration
+    assert "split_clients $request_id $canary_version_1 { 10% 2.0; * -; }" in configuration
     assert complaints == ""
     assert canaries("\n", tmp_path)[1] == {}
 
