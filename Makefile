@@ -45,14 +45,14 @@ export MODEL NAME PHOTO PHOTOS PRECISION CALIBRATION MIN_AGREEMENT WORKERS PORT 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(STAMP)  ## install everything pinned into .venv, and a Java runtime where none is found
+setup: $(STAMP)  ## install the pinned packages into .venv, and a Java runtime if none is found
 
 $(STAMP): pyproject.toml constraints.txt scripts/setup.sh
 	@PYTHON="$(PYTHON)" VENV="$(VENV)" bash scripts/setup.sh
 	@touch $@
 
 # Does not depend on setup, which fails while pyproject.toml names a package that constraints.txt lacks.
-lock:  ## write constraints.txt from pyproject.toml (LOCK="--upgrade-package NAME" or --upgrade; else versions stay)
+lock:  ## update constraints.txt from pyproject.toml (LOCK="--upgrade-package NAME" or --upgrade for newer versions)
 	@[ -x $(VENV)/bin/uv ] || { echo 'error: there is no $(VENV)/bin/uv: run make setup first' >&2; exit 1; }
 	$(VENV)/bin/uv pip compile --quiet --group all --group setup --generate-hashes --only-binary :all: \
 	  --python-version 3.11 --python-platform linux \
@@ -64,21 +64,21 @@ archive: $(STAMP)  ## pack the model into model_store/ (MODEL= a local directory
 serve: $(STAMP)  ## run TorchServe in the foreground (MODEL=, NAME=, PORT=); Ctrl-C stops it
 	@exec $(PY) -m scripts serve --model "$$MODEL" --name "$$NAME" --port "$$PORT"
 
-demo: $(STAMP)  ## from nothing to a classified image, then stop (MODEL=, NAME=, PORT=, PHOTO= an image)
+demo: $(STAMP)  ## build, serve, classify an image, stop (MODEL=, NAME=, PORT=, PHOTO= an image)
 	@$(PY) -m scripts demo --model "$$MODEL" --name "$$NAME" --port "$$PORT" --photo "$$PHOTO"
 
 up:  ## start the containers: gateway, model server, Prometheus (docs/deployment.md lists the settings)
 	@bash scripts/container/up.sh
 
-down:  ## stop the containers after in-flight requests finish; models and metrics are kept
+down:  ## stop the containers after in-flight requests finish; keeps models and metrics
 	@bash scripts/container/compose.sh down
 
-notebook: $(STAMP)  ## open the walkthrough, from build to prediction, in Jupyter
+notebook: $(STAMP)  ## open the notebook, from build to prediction, in Jupyter
 	@$(VENV)/bin/jupyter lab scripts/notebook/image_classification.ipynb
 
 # Two processes: most tests wait for a server to start, which keeps one CPU busy. With loadfile instead of worksteal,
 # xdist would run only one of the tests to which Schemathesis gives the same id.
-test: $(STAMP) lint  ## run lint and the whole test suite but for the containers
+test: $(STAMP) lint  ## run lint and all tests except those of the containers
 	$(PY) -m pytest -m "not e2e" --numprocesses 2 --dist worksteal --cov --cov-report=term
 
 # The timeout covers the build of the image too.
@@ -86,11 +86,11 @@ test-e2e: $(STAMP)  ## test the containers (about 10 minutes; needs Docker, or r
 	$(PY) -m pytest tests/e2e -m e2e --timeout=1800 --durations=10
 
 # The gap and recovery times depend on the machine: run nothing else beside it.
-faults: $(STAMP)  ## measure what clients see when something fails: build/faults.json (needs Docker)
+faults: $(STAMP)  ## measure what clients see during faults: build/faults.json (needs Docker)
 	@rm -f build/faults.json
 	$(PY) -m pytest -m faults --timeout=1800
 
-soak: $(STAMP)  ## send good and bad requests for MINUTES= (15) and look for drift: build/soak.json (MODEL=, NAME=, PORT=)
+soak: $(STAMP)  ## send valid and invalid requests for MINUTES= (15) and look for drift: build/soak.json (MODEL=, NAME=, PORT=)
 	@$(PY) -m scripts soak --minutes "$$MINUTES" --model "$$MODEL" --name "$$NAME" --port "$$PORT"
 
 lint: $(STAMP)  ## check format, lint rules, spelling, imports, generated tables and types (changes nothing)
@@ -105,25 +105,25 @@ format: $(STAMP)  ## format the code, and fix what the linter can fix
 	$(VENV)/bin/ruff format .
 	$(VENV)/bin/ruff check --fix .
 
-docs: $(STAMP)  ## write the generated tables of README.md and docs/
+docs: $(STAMP)  ## update the generated tables of README.md and docs/
 	$(COG) -r $(PAGES)
 
-figures: $(STAMP)  ## publish in docs/ what bench and faults measured (build/)
+figures: $(STAMP)  ## publish the figures of bench and faults in docs/
 	@for file in $(wildcard build/bench.json build/faults.json); do cp --verbose $$file docs/figures/; done
 	@for file in $(wildcard build/bench.png); do cp --verbose $$file docs/images/; done
 	$(COG) -r $(PAGES)
 
-clean:  ## remove what was built and the caches; .venv and model_store/ stay
+clean:  ## remove build outputs and caches; keeps .venv and model_store/
 	rm -rf build logs eda/report .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage .coverage.*
 
-fuzz: $(STAMP)  ## send 2,500 malformed requests to a server of its own: build/fuzz.json (MODEL=, NAME=, PORT=)
+fuzz: $(STAMP)  ## send 2,500 malformed requests to a new server: build/fuzz.json (MODEL=, NAME=, PORT=)
 	@$(PY) -m scripts fuzz --model "$$MODEL" --name "$$NAME" --port "$$PORT"
 
-audit: $(STAMP)  ## look for known vulnerabilities of the pinned packages (needs PyPI)
+audit: $(STAMP)  ## check the pinned packages for known vulnerabilities (needs PyPI)
 	@$(PY) -m scripts audit
 
 eda: $(STAMP)  ## explore CPPE-5: eda/report/index.html (DATA= a local folder)
 	@$(PY) -m eda --data "$$DATA"
 
-bench: $(STAMP)  ## measure the speed: a table, build/bench.json, build/bench.png (MODEL=, PHOTOS= JPEGs, BENCH=--quick)
+bench: $(STAMP)  ## measure throughput and latency: build/bench.json, build/bench.png (MODEL=, PHOTOS= JPEGs, BENCH=--quick)
 	@$(PY) -m scripts bench --model "$$MODEL" --name "$$NAME" --images "$$PHOTOS" --port "$$PORT" $(BENCH)
