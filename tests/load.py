@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import math
 import time
 from collections import Counter
 from collections.abc import Iterable
@@ -26,10 +27,13 @@ class Load(load.Load):
         image: what to send.
         clients: how many at once.
         keep_alive: one connection a client, or one a request.
+        total: how many requests are sent.
     """
 
-    def __init__(self, url: str, image: bytes, clients: int = 8, keep_alive: bool = True) -> None:
-        super().__init__([Request("image", url, image)], clients=clients, keep_alive=keep_alive)
+    def __init__(
+        self, url: str, image: bytes, clients: int = 8, keep_alive: bool = True, total: float = math.inf
+    ) -> None:
+        super().__init__([Request("image", url, image)], clients=clients, keep_alive=keep_alive, total=total)
         self.outcomes: dict[str, str] = {}
         self.responses: list[tuple[float, float, bytes]] = []  # sent, received, body of each 200
         self.longest = 0.0

@@ -46,7 +46,7 @@ class Served:
 
     @property
     def jvm(self) -> psutil.Process:
-        """TorchServe's front end."""
+        """TorchServe's frontend."""
         return psutil.Process(self.server.process.pid)
 
     def batches(self) -> tuple[float, float]:

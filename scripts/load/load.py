@@ -95,7 +95,7 @@ class Result:
 
 @dataclass
 class Load:
-    """Sends requests in turns from the beginning of a `with` to its end, or for some seconds.
+    """Sends requests in turns from the beginning of a `with` to its end, or up to a time or a number.
 
     Args:
         requests: to one server.
@@ -103,6 +103,7 @@ class Load:
         rate: requests a second of an open loop, which arrive at random (Poisson) times that no response delays: a
             queue shows in the latencies. 0 for a closed loop.
         seconds: for how long requests are sent; the last responses come after that.
+        total: how many requests are sent.
         keep_alive: one connection a client, or one a request.
         results: of all requests that have ended.
     """
@@ -111,14 +112,15 @@ class Load:
     clients: int = 1
     rate: float = 0.0
     seconds: float = math.inf
+    total: float = math.inf
     keep_alive: bool = True
     results: list[Result] = field(default_factory=list)
 
     def __enter__(self) -> Self:
         """Start the clients."""
         self._stopped = threading.Event()
-        prefix = uuid.uuid4().hex[:16]
-        self._ids = (f"{prefix}-{number}" for number in itertools.count())
+        self._sent = 0
+        self._prefix = uuid.uuid4().hex[:16]
         self._turns = itertools.cycle([(request, URL(request.url).request_uri) for request in self.requests])
         self.began = time.monotonic()
         thread = ThreadPoolExecutor(1, "load")
@@ -136,7 +138,7 @@ class Load:
         self.wait()
 
     def wait(self) -> None:
-        """Wait for the end of `seconds` and for the last responses."""
+        """Wait until `seconds` or `total` is reached, and for the last responses."""
         self._ended.result()
 
     def received(self, result: Result, response: Response | None) -> None:  # noqa: ARG002 - for subclasses
@@ -145,7 +147,8 @@ class Load:
 
     @property
     def _over(self) -> bool:
-        return self._stopped.is_set() or time.monotonic() >= self.began + self.seconds
+        ended = self._sent >= self.total or time.monotonic() >= self.began + self.seconds
+        return ended or self._stopped.is_set()
 
     def _run(self) -> None:
         connections = OPEN_LOOP_CONNECTIONS if self.rate else self.clients
@@ -181,7 +184,8 @@ class Load:
 
     def _send(self, due: float) -> Result:
         request, uri = next(self._turns)
-        request_id = next(self._ids)
+        self._sent += 1
+        request_id = f"{self._prefix}-{self._sent}"
         http = self._http if self.keep_alive else self._connect(1)
         response: Response | None = None
         try:

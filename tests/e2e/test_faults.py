@@ -2,7 +2,6 @@
 
 import socket
 import subprocess
-import threading
 import time
 from collections.abc import Callable
 from io import BytesIO
@@ -71,11 +70,8 @@ def test_memory_limit_reached(stack: Stack, image: bytes) -> None:
         usage = "memory/memory.usage_in_bytes 2>/dev/null || cat /sys/fs/cgroup/memory.current"  # version 1 or 2
         used = int(docker("exec", server, "sh", "-c", f"cat /sys/fs/cgroup/{usage}"))
         allow(str(used + 100_000_000))
-        large = [threading.Thread(target=requests.post, args=(url, buffer.getvalue())) for _ in range(4)]
-        for thread in large:
-            thread.start()
-        for thread in large:
-            thread.join()
+        with Load(url, buffer.getvalue(), clients=4, total=4) as large:
+            large.wait()
         allow(limit)
 
     try:

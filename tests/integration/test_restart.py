@@ -81,25 +81,16 @@ def test_a_new_version_comes_beside_the_restored_one(store: Path, tmp_path: Path
 
 
 def test_a_stop_finishes_what_is_in_flight(store: Path, tmp_path: Path) -> None:
-    statuses: list[int] = []
     with server(store, tmp_path) as running:
         (name,) = running.models
         url = f"{running.ports.url(running.ports.inference)}/predictions/{name}"
-
-        def ask() -> None:
-            statuses.append(requests.post(url, data=TINY_IMAGE, timeout=60).status_code)
-
         worker = pid_of(running, name)
-        os.kill(worker, signal.SIGSTOP)  # so that all of them are in flight when the stop is asked for
-        threads = [threading.Thread(target=ask) for _ in range(20)]
-        for thread in threads:
-            thread.start()
-        wait_for("a queue", lambda: running.management.version(name).queue.pending >= 10)
-        threading.Timer(1.0, os.kill, (worker, signal.SIGCONT)).start()
-        running.stop()
-        for thread in threads:
-            thread.join()
-    assert statuses == [200] * 20
+        os.kill(worker, signal.SIGSTOP)  # so that all requests are in flight at the stop
+        with Load(url, TINY_IMAGE, clients=20, total=20) as load:
+            wait_for("a queue", lambda: running.management.version(name).queue.pending >= 10)
+            threading.Timer(1.0, os.kill, (worker, signal.SIGCONT)).start()
+            running.stop()
+    assert load.counts() == {"200": 20}
 
 
 def pid_of(running: TorchServe, name: str) -> int:
@@ -164,14 +155,10 @@ def test_the_status_page_tells_of_queue_workers_and_restarts(store: Path, tmp_pa
         assert shown.idle(name, "1.0")
         os.kill(worker, signal.SIGSTOP)
         url = f"{running.ports.url(running.ports.inference)}/predictions/{name}"
-        askers = [threading.Thread(target=requests.post, args=(url, TINY_IMAGE)) for _ in range(20)]
-        for asker in askers:
-            asker.start()
-        wait_for("a queue", lambda: running.management.version(name).queue.pending >= 10)
-        assert not shown.idle(name, "1.0")
-        os.kill(worker, signal.SIGCONT)
-        for asker in askers:
-            asker.join()
+        with Load(url, TINY_IMAGE, clients=20, total=20):
+            wait_for("a queue", lambda: running.management.version(name).queue.pending >= 10)
+            assert not shown.idle(name, "1.0")
+            os.kill(worker, signal.SIGCONT)
         wait_for("an idle version", lambda: shown.idle(name, "1.0"))
         os.kill(worker, signal.SIGKILL)
 

@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from scripts.load.load import CUT, REFUSED
+from scripts.load.load import CUT, REFUSED, Response, Result
 from tests.load import Load
 
 
@@ -37,3 +37,9 @@ def test_more_than_one_cut_connection_a_client_is_an_error(stopped: Load) -> Non
     stopped.outcomes["another"] = CUT
     with pytest.raises(AssertionError):
         stopped.refuse_untaken([])
+
+
+def test_response_that_is_not_json_is_lost() -> None:
+    load = Load("http://127.0.0.1/", b"image")
+    load.received(Result("1", "image", 0.0, 1.0, "200", "not JSON: b''"), Response(200, {}, b""))
+    assert load.lost() == 1

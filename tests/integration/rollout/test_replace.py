@@ -7,10 +7,10 @@ import threading
 import time
 
 import pytest
-import requests
 
 from scripts.client.predict import predict
 from tests.integration.rollout.conftest import IMAGE, Command, Served
+from tests.load import Load
 from tests.waiting import wait_for
 
 REQUESTS = 10_000
@@ -75,10 +75,7 @@ def test_requests_in_the_old_version_are_finished(served: Served, command: Comma
     old, _ = served.registered()
     workers = served.management.version(served.name).pids
     url = f"{served.inference}/predictions/{served.name}"
-    statuses: list[int] = []
-
-    def ask() -> None:
-        statuses.append(requests.post(url, data=IMAGE, timeout=300).status_code)
+    clients = 10 + 8 * len(workers)
 
     def resume() -> None:
         wait_for("the new default", lambda: served.registered()[0] != old)
@@ -88,13 +85,12 @@ def test_requests_in_the_old_version_are_finished(served: Served, command: Comma
 
     for worker in workers:
         os.kill(worker, signal.SIGSTOP)
-    threads = [threading.Thread(target=resume), *(threading.Thread(target=ask) for _ in range(10 + 8 * len(workers)))]
-    for thread in threads:
+    with Load(url, IMAGE, clients, total=clients) as load:
+        wait_for("a queue", lambda: served.management.version(served.name).queue.pending >= 10)
+        thread = threading.Thread(target=resume)
         thread.start()
-    wait_for("a queue", lambda: served.management.version(served.name).queue.pending >= 10)
-    result = command.run("back", served.name)
-    for thread in threads:
+        result = command.run("back", served.name)
         thread.join()
     assert result.exit_code == 0, result.output
-    assert statuses == [200] * (len(threads) - 1)
+    assert load.counts() == {"200": clients}
     assert old not in served.registered()[1]

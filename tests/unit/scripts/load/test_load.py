@@ -30,6 +30,12 @@ def test_each_request_has_its_own_id(server: str) -> None:
     assert len({result.request_id for result in results}) == len(results) > 1
 
 
+def test_total(server: str) -> None:
+    with Load([Request("any", f"{server}/x", b"body")], clients=2, total=3) as load:
+        load.wait()
+    assert len(load.results) == 3
+
+
 def test_stop_waits_for_the_last_responses(server: str) -> None:
     start = time.monotonic()
     with Load([Request("any", f"{server}/x", b"body")], clients=3):
