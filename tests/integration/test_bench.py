@@ -101,7 +101,7 @@ def test_goals_compare_each_round_with_itself() -> None:
     assert "middle_half" not in judged[1]
 
 
-def test_a_ratio_is_taken_within_a_round() -> None:
+def test_ratio_is_taken_within_a_round() -> None:
     over, under = (
         [{"round": index, "images_per_second": rate} for index, rate in enumerate(rates)]
         for rates in ((4.0, 2.0, 1.0), (1.0, 1.0, 10.0))

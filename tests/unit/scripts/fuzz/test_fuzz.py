@@ -89,12 +89,12 @@ def test_affected_valid_request(url: str) -> None:
     assert "valid requests affected" in report.failures()[0]
 
 
-def test_a_worker_that_ended_is_noticed(url: str) -> None:
+def test_worker_that_ended(url: str) -> None:
     pids = itertools.count(1)
     report = Attack(url, "m", lambda: frozenset({next(pids)})).run([malformed(b"x")], [VALID])
     assert report.deaths >= 1
-    gone = iter([frozenset({1})])
-    assert Attack(url, "m", lambda: next(gone, frozenset())).run([malformed(b"x")], [VALID]).failures() == [
+    workers = iter([frozenset({1})])
+    assert Attack(url, "m", lambda: next(workers, frozenset())).run([malformed(b"x")], [VALID]).failures() == [
         "1 workers dead"
     ]
 
@@ -104,7 +104,7 @@ def test_server_without_predictions_is_an_error(url: str) -> None:
         Attack(url, "m").run([], [b"harm"])
 
 
-def test_the_corpus_is_the_same_from_the_same_seed_and_holds_every_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_corpus_depends_on_the_seed_alone_and_holds_every_kind(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(images, "bombs", lambda: (b"a bomb",))  # they take seconds
     drawn = Corpus("m", 1).draw(600)
     assert drawn == Corpus("m", 1).draw(600)
@@ -113,7 +113,7 @@ def test_the_corpus_is_the_same_from_the_same_seed_and_holds_every_kind(monkeypa
     assert len({request.data for request in drawn}) > 500
 
 
-def test_photos_come_in_every_format_that_is_accepted() -> None:
+def test_images_in_every_accepted_format() -> None:
     from handler.decode.formats import FORMATS
     from handler.decode.image import decode_image
 
