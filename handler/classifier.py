@@ -13,6 +13,7 @@ from torch import Tensor
 from handler.decode.decoder import Decoder
 from handler.engines.choice import open_engine
 from handler.errors import NO_EXPLANATIONS, STOPPING, RequestError
+from handler.lifecycle import Lifecycle
 from handler.manifest import FILE_NAME, Manifest
 from handler.metrics import Metrics
 from handler.model import Model
@@ -21,7 +22,6 @@ from handler.protocols.request import Request, is_describe, is_explain, parse_re
 from handler.protocols.response import CONTENT_TYPES, encode_response, predictions_of
 from handler.responses import Responses
 from handler.settings import Settings, threads_per_worker
-from handler.stopping import is_stopping
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +59,7 @@ class ImageClassifier:
             self.manifest = Manifest.from_json((directory / FILE_NAME).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise RuntimeError(str(error)) from error
+        self.lifecycle = Lifecycle.from_environment()
         self.max_images = settings.max_images
         self.metrics = Metrics(context.metrics, context.model_name)
         threads = threads_per_worker(settings, int(model_config.get("minWorkers", 1)))
@@ -83,16 +84,17 @@ class ImageClassifier:
             data: one row a request.
             context: TorchServe's context, which takes the status and the content type of each response.
         """
-        responses = Responses(context, self.metrics)
-        items = self.preprocess(data, context, responses)
-        scored = self.inference(items, responses)
-        self.postprocess(scored, responses)
-        self.metrics.write()
-        return responses.bodies
+        with self.lifecycle.busy():
+            responses = Responses(context, self.metrics)
+            items = self.preprocess(data, context, responses)
+            scored = self.inference(items, responses)
+            self.postprocess(scored, responses)
+            self.metrics.write()
+            return responses.bodies
 
     def preprocess(self, data: Sequence[Mapping[str, Any]], context: Any, responses: Responses) -> list[Item]:
         """Understand the requests and decode their images."""
-        stopping = is_stopping()
+        stopping = self.lifecycle.is_stopping()
         requests: dict[int, Request] = {}
         for index, row in enumerate(data):
             headers = context.get_all_request_header(index)

@@ -72,8 +72,8 @@ class Readiness:
             return self._problem
 
     def idle(self, name: str, version: str) -> bool:
-        """Whether no request is queued or computed in a version, which a rollout waits for."""
-        return wait_idle(self._management, IDLE_TIMEOUT, name, version)
+        """Whether a version is idle, which a rollout waits for."""
+        return wait_idle(self._management, IDLE_TIMEOUT, VersionId(name, version))
 
     def _check(self) -> str | None:
         if not self.accepting.is_set():

@@ -68,7 +68,7 @@ class Replica:
     def idle(self, version: VersionId) -> bool:
         """Whether a version has no request."""
         if self.address is None:
-            return wait_idle(self.management, IDLE_TIMEOUT, *version)
+            return wait_idle(self.management, IDLE_TIMEOUT, version)
         try:
             self.management.request("GET", f"/idle/{_path(version)}")
         except ManagementApiError as refused:

@@ -1,8 +1,9 @@
-"""Empties a TorchServe before it is stopped: on SIGTERM it would cut every request that is not answered yet.
+"""Drains a TorchServe before it is stopped: on SIGTERM it cuts every in-flight request.
 
-1. Every model is sent a prediction. A queue keeps its order, so once this one is answered, so is what came before it.
-2. From then on the handlers answer 503 (`stopping`), which also ends the connection, and nobody new can connect.
-3. When nothing is queued and no worker computes, nobody waits for an answer any more.
+1. Every model is sent a prediction. A queue keeps its order, so once this one has a response, so have all before it.
+2. From then on the handlers respond 503 (`stopping`), which also ends the connection.
+3. Once the server is idle, it can be stopped. TorchServe goes on accepting connections until then, so a request that
+   arrives in the last moment is cut; a gateway in front routes no requests to a server that is stopping.
 """
 
 import os
@@ -21,42 +22,41 @@ from scripts.client.predict import TINY_IMAGE
 from scripts.common.errors import CommandError
 from scripts.common.waiting import wait_until
 from scripts.server.idle import CALL_TIMEOUT, require_here, wait_idle
-from scripts.server.listener import stop_listening
 from scripts.server.ports import Ports
 
-PATIENCE = 10.0  # s that requests in flight may take
+PATIENCE = 10.0  # s that in-flight requests may take
 RETRY = 0.01  # s until a prediction that found its queue full is sent again
 
 
 @dataclass(frozen=True)
 class Drain:
-    """How one server is emptied.
+    """How one server is drained.
 
     Args:
-        pid: TorchServe's process.
         ports: where it listens.
-        marker: the file that tells its handlers to refuse.
+        stopping: the file that tells its handlers to refuse.
         management: its management API.
     """
 
-    pid: int
     ports: Ports
-    marker: Path
+    stopping: Path
     management: Management
 
     def run(self, timeout: float) -> bool:
-        """Finish what is in flight, refuse everything else, and say whether that came to an end.
+        """Finish the in-flight requests, refuse all others, and wait until the server is idle.
 
         Args:
-            timeout: most seconds to take. A worker that has not answered after PATIENCE is killed: TorchServe tells
+            timeout: seconds to take at most. A worker that has not responded after PATIENCE is killed: TorchServe tells
                 its clients (507 or 500) and starts another one, which refuses the rest of the queue.
+
+        Returns:
+            Whether the server became idle.
         """
         start = time.monotonic()
         end = start + timeout
         try:
             stuck = self._finish(start + PATIENCE)
-            self.marker.touch()
-            stop_listening(self.pid, self.ports.inference)
+            self.stopping.touch()
             pids = [pid for version in stuck for pid in version.pids]
             require_here(pids)
             for pid in pids:
@@ -64,15 +64,15 @@ class Drain:
                     os.kill(pid, signal.SIGKILL)
             return wait_idle(self.management, end - time.monotonic())
         except CommandError:
-            return False  # nobody answers: nothing can be waited for
+            return False  # the server does not respond: there is nothing to wait for
 
     def _finish(self, end: float) -> list[ModelVersion]:
-        """Wait until all that is queued now has been answered, and return the versions where it has not."""
+        """Wait until all requests in the queues have a response, and return the versions where they have not."""
         registered = replace(self.management, timeout=CALL_TIMEOUT).all_versions()
         versions = [version for version in registered if any(worker.ready for worker in version.workers)]
         with ThreadPoolExecutor(max(1, len(versions))) as pool:
-            answered = list(pool.map(lambda version: self._predict(version, end), versions))
-        return [version for version, done in zip(versions, answered, strict=True) if not done]
+            finished = list(pool.map(lambda version: self._predict(version, end), versions))
+        return [version for version, done in zip(versions, finished, strict=True) if not done]
 
     def _predict(self, version: ModelVersion, end: float) -> bool:
         url = f"{self.ports.url(self.ports.inference)}/predictions/{version.name}/{version.version}"

@@ -1,6 +1,7 @@
-"""Waits until nothing is in flight: TorchServe cuts what is not answered yet on SIGTERM and when it unregisters.
+"""Waits until a server is idle: TorchServe cuts in-flight requests on SIGTERM and when a model is unregistered.
 
-TorchServe tells how many requests are queued, but not whether a worker is busy: that shows in its process.
+TorchServe's management API tells how many requests are queued. Whether a worker handles a batch shows in a lock that
+its handler holds meanwhile, and in a number of batches whether it has handled one between two checks.
 """
 
 from collections.abc import Iterable
@@ -9,43 +10,51 @@ from pathlib import Path
 
 import psutil
 
+from handler.lifecycle import RUN_DIRECTORY, Activity, activity_of
 from scripts.client.management import Management, ManagementApiError, UnreachableError
+from scripts.client.models import VersionId
 from scripts.common.errors import CommandError
 from scripts.common.waiting import wait_until
 
-POLL = 0.1  # s between two looks
+POLL = 0.1  # s between two checks
 CALL_TIMEOUT = 3.0  # s for one call: a server that hangs must not hold up its own stop
-QUIET = 3  # looks in a row that must find nothing: a request is on its way from the queue to a worker for a moment
+# Checks in a row that must find the server idle: for some milliseconds, a batch is neither in the queue nor handled,
+# but on its way from the frontend to the worker, or its responses are on their way back.
+IDLE_CHECKS = 3
 WORKER = "model_service_worker.py"  # the program of a TorchServe worker
 
 
-def wait_idle(management: Management, timeout: float, name: str = "", version: str = "") -> bool:
-    """Wait until no request is queued and no worker computes, and say whether that came about.
+def wait_idle(management: Management, timeout: float, version: VersionId | None = None) -> bool:
+    """Wait until no request is queued and no worker handles a batch.
 
     Args:
         management: the server's management API.
-        timeout: most seconds to wait.
-        name: the model to look at, "" for all.
-        version: its version.
+        timeout: seconds to wait at most.
+        version: the version to look at; None looks at all models.
+
+    Returns:
+        Whether the server became idle.
 
     Raises:
-        CommandError: the workers are not processes of this machine.
+        CommandError: the workers are not processes of this machine, or not of a server that this project started.
     """
-    hasty = replace(management, timeout=CALL_TIMEOUT)
-    quiet = 0
-    used: dict[int, float] = {}
+    impatient = replace(management, timeout=CALL_TIMEOUT)
+    idle_checks = 0
+    before: list[Activity] = []
 
-    def is_quiet() -> bool:
-        nonlocal quiet, used
-        queued, workers = _in_flight(hasty, name, version)
-        now = {pid: _cpu_seconds(pid) for pid in workers}
-        busy = queued or now != used or any(map(_runs, workers))
-        quiet = 0 if busy else quiet + 1
-        used = now
-        return quiet == QUIET
+    def is_idle() -> bool:
+        nonlocal idle_checks, before
+        versions = [impatient.version(*version)] if version else impatient.all_versions()
+        workers = [pid for described in versions for pid in described.pids]
+        require_here(workers)
+        activities = [activity for activity in map(_activity, workers) if activity]
+        queued = sum(described.queue.pending for described in versions)
+        busy = queued or activities != before or any(activity.busy for activity in activities)
+        idle_checks, before = 0 if busy else idle_checks + 1, activities
+        return idle_checks == IDLE_CHECKS
 
     try:
-        return wait_until(is_quiet, timeout, POLL)
+        return wait_until(is_idle, timeout, POLL)
     except (UnreachableError, ManagementApiError):
         return False
 
@@ -65,28 +74,17 @@ def require_here(pids: Iterable[int]) -> None:
             raise CommandError("the workers run on another machine: run this there, or through the gateway")
 
 
-def _in_flight(management: Management, name: str, version: str) -> tuple[int, list[int]]:
-    """Return the number of queued requests and the process ids of the workers."""
-    versions = [management.version(name, version)] if name else management.all_versions()
-    pids = [pid for described in versions for pid in described.pids]
-    require_here(pids)
-    return sum(described.queue.pending for described in versions), pids
-
-
-def _cpu_seconds(pid: int) -> float:
+def _activity(pid: int) -> Activity | None:
     try:
-        times = psutil.Process(pid).cpu_times()
+        directory = psutil.Process(pid).environ().get(RUN_DIRECTORY)
     except psutil.NoSuchProcess:
-        return 0.0
-    return float(times.user + times.system)
-
-
-def _runs(pid: int) -> bool:
-    """Say whether a thread runs or waits for a CPU: on a busy machine it may wait longer than a look takes."""
-    states = []
-    for stat in Path(f"/proc/{pid}/task").glob("*/stat"):
-        try:
-            states.append(stat.read_text().rpartition(")")[2].split()[0])
-        except OSError:  # the thread has ended
-            continue
-    return "R" in states
+        return None
+    except psutil.AccessDenied as error:
+        raise CommandError(
+            f"worker {pid} belongs to another user: run this as the one who started the server"
+        ) from error
+    if not directory:
+        raise CommandError(
+            f"worker {pid} does not tell whether it is busy: start its server with make serve or the container image"
+        )
+    return activity_of(Path(directory), pid)

@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from handler.stopping import STOPPING_FILE
+from handler.lifecycle import RUN_DIRECTORY, STOPPING_FILE
 from scripts.archives import allowed
 from scripts.archives.reading import identity
 from scripts.client.management import Management
@@ -102,7 +102,6 @@ class TorchServe:
         # Worker sockets lie here, whose paths may be 108 characters at most; unpacked archives too.
         remove_abandoned(Path(tempfile.gettempdir()), SCRATCH)
         self._scratch = Path(tempfile.mkdtemp(prefix=f"{SCRATCH}{os.getpid()}-"))
-        self._stopping = self._scratch / "stopping"
         self.log.parent.mkdir(parents=True)
         self._write_config()
         with self.log.with_name("console.log").open("wb") as console:
@@ -139,7 +138,7 @@ class TorchServe:
     def stop(self) -> None:
         """Finish what is in flight, refuse what comes, stop the server and its workers, remove what it unpacked."""
         if self.process.poll() is None:
-            Drain(self.process.pid, self.ports, self._stopping, self.management).run(DRAIN_TIMEOUT)
+            Drain(self.ports, self._scratch / STOPPING_FILE, self.management).run(DRAIN_TIMEOUT)
             self.process.send_signal(signal.SIGTERM)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(STOP_TIMEOUT)
@@ -237,7 +236,7 @@ class TorchServe:
             **os.environ,
             "MODEL_STORE": str(self.store.resolve()),
             "METRICS_CONFIG": str(CONFIG / "metrics.yaml"),
-            STOPPING_FILE: str(self._stopping),
+            RUN_DIRECTORY: str(self._scratch),
             "LOG_LOCATION": str((self.state or self.run_directory).resolve()),  # snapshots go to config/ below it
             "TS_INFERENCE_ADDRESS": url(ports.inference),
             "TS_MANAGEMENT_ADDRESS": url(ports.management),

@@ -1,6 +1,8 @@
 """One real TorchServe for all integration tests, with the real weights that are at hand."""
 
+import os
 import random
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -85,3 +87,20 @@ def inference(server: TorchServe) -> str:
 def classify(inference: str) -> str:
     """Address that classifies with the stand-in, which is there on every machine."""
     return f"{inference}/predictions/{fallback.NAME}"
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """An environment in which the Hub cannot be reached and nothing is in its cache."""
+    left_out = ("MODEL", "NAME", "PHOTO", "PORT", "VERSION", "MAKEFLAGS", "MAKELEVEL")
+    inherited = {key: value for key, value in os.environ.items() if key not in left_out}
+    return inherited | {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "no-cache")}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """What builds archives, copied, with a store that no other test uses at the same time."""
+    for folder in ("config", "handler", "scripts"):
+        shutil.copytree(PROJECT / folder, tmp_path / "project" / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "project" / "model_store").mkdir()
+    return tmp_path / "project"

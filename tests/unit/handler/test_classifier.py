@@ -4,6 +4,7 @@ import base64
 import inspect
 import json
 import logging
+import os
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,8 @@ from ts.context import Context
 from ts.protocol import otf_message_handler
 
 from handler.classifier import ImageClassifier
-from handler.stopping import STOPPING_FILE
-from tests.unit.handler.batches import PHOTO, handled, new_context
+from handler.lifecycle import RUN_DIRECTORY, STOPPING_FILE, activity_of
+from tests.unit.handler.batches import PHOTO, handled, loaded, new_context
 from tests.unit.handler.decode.test_bombs import bomb
 
 
@@ -140,16 +141,31 @@ def test_an_archive_without_a_manifest_is_a_load_error(tmp_path: Path) -> None:
         ImageClassifier().initialize(new_context(tmp_path))
 
 
-def test_a_server_that_is_stopping_says_so(
-    classifier: ImageClassifier, context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    marker = tmp_path / "stopping"
-    monkeypatch.setenv(STOPPING_FILE, str(marker))
+def test_a_server_that_is_stopping_says_so(context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(RUN_DIRECTORY, str(tmp_path))
+    classifier = loaded(context)
     assert [status for status, _, _ in handled(classifier, context, ({"body": PHOTO}, {}))] == [200]
-    marker.touch()
+    (tmp_path / STOPPING_FILE).touch()
     for status, _, body in handled(classifier, context, ({"body": PHOTO}, {}), ({}, {})):
         assert (status, json.loads(body)["type"]) == (503, "/problems/stopping")
     assert context.get_response_headers(1)["Retry-After"] == "10"
+
+
+def test_a_worker_activity_of_while_it_handles_a_batch(
+    context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(RUN_DIRECTORY, str(tmp_path))
+    classifier = loaded(context)
+    run, busy = classifier.model.engine.run, []
+
+    def watched(batch: Tensor) -> Tensor:
+        busy.append(activity_of(tmp_path, os.getpid()).busy)
+        return run(batch)
+
+    monkeypatch.setattr(classifier.model.engine, "run", watched)
+    handled(classifier, context, ({"body": PHOTO}, {}))
+    assert busy == [True]
+    assert not activity_of(tmp_path, os.getpid()).busy
 
 
 @pytest.mark.parametrize(

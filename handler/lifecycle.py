@@ -1,0 +1,82 @@
+"""What a worker and the server that started it tell each other: the server stops, the worker is busy.
+
+Both stand in a directory that RUN_DIRECTORY names. A TorchServe that was started in another way has none.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+RUN_DIRECTORY = "CLASSIFIER_RUN_DIRECTORY"  # environment variable
+STOPPING_FILE = "stopping"  # exists once the workers are to refuse requests
+# Held with flock(2) while that worker handles a batch, so that it goes with the process; holds the number of batches.
+LOCK_FILE = "worker-{pid}.lock"
+
+
+class Lifecycle:
+    """One worker's view.
+
+    Args:
+        directory: the run directory; None where there is none.
+    """
+
+    def __init__(self, directory: Path | None) -> None:
+        self._directory = directory
+        self._batches = 0
+        self._lock: int | None = None  # a file descriptor, which stays open as long as the process lives
+        if directory:
+            self._lock = os.open(directory / LOCK_FILE.format(pid=os.getpid()), os.O_CREAT | os.O_RDWR)
+
+    @classmethod
+    def from_environment(cls) -> "Lifecycle":
+        """Take the directory from the environment variable."""
+        directory = os.environ.get(RUN_DIRECTORY)
+        return cls(Path(directory) if directory else None)
+
+    @contextmanager
+    def busy(self) -> Iterator[None]:
+        """Hold this worker's lock in the body."""
+        if self._lock is None:
+            yield
+            return
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        self._batches += 1
+        os.pwrite(self._lock, str(self._batches).encode(), 0)
+        try:
+            yield
+        finally:
+            fcntl.flock(self._lock, fcntl.LOCK_UN)
+
+    def is_stopping(self) -> bool:
+        """Whether the server is shutting down: TorchServe alone would cut the requests that still come."""
+        return self._directory is not None and (self._directory / STOPPING_FILE).exists()
+
+
+@dataclass(frozen=True)
+class Activity:
+    """What a worker has done so far.
+
+    Args:
+        busy: whether it handles a batch now.
+        batches: how many it has begun to handle.
+    """
+
+    busy: bool
+    batches: int
+
+
+def activity_of(directory: Path, pid: int) -> Activity:
+    """Return what the worker with this process id has done; nothing before it has loaded its model."""
+    try:
+        with (directory / LOCK_FILE.format(pid=pid)).open(encoding="utf-8") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                busy = False
+            except BlockingIOError:
+                busy = True
+            return Activity(busy, int(lock.read() or 0))
+    except FileNotFoundError:
+        return Activity(busy=False, batches=0)
