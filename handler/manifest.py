@@ -45,29 +45,29 @@ class InputSpec:
 
 @dataclass(frozen=True)
 class Quantisation:
-    """What 8 bits changed, measured at build time on photos that were not calibrated on.
+    """What 8 bits changed, measured at build time on held-out images.
 
     Args:
-        calibrated_on: which photos there were; every second one was held back.
-        held_back: inputs that were compared: the photos held back, and crops of them.
-        same_best: share of them whose best class stays.
-        sure: how many of them float32 gives a score of at least 0.5.
-        same_best_when_sure: share of those whose best class stays.
-        same_top_5: share of all whose five best classes stay, in any order.
-        score_moved_mean: mean over all of the largest change of a score.
-        score_moved_p95: what that change stays below for 95 % of them.
-        vnni: whether it takes a CPU with VNNI, on which alone this was measured.
+        calibration_set: the images; every second one is held out.
+        held_out: how many inputs were compared: the held-out images and crops of them.
+        top_1_kept: share of them whose top-1 class stays.
+        confident: how many of them float32 gives a confidence of at least 0.5.
+        confident_top_1_kept: share of those whose top-1 class stays.
+        top_5_kept: share of all whose top-5 classes stay, in any order.
+        score_change_mean: mean over the held-out inputs of the largest change of a score.
+        score_change_p95: 95th percentile of that change.
+        requires_vnni: whether the program needs a CPU with VNNI; the figures then come from one.
     """
 
-    calibrated_on: str
-    held_back: int
-    same_best: float
-    sure: int
-    same_best_when_sure: float
-    same_top_5: float
-    score_moved_mean: float
-    score_moved_p95: float
-    vnni: bool
+    calibration_set: str
+    held_out: int
+    top_1_kept: float
+    confident: int
+    confident_top_1_kept: float
+    top_5_kept: float
+    score_change_mean: float
+    score_change_p95: float
+    requires_vnni: bool
 
 
 @dataclass(frozen=True)

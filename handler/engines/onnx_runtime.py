@@ -51,7 +51,7 @@ def open_onnx(manifest: Manifest, directory: Path, threads: int) -> OnnxEngine:
         EngineError: it cannot be used on this machine.
     """
     program = program_path(manifest, directory, ONNX_PROGRAM)
-    if manifest.quantisation and manifest.quantisation.vnni and not has_vnni():
+    if manifest.quantisation and manifest.quantisation.requires_vnni and not has_vnni():
         raise EngineError(f"{program.name} was quantised for CPUs with VNNI, and would be wrong on this one")
     try:
         return OnnxEngine(program, threads)

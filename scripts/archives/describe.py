@@ -23,18 +23,19 @@ def manifest(found: Manifest) -> str:
 def quantisation(found: Quantisation) -> str:
     """Return what 8 bits changed."""
     return (
-        f"of {found.held_back} inputs held back {found.same_best:.1%} keep their best class "
-        f"({found.same_best_when_sure:.1%} of the {found.sure} that float32 is sure of), {found.same_top_5:.1%} their "
-        f"five best; scores move by {found.score_moved_mean:.3f}, 95 % by less than {found.score_moved_p95:.3f}"
+        f"of {found.held_out} held-out inputs {found.top_1_kept:.1%} keep their top-1 class "
+        f"({found.confident_top_1_kept:.1%} of the {found.confident} where float32 is confident), "
+        f"{found.top_5_kept:.1%} their top-5; "
+        f"scores change by {found.score_change_mean:.3f}, 95 % by less than {found.score_change_p95:.3f}"
     )
 
 
 def _precision(found: Quantisation | None) -> dict[str, str]:
     if found is None:
         return {"precision": "float32"}
-    where = ", for CPUs with VNNI" if found.vnni else ""
+    where = ", for CPUs with VNNI" if found.requires_vnni else ""
     return {
-        "precision": f"{ONNX_PROGRAM} in 8 bits{where}, calibrated on half of {found.calibrated_on}",
+        "precision": f"{ONNX_PROGRAM} in 8 bits{where}, calibrated on half of {found.calibration_set}",
         "": quantisation(found),
     }
 

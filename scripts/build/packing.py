@@ -144,9 +144,9 @@ def _quantise(precision: Precision, program: Path, spec: InputSpec) -> Quantisat
         return None
     from scripts.build.int8 import quantise  # noqa: PLC0415 - imports torch, which takes seconds
 
-    photos = quantise.read_photos(precision.calibration)
-    print(f"quantising {program.name} on {photos.source} (a minute)", flush=True)
-    found = quantise.quantise(program, photos, spec, precision.min_agreement)
+    images = quantise.read_images(precision.calibration)
+    print(f"quantising {program.name} on {images.source} (a minute)", flush=True)
+    found = quantise.quantise(program, images, spec, precision.min_agreement)
     print(f"measured: {describe.quantisation(found)}", flush=True)
     return found
 

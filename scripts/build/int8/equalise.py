@@ -17,7 +17,7 @@ import onnxruntime
 from onnx import numpy_helper
 
 BALANCE = 0.5  # 1 makes the activations' ranges alike, 0 the weights'
-LARGEST_SCALE = 16.0
+MAX_SCALE = 16.0
 PASSING = ("Relu", "MaxPool", "Add")
 
 
@@ -153,7 +153,7 @@ def _equalise_one(group: Channels, weights: dict[str, np.ndarray], largest: dict
     weight = np.max([_share(weights[node.input[1]]) for node in group.users], axis=0)
     activation, weight = (np.maximum(one, 1e-3 * one.max() + 1e-12) for one in (activation, weight))
     scale = activation**BALANCE / weight ** (1 - BALANCE)
-    scale = np.clip(scale / np.exp(np.log(scale).mean()), 1 / LARGEST_SCALE, LARGEST_SCALE).astype(np.float32)
+    scale = np.clip(scale / np.exp(np.log(scale).mean()), 1 / MAX_SCALE, MAX_SCALE).astype(np.float32)
     for node in group.makers:
         for name in node.input[1:]:  # weights and bias
             value = weights[name]

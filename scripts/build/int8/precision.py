@@ -7,7 +7,7 @@ from pathlib import Path
 from handler.manifest import sha256_of
 from scripts.common.errors import CommandError
 
-MIN_AGREEMENT = 0.9  # share of held-back inputs that must keep their best class
+MIN_AGREEMENT = 0.9  # share of held-out inputs that must keep their top-1 class
 
 
 @dataclass(frozen=True)
@@ -16,8 +16,8 @@ class Precision:
 
     Args:
         name: `float32` or `int8`.
-        calibration: for int8, a folder of photos; "" takes those that come with packages.
-        min_agreement: for int8, the share of held-back inputs that must keep their best class.
+        calibration: for int8, a folder of images; "" takes those of installed packages.
+        min_agreement: for int8, the share of held-out inputs that must keep their top-1 class.
     """
 
     name: str = "float32"
@@ -29,7 +29,7 @@ class Precision:
         if self.name not in ("float32", "int8"):
             raise CommandError(f"{self.name!r} is no precision: give float32 or int8 with PRECISION=")
         if self.calibration and not Path(self.calibration).is_dir():
-            raise CommandError(f"there is no folder {self.calibration}: name a folder of photos with CALIBRATION=")
+            raise CommandError(f"there is no folder {self.calibration}: name a folder of images with CALIBRATION=")
 
     @classmethod
     def of_environment(cls) -> "Precision":
@@ -49,6 +49,6 @@ class Precision:
         """Return what a build with it depends on; nothing for float32."""
         if self.name == "float32":
             return {}
-        photos = sorted(Path(self.calibration).rglob("*")) if self.calibration else []
-        hashes = {str(path.relative_to(self.calibration)): sha256_of(path) for path in photos if path.is_file()}
-        return {"precision": self.name, "min agreement": self.min_agreement, "photos": hashes}
+        images = sorted(Path(self.calibration).rglob("*")) if self.calibration else []
+        hashes = {str(path.relative_to(self.calibration)): sha256_of(path) for path in images if path.is_file()}
+        return {"precision": self.name, "min agreement": self.min_agreement, "images": hashes}

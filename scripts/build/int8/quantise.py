@@ -1,10 +1,10 @@
-"""Quantises `program.onnx` to 8 bits, and measures on photos that were held back what that changes.
+"""Quantises `program.onnx` to 8 bits, and measures on held-out images what that changes.
 
 Weights get a scale for each output channel, activations one for each tensor from the smallest and largest value seen
-(ONNX Runtime's static quantisation, QDQ form). Three things make the answers better than that alone, found by measuring
-layer by layer what each adds to the noise in the logits (a half came from what is added to the residual stream, a third
-from the first layers): channels are equalised, those that go into an addition are evened out, and the network's first
-layers and its classifier stay in float32.
+(ONNX Runtime's static quantisation, QDQ form). Three things make the predictions better than that alone, found by
+measuring layer by layer what each adds to the noise in the logits (a half came from what is added to the residual
+stream, a third from the first layers): channels are equalised, those that go into an addition are evened out, and the
+network's first layers and its classifier stay in float32.
 """
 
 import importlib.util
@@ -33,34 +33,34 @@ from scripts.common.errors import CommandError
 # Share of the network's multiplications that stay in float32, counted from its beginning: 5 dB less noise in the logits
 # of the ResNet-50 test weights, equalised as well, and on a CPU where 8 bits are only twice as fast still 1.6 times.
 FLOAT_SHARE = 0.2
-CALIBRATION = 96  # inputs: the photos, and random crops of them
-HELD_BACK = 480
-FEWEST_PHOTOS = 4
+CALIBRATION = 96  # inputs: the images, and random crops of them
+HELD_OUT = 480
+MIN_IMAGES = 4
 BATCH = 8
-SURE = 0.5  # score from which float32 is called sure of its best class
-EXAMPLES = (  # photos that packages of this project bring along
+MIN_CONFIDENCE = 0.5  # score from which float32 counts as confident of its top-1 class
+EXAMPLES = (  # images that packages of this project contain
     ("skimage", ("astronaut.png", "chelsea.png", "coffee.png", "motorcycle_left.png", "rocket.jpg", "retina.jpg")),
     ("matplotlib", ("grace_hopper.jpg",)),
 )
 
 
 @dataclass(frozen=True)
-class Photos:
-    """What to calibrate on and what to measure on: different photos.
+class ImageSplit:
+    """The calibration set and the held-out images, which never overlap.
 
     Args:
         source: what to call them.
         calibration: some of them, uint8 (3, height, width).
-        held_back: the others.
+        held_out: the others.
     """
 
     source: str
     calibration: list[Tensor]
-    held_back: list[Tensor]
+    held_out: list[Tensor]
 
 
-def read_photos(folder: str) -> Photos:
-    """Read the photos of a folder, or those that come with packages where none is named.
+def read_images(folder: str) -> ImageSplit:
+    """Read the images of a folder, or without one those of installed packages.
 
     Raises:
         CommandError: there are too few.
@@ -72,13 +72,13 @@ def read_photos(folder: str) -> Photos:
             found.append(decode_image(path.read_bytes(), Settings.max_pixels))
         except RequestError:
             continue  # whatever else lies in the folder
-    if len(found) < FEWEST_PHOTOS:
+    if len(found) < MIN_IMAGES:
         raise CommandError(
-            f"{len(found)} photos are too few to calibrate on: name a folder of {FEWEST_PHOTOS} or more, better "
+            f"{len(found)} images are too few to calibrate on: name a folder of {MIN_IMAGES} or more, better "
             "hundreds, of the kind that will be served, with CALIBRATION="
         )
-    source = f"{len(found)} photos of {Path(folder).name}" if folder else f"{len(found)} photos that come with packages"
-    return Photos(source, found[::2], found[1::2])
+    source = f"{len(found)} images of {Path(folder).name}" if folder else f"{len(found)} images of installed packages"
+    return ImageSplit(source, found[::2], found[1::2])
 
 
 def _examples() -> list[Path]:
@@ -90,48 +90,48 @@ def _examples() -> list[Path]:
     return sorted(paths)
 
 
-def inputs(photos: list[Tensor], count: int, spec: InputSpec) -> Tensor:
-    """Return so many normalised inputs: each photo, then random crops of at least half of it, some mirrored."""
+def inputs(images: list[Tensor], count: int, spec: InputSpec) -> Tensor:
+    """Return so many normalised inputs: each image, then random crops of at least half of it, some mirrored."""
     chance = random.Random(0)  # noqa: S311 - the same crops every time
     found = []
     for index in range(count):
-        photo = photos[index % len(photos)]
-        if index >= len(photos):
-            height, width = (int(side * chance.uniform(0.5**0.5, 1)) or 1 for side in photo.shape[1:])
+        image = images[index % len(images)]
+        if index >= len(images):
+            height, width = (int(side * chance.uniform(0.5**0.5, 1)) or 1 for side in image.shape[1:])
             top, left = (
-                chance.randint(0, side - part) for side, part in zip(photo.shape[1:], (height, width), strict=True)
+                chance.randint(0, side - part) for side, part in zip(image.shape[1:], (height, width), strict=True)
             )
-            photo = photo[:, top : top + height, left : left + width]
-            photo = photo.flip(2) if chance.random() < 0.5 else photo
-        found.append(to_input(photo, spec))
+            image = image[:, top : top + height, left : left + width]
+            image = image.flip(2) if chance.random() < 0.5 else image
+        found.append(to_input(image, spec))
     return normalize(torch.stack(found), spec)
 
 
-def quantise(program: Path, photos: Photos, spec: InputSpec, least: float) -> Quantisation:
+def quantise(program: Path, images: ImageSplit, spec: InputSpec, least: float) -> Quantisation:
     """Replace a float32 program by its 8-bit form.
 
     Args:
         program: the ONNX file, which is replaced.
-        photos: see `read_photos`.
+        images: see `read_images`.
         spec: the model's input.
-        least: share of the held-back inputs that must keep their best class.
+        least: share of the held-out inputs that must keep their top-1 class.
 
     Raises:
         CommandError: fewer keep it; the program is left as it was.
     """
-    calibration = _batches(inputs(photos.calibration, CALIBRATION, spec))
-    held_back = _batches(inputs(photos.held_back, HELD_BACK, spec))
-    before = _logits(program, held_back)
+    calibration = _batches(inputs(images.calibration, CALIBRATION, spec))
+    held_out = _batches(inputs(images.held_out, HELD_OUT, spec))
+    before = _logits(program, held_out)
     vnni = has_vnni()
     staged = program.with_suffix(".int8.onnx")
     _write(program, staged, calibration, full_range=vnni)
-    found = compare(before, _logits(staged, held_back), photos.source, vnni)
-    if found.same_best < least:
+    found = compare(before, _logits(staged, held_out), images.source, vnni)
+    if found.top_1_kept < least:
         staged.unlink()
         raise CommandError(
-            f"in 8 bits only {found.same_best:.1%} of {HELD_BACK} held-back inputs keep their best class, fewer than "
-            f"{least:.0%}: calibrate on more photos of the kind that is served (CALIBRATION=), pack float32, or take "
-            f"it as it is with MIN_AGREEMENT={found.same_best:.2f} or less"
+            f"in 8 bits only {found.top_1_kept:.1%} of {HELD_OUT} held-out inputs keep their top-1 class, fewer than "
+            f"{least:.0%}: calibrate on more images of the kind that is served (CALIBRATION=), pack float32, or take "
+            f"it as it is with MIN_AGREEMENT={found.top_1_kept:.2f} or less"
         )
     staged.replace(program)
     return found
@@ -210,29 +210,29 @@ def _logits(program: Path, batches: list[np.ndarray]) -> np.ndarray:
     return np.concatenate([session.run(None, {name: batch})[0] for batch in batches])
 
 
-def compare(before: np.ndarray, after: np.ndarray, source: str, vnni: bool) -> Quantisation:
-    """Return how far 8 bits change the answers.
+def compare(before: np.ndarray, after: np.ndarray, source: str, requires_vnni: bool) -> Quantisation:
+    """Return how far 8 bits change the predictions.
 
     Args:
         before: logits in float32, (inputs, classes).
         after: logits in 8 bits.
         source: what it was calibrated on.
-        vnni: whether the weights use their full range, which takes a CPU with VNNI.
+        requires_vnni: whether the weights use their full range, which takes a CPU with VNNI.
     """
     scores, changed = (torch.softmax(torch.from_numpy(logits), dim=1) for logits in (before, after))
     same = scores.argmax(1) == changed.argmax(1)
-    sure = scores.amax(1) >= SURE
-    top = min(5, scores.shape[1])
-    best, best_changed = (one.topk(top, dim=1).indices.sort(dim=1).values for one in (scores, changed))
+    confident = scores.amax(1) >= MIN_CONFIDENCE
+    k = min(5, scores.shape[1])
+    top, top_changed = (each.topk(k, dim=1).indices.sort(dim=1).values for each in (scores, changed))
     moved = (scores - changed).abs().amax(1)
     return Quantisation(
-        calibrated_on=source,
-        held_back=len(before),
-        same_best=round(float(same.float().mean()), 4),
-        sure=int(sure.sum()),
-        same_best_when_sure=round(float(same[sure].float().mean()), 4) if bool(sure.any()) else 0.0,
-        same_top_5=round(float((best == best_changed).all(1).float().mean()), 4),
-        score_moved_mean=round(float(moved.mean()), 4),
-        score_moved_p95=round(float(moved.quantile(0.95)), 4),
-        vnni=vnni,
+        calibration_set=source,
+        held_out=len(before),
+        top_1_kept=round(float(same.float().mean()), 4),
+        confident=int(confident.sum()),
+        confident_top_1_kept=round(float(same[confident].float().mean()), 4) if bool(confident.any()) else 0.0,
+        top_5_kept=round(float((top == top_changed).all(1).float().mean()), 4),
+        score_change_mean=round(float(moved.mean()), 4),
+        score_change_p95=round(float(moved.quantile(0.95)), 4),
+        requires_vnni=requires_vnni,
     )

@@ -97,26 +97,26 @@ def test_the_first_layers_stay_as_they_are(tiny_model: Path) -> None:
     assert 0 < len(some) < len(names)
 
 
-def test_held_back_photos_are_other_photos(photos: Path) -> None:
-    read = quantise.read_photos(str(photos))
-    assert (len(read.calibration), len(read.held_back), read.source) == (3, 3, f"6 photos of {photos.name}")
-    assert not any(one.equal(other) for one in read.calibration for other in read.held_back)
+def test_held_out_images_are_not_in_the_calibration_set(photos: Path) -> None:
+    read = quantise.read_images(str(photos))
+    assert (len(read.calibration), len(read.held_out), read.source) == (3, 3, f"6 images of {photos.name}")
+    assert not any(one.equal(other) for one in read.calibration for other in read.held_out)
 
 
-def test_photos_of_packages_are_taken_where_none_are_named() -> None:
-    read = quantise.read_photos("")
-    assert len(read.calibration) + len(read.held_back) == 7
-    assert "come with packages" in read.source
+def test_images_of_installed_packages_are_the_default() -> None:
+    read = quantise.read_images("")
+    assert len(read.calibration) + len(read.held_out) == 7
+    assert "installed packages" in read.source
 
 
 def test_too_few_photos(tmp_path: Path) -> None:
-    with pytest.raises(CommandError, match="0 photos are too few"):
-        quantise.read_photos(str(tmp_path))
+    with pytest.raises(CommandError, match="0 images are too few"):
+        quantise.read_images(str(tmp_path))
 
 
 def test_inputs_are_the_photos_and_then_crops_of_them(tiny_model: Path, photos: Path) -> None:
     spec = Manifest.from_json((tiny_model / "model.json").read_text()).input
-    read = quantise.read_photos(str(photos)).calibration
+    read = quantise.read_images(str(photos)).calibration
     made = quantise.inputs(read, 9, spec)
     assert made.shape == (9, 3, 32, 32)
     assert torch.equal(made[:3], quantise.inputs(read, 3, spec))
@@ -125,18 +125,18 @@ def test_inputs_are_the_photos_and_then_crops_of_them(tiny_model: Path, photos: 
 
 
 def logits(*best: int) -> Tensor:
-    """Return logits of ten classes whose best one is sure, a row each."""
+    """Return logits of ten classes with a confident top-1 class, a row each."""
     return 10 * torch.nn.functional.one_hot(torch.tensor(best), 10).float() + torch.linspace(0, 1, 10)
 
 
 def test_what_is_measured() -> None:
     before, after = logits(1, 2, 3, 4), logits(1, 2, 3, 9)
-    before[2] = torch.linspace(0, 1, 10)  # not sure of anything; its best class is 9
-    found = quantise.compare(before.numpy(), after.numpy(), "4 photos", vnni=False)
-    assert (found.held_back, found.same_best, found.sure, found.same_best_when_sure) == (4, 0.5, 3, 0.6667)
-    assert found.score_moved_p95 > 0.9
-    same = quantise.compare(before.numpy(), before.numpy(), "4 photos", vnni=False)
-    assert (same.same_best, same.same_top_5, same.score_moved_mean) == (1.0, 1.0, 0.0)
+    before[2] = torch.linspace(0, 1, 10)  # not confident; its top-1 class is 9
+    found = quantise.compare(before.numpy(), after.numpy(), "4 photos", requires_vnni=False)
+    assert (found.held_out, found.top_1_kept, found.confident, found.confident_top_1_kept) == (4, 0.5, 3, 0.6667)
+    assert found.score_change_p95 > 0.9
+    same = quantise.compare(before.numpy(), before.numpy(), "4 photos", requires_vnni=False)
+    assert (same.top_1_kept, same.top_5_kept, same.score_change_mean) == (1.0, 1.0, 0.0)
 
 
 def test_an_archive_in_8_bits(int8_archive: Path, tiny_archive: Path, tmp_path: Path) -> None:
@@ -146,20 +146,20 @@ def test_an_archive_in_8_bits(int8_archive: Path, tiny_archive: Path, tmp_path: 
     assert {"QuantizeLinear", "DequantizeLinear"} <= operators
     manifest = read_manifest(int8_archive)
     assert manifest.quantisation is not None
-    assert manifest.quantisation.held_back == quantise.HELD_BACK
-    assert manifest.quantisation.same_best > 0.8
+    assert manifest.quantisation.held_out == quantise.HELD_OUT
+    assert manifest.quantisation.top_1_kept > 0.8
     assert manifest.programs["program.pt2"]  # torch keeps its float32
     engine = open_engine(manifest, tmp_path, Settings(), 1)
     assert engine.name == "onnx"
     shown = describe.manifest(read_manifest(int8_archive))
     assert "precision    program.onnx in 8 bits" in shown
-    assert f"of {quantise.HELD_BACK} inputs held back" in shown
+    assert f"of {quantise.HELD_OUT} held-out inputs" in shown
     assert "precision    float32" in describe.manifest(read_manifest(tiny_archive))
-    assert json.loads(manifest.to_json())["quantisation"]["same_best"] == manifest.quantisation.same_best
+    assert json.loads(manifest.to_json())["quantisation"]["top_1_kept"] == manifest.quantisation.top_1_kept
 
 
 def test_too_little_agreement_is_refused(tiny_directory: Path, photos: Path, tmp_path: Path) -> None:
-    with pytest.raises(CommandError, match=r"in 8 bits only .* keep their best class, fewer than .* MIN_AGREEMENT="):
+    with pytest.raises(CommandError, match=r"in 8 bits only .* keep their top-1 class, fewer than .* MIN_AGREEMENT="):
         archive.ensure(str(tiny_directory), "", store=tmp_path, precision=Precision("int8", str(photos), 1.01))
     assert list(tmp_path.iterdir()) == []
 
@@ -200,7 +200,7 @@ def test_what_was_made_for_vnni_is_not_run_without_it(
         file.extractall(tmp_path)
     manifest = read_manifest(int8_archive)
     assert isinstance(manifest.quantisation, Quantisation)
-    quantisation = dataclasses.replace(manifest.quantisation, vnni=True)
+    quantisation = dataclasses.replace(manifest.quantisation, requires_vnni=True)
     monkeypatch.setattr(onnx_runtime, "has_vnni", lambda: has)
     with caplog.at_level(logging.WARNING):
         engine = open_engine(dataclasses.replace(manifest, quantisation=quantisation), tmp_path, Settings(), 1)
