@@ -15,7 +15,7 @@ from scripts.server.idle import wait_idle
 POLL = 1.0  # s between two looks at TorchServe; a worker that restarts is away for at least as long
 PREDICTION_TIMEOUT = 5.0  # s for the one small prediction of a check
 MAX_AGE = 2.0  # s that the result of a check is kept: checks must not load the server
-IDLE_TIMEOUT = 2.0  # s until a version that is not idle is called busy
+IDLE_TIMEOUT = 5.0  # s until a version that is not idle counts as busy: more than its max_batch_delay
 
 
 class Readiness:

@@ -11,7 +11,7 @@ from scripts.common.errors import CommandError
 from scripts.common.waiting import wait_until
 from scripts.server.idle import wait_idle
 
-IDLE_TIMEOUT = 2.0  # s until a version that is not idle is called busy
+IDLE_TIMEOUT = 5.0  # s until a version that is not idle counts as busy: more than its max_batch_delay
 POLL = 0.2  # s between two looks
 UNPACK_TIMEOUT = 10.0  # s until an archive whose registration was interrupted is there, or will not come
 

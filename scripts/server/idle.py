@@ -4,6 +4,7 @@ TorchServe's management API tells how many requests are queued. Whether a worker
 its handler holds meanwhile, and in a number of batches whether it has handled one between two checks.
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +20,8 @@ from scripts.common.waiting import wait_until
 POLL = 0.1  # s between two checks
 CALL_TIMEOUT = 3.0  # s for one call: a server that hangs must not hold up its own stop
 # Checks in a row that must find the server idle: for some milliseconds, a batch is neither in the queue nor handled,
-# but on its way from the frontend to the worker, or its responses are on their way back.
+# but on its way from the frontend to the worker, or its responses are on their way back. Before that, the first request
+# of a batch is in neither for max_batch_delay, while the frontend waits for more: this takes further checks.
 IDLE_CHECKS = 3
 WORKER = "model_service_worker.py"  # the program of a TorchServe worker
 
@@ -51,7 +53,8 @@ def wait_idle(management: Management, timeout: float, version: VersionId | None 
         queued = sum(described.queue.pending for described in versions)
         busy = queued or activities != before or any(activity.busy for activity in activities)
         idle_checks, before = 0 if busy else idle_checks + 1, activities
-        return idle_checks == IDLE_CHECKS
+        delay = max((described.max_batch_delay for described in versions), default=0) / 1000
+        return idle_checks >= IDLE_CHECKS + math.ceil(delay / POLL)
 
     try:
         return wait_until(is_idle, timeout, POLL)

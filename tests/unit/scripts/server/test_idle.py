@@ -52,10 +52,10 @@ def worker(directory: Path, environment: dict[str, str]) -> Iterator[subprocess.
         process.kill()
 
 
-def management_of(monkeypatch: pytest.MonkeyPatch, pid: int, pending: int = 0) -> Management:
+def management_of(monkeypatch: pytest.MonkeyPatch, pid: int, pending: int = 0, delay: int = 1) -> Management:
     """A management API that knows one worker and one queue."""
     version = ModelVersion(
-        name="m", version="1.0", archive="m.mar", min_workers=1, max_workers=1, batch_size=8, max_batch_delay=1,
+        name="m", version="1.0", archive="m.mar", min_workers=1, max_workers=1, batch_size=8, max_batch_delay=delay,
         workers=(Worker("9000", pid, "READY"),), queue=Queue(pending, 100),
     )  # fmt: skip
     monkeypatch.setattr(Management, "all_versions", lambda _: [version])
@@ -77,6 +77,13 @@ def test_a_queue_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     no_process = 2**22 + 1
     assert not wait_idle(management_of(monkeypatch, no_process, pending=1), timeout=0.5)
     assert wait_idle(management_of(monkeypatch, no_process), timeout=30)
+
+
+def test_a_batch_that_fills_up_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The frontend has taken its first request from the queue, and no worker has it yet."""
+    no_process = 2**22 + 1
+    assert not wait_idle(management_of(monkeypatch, no_process, delay=1500), timeout=1)
+    assert wait_idle(management_of(monkeypatch, no_process, delay=1500), timeout=30)
 
 
 def test_a_server_that_was_started_in_another_way(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
