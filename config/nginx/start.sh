@@ -203,6 +203,9 @@ canaries=
 old_workers=
 write_canaries
 publish_canaries
+# shellcheck disable=SC2086
+set -- $replicas
+echo "tick 0 0 $(($# - 1))" >&3 # so that the metrics exist before nginx serves them
 nginx -t -q -c "$work/nginx.conf"
 nginx -c "$work/nginx.conf" -g 'daemon off;' &
 nginx=$!

@@ -114,10 +114,11 @@ class Stack:
         """Return the number of ready replicas, or -1 while the gateway does not respond."""
         gateway = self.containers("gateway")[0]
         try:
-            text = requests.get(f"http://{self.address(gateway)}:8082/metrics", timeout=10).text
-        except requests.ConnectionError:
+            response = requests.get(f"http://{self.address(gateway)}:8082/metrics", timeout=10)
+            response.raise_for_status()
+        except (requests.ConnectionError, requests.HTTPError):
             return -1
-        return next((int(sample.value) for sample in samples(text) if sample.name == "gateway_replicas"), -1)
+        return next((int(sample.value) for sample in samples(response.text) if sample.name == "gateway_replicas"), -1)
 
     def model(self) -> str:
         """Return the served model's name."""

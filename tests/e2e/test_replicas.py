@@ -30,8 +30,9 @@ def test_two_of_three_replicas_lost(stack: Stack, image: bytes) -> None:
 
     try:
         stack.compose("up", "--detach", "--scale", "torchserve=3")
-        early = wait_for("a 409 while replicas start", lambda: None if (response := scale(1)).ok else response)
-        assert_problem(early, 409, "replicas-changing")
+        # In a list, because a response is false if its status is an error.
+        early = wait_for("a 409 while replicas start", lambda: [error for error in [scale(1)] if not error.ok])
+        assert_problem(early[0], 409, "replicas-changing")
         stack.up(replicas=3)
         for count in (2, 1):
             follow(count)
