@@ -1,4 +1,4 @@
-"""Which archives may be served: an archive is code, and ALLOWED_SHA256 names those that somebody answers for.
+"""Which archives may be served: an archive is code, and ALLOWED_SHA256 lists the trusted ones.
 
 ALLOWED_SHA256   SHA-256 sums with commas or spaces between them; unset or empty: every archive of the model store
 """
@@ -14,7 +14,7 @@ VARIABLE = "ALLOWED_SHA256"
 
 
 def sums() -> frozenset[str]:
-    """Return the sums that ALLOWED_SHA256 names; none means that nothing is checked.
+    """Return the sums in ALLOWED_SHA256; without any, nothing is checked.
 
     Raises:
         CommandError: a word in it is no SHA-256 sum.
@@ -39,10 +39,10 @@ def refusal(archive: Path) -> str | None:
 
 
 def require(archive: Path) -> None:
-    """Refuse an archive that must not be loaded.
+    """Make sure that an archive may be loaded.
 
     Raises:
-        CommandError: why, and what to do.
+        CommandError: it may not; the message says why, and what to do.
     """
     if reason := refusal(archive):
         raise CommandError(reason)

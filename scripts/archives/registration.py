@@ -17,7 +17,8 @@ PARAMETERS = (
     "response_timeout",
     "startup_timeout",
 )
-# TorchServe's HTTP library takes ";" for "&" and ends at "#": what two programs may read in two ways is refused.
+# TorchServe's HTTP library takes ";" for "&" and ends at "#": what two programs could parse differently is
+# refused.
 PLAIN = re.compile(r"[A-Za-z0-9._~%+=&:/-]*")
 FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*\.mar")
 

@@ -29,9 +29,9 @@ def list_models(url: str) -> None:
 
 @models.command()
 @click.argument("name")
-@click.argument("version", default="")
+@click.argument("version", required=False)
 @options.management_url
-def describe(name: str, version: str, url: str) -> None:
+def describe(name: str, version: str | None, url: str) -> None:
     """Show the workers and the queue of all versions of a model, or of one."""
     management = options.management(url)
     _print([management.version(name, version)] if version else management.versions(name))
@@ -54,11 +54,11 @@ def register(archive: str, workers: int, wait: float, store: Path, url: str) -> 
 
 @models.command()
 @click.argument("name")
-@click.argument("version", default="")
+@click.argument("version", required=False)
 @click.option("--workers", type=int, required=True, help="Number of workers.")
 @wait
 @options.management_url
-def scale(name: str, version: str, workers: int, wait: float, url: str) -> None:
+def scale(name: str, version: str | None, workers: int, wait: float, url: str) -> None:
     """Set the number of workers."""
     options.management(url).scale(name, version, workers, wait)
     click.echo(f"Workers scaled to {workers} for model: {name}")
@@ -75,9 +75,9 @@ def set_default(name: str, version: str, url: str) -> None:
 
 @models.command()
 @click.argument("name")
-@click.argument("version", default="")
+@click.argument("version", required=False)
 @options.management_url
-def unregister(name: str, version: str, url: str) -> None:
+def unregister(name: str, version: str | None, url: str) -> None:
     """Unregister a version."""
     click.echo(options.management(url).unregister(name, version))
 

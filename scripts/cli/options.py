@@ -34,4 +34,4 @@ seconds = click.option("--seconds", default=5.0, help="Seconds per measurement."
 
 def management(url: str) -> Management:
     """Return a client; its bearer token comes from MANAGEMENT_TOKEN, never from the command line."""
-    return Management(url.rstrip("/"), os.environ.get("MANAGEMENT_TOKEN", ""))
+    return Management(url.rstrip("/"), os.environ.get("MANAGEMENT_TOKEN"))

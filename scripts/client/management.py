@@ -14,9 +14,9 @@ from scripts.common.waiting import wait_until
 DEFAULT_URL = "http://127.0.0.1:8081"
 PAGE = 100  # models in one response
 READY_TIMEOUT = 300.0  # s; a worker loads ResNet-50 in seconds, a GPU's compiles first
-POLL = 0.1  # s between two looks at a worker's status
+POLL = 0.1  # s between two checks of a worker's status
 REPLICAS_TIMEOUT = 120.0  # s to wait for replicas that start or stop: the gateway refuses changes meanwhile
-RETRY = 5.0  # s between two tries meanwhile, as the gateway says in Retry-After
+RETRY = 5.0  # s between two of these tries; the gateway's Retry-After
 
 
 class UnreachableError(CommandError):
@@ -28,7 +28,7 @@ class ManagementApiError(CommandError):
 
     Args:
         status: the HTTP status.
-        message: the server's own words.
+        message: the message in the response.
     """
 
     def __init__(self, status: int, message: str) -> None:
@@ -42,12 +42,12 @@ class Management:
 
     Args:
         url: its address.
-        token: a bearer token, for a server behind the gateway.
+        token: a bearer token, for a server behind the gateway; None sends none.
         timeout: seconds a single call may take.
     """
 
     url: str = DEFAULT_URL
-    token: str = ""
+    token: str | None = None
     timeout: float = 120.0
     _session: requests.Session = field(default_factory=requests.Session, repr=False)
 
@@ -66,8 +66,8 @@ class Management:
         """Return every version of a model."""
         return self._describe(name, "all")
 
-    def version(self, name: str, version: str = "") -> ModelVersion:
-        """Return one version of a model, without its number the default one."""
+    def version(self, name: str, version: str | None = None) -> ModelVersion:
+        """Return one version of a model; None takes the default one."""
         (described,) = self._describe(name, version)
         return described
 
@@ -79,17 +79,19 @@ class Management:
         """Return the versions that were registered from an archive of this file name."""
         return {version.id for version in self.all_versions() if version.archive == archive}
 
-    def register(self, archive: str, workers: int = 0, wait: float = READY_TIMEOUT, name: str = "") -> VersionId:
+    def register(
+        self, archive: str, workers: int = 0, wait: float = READY_TIMEOUT, name: str | None = None
+    ) -> VersionId:
         """Register an archive of the model store, start workers and wait until they are ready.
 
         Args:
             archive: its file name, such as `resnet-50.mar`.
             workers: how many to start; 0 starts what its model-config.yaml says.
             wait: seconds to wait for them.
-            name: the name to serve it under, "" for the archive's own.
+            name: the name to serve it under; None takes the archive's own.
 
         Raises:
-            CommandError: refused, or its workers did not become ready; then it is unregistered again.
+            CommandError: the server refused, or the workers did not become ready; then it is unregistered again.
         """
         version = self.add(archive, name)
         try:
@@ -102,23 +104,23 @@ class Management:
             raise
         return version
 
-    def add(self, archive: str, name: str = "") -> VersionId:
+    def add(self, archive: str, name: str | None = None) -> VersionId:
         """Register an archive without waiting for its workers; the arguments are those of `register`."""
         before = self.registered_from(archive)
         # A synchronous registration would block a quarter of all connections (one of four network threads on two
         # CPUs) until the workers are up; the response to an asynchronous one does not name what was registered.
-        self._call("POST", "/models", url=archive, model_name=name or None, synchronous="false")
+        self._call("POST", "/models", url=archive, model_name=name, synchronous="false")
         new = self.registered_from(archive) - before
         if len(new) != 1:
             raise CommandError(f"{archive} did not stay registered: the server's log says why")
         return new.pop()
 
-    def scale(self, name: str, version: str, workers: int, wait: float = READY_TIMEOUT) -> None:
+    def scale(self, name: str, version: str | None, workers: int, wait: float = READY_TIMEOUT) -> None:
         """Set the number of a version's workers and wait until they are ready."""
         self.set_workers(name, version, workers)
         self.wait_ready(name, version, wait)
 
-    def set_workers(self, name: str, version: str, workers: int) -> None:
+    def set_workers(self, name: str, version: str | None, workers: int) -> None:
         """Set the number of a version's workers without waiting for them."""
         self._call("PUT", _path(name, version), min_worker=workers, max_worker=workers, synchronous="false")
 
@@ -126,27 +128,27 @@ class Management:
         """Make a version the default one, which serves requests that name no version."""
         return str(self._call("PUT", f"{_path(name, version)}/set-default")["status"])
 
-    def unregister(self, name: str, version: str = "") -> str:
-        """Unregister a version, without its number the default one."""
+    def unregister(self, name: str, version: str | None = None) -> str:
+        """Unregister a version; None takes the default one."""
         return str(self._call("DELETE", _path(name, version))["status"])
 
     def wait_ready(
-        self, name: str, version: str = "", wait: float = READY_TIMEOUT, *, allow_restarts: bool = True
+        self, name: str, version: str | None = None, wait: float = READY_TIMEOUT, *, allow_restarts: bool = True
     ) -> None:
         """Wait until all workers of a version are READY.
 
         Args:
             name: the model.
-            version: the version, "" for the default one.
+            version: the version; None takes the default one.
             wait: seconds to wait.
             allow_restarts: keep waiting for a worker that ended and that TorchServe starts again.
 
         Raises:
-            CommandError: a worker ended, or the time is over; the message holds the workers' statuses.
+            CommandError: a worker ended, or the time is up; the message holds the workers' statuses.
         """
         pids: dict[str, int] = {}
 
-        def look() -> ModelVersion:
+        def check() -> ModelVersion:
             model = self.version(name, version)
             started = {worker.id: worker.pid for worker in model.workers if worker.pid > 0}
             if not allow_restarts and any(pids.get(worker, pid) != pid for worker, pid in started.items()):
@@ -154,7 +156,7 @@ class Management:
             pids.update(started)
             return model
 
-        model = wait_until(look, wait, POLL, lambda model: model.ready)
+        model = wait_until(check, wait, POLL, lambda model: model.ready)
         if not model.ready:
             raise CommandError(
                 f"{name} has not {model.min_workers} workers ready after {wait:.0f} s (they are {model.statuses}): "
@@ -186,17 +188,17 @@ class Management:
             )
         except requests.RequestException as error:
             raise UnreachableError(
-                f"no management API answers at {self.url}: start the server with make serve, or name it with --url"
+                f"no management API responds at {self.url}: start the server with make serve, or name it with --url"
             ) from error
 
-    def _describe(self, name: str, version: str) -> list[ModelVersion]:
+    def _describe(self, name: str, version: str | None) -> list[ModelVersion]:
         return [ModelVersion.from_json(document) for document in self._call("GET", _path(name, version))]
 
     def _call(self, method: str, path: str, **query: Any) -> Any:
         return self.request(method, path, **query).json()
 
 
-def _path(name: str, version: str = "") -> str:
+def _path(name: str, version: str | None = None) -> str:
     path = f"/models/{quote(name, safe='')}"
     return f"{path}/{quote(version, safe='')}" if version else path
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 
 class VersionId(NamedTuple):
-    """The name and the version that tell one registered model from another."""
+    """The name and the version that identify a registered model."""
 
     name: str
     version: str
@@ -39,7 +39,7 @@ class Worker:
     """A worker process.
 
     Args:
-        id: TorchServe's number for it, the same after a restart.
+        id: TorchServe's number for it, which a restart keeps.
         pid: its process id, 0 or less before it has started.
         status: READY, UNLOADING, ...
     """
@@ -60,7 +60,7 @@ class Queue:
 
     Args:
         pending: how many wait.
-        capacity: how many may wait; TorchServe answers 503 to more.
+        capacity: how many may wait; TorchServe responds 503 to more.
     """
 
     pending: int
@@ -105,7 +105,7 @@ class ModelVersion:
             max_workers=int(document["maxWorkers"]),
             batch_size=int(document["batchSize"]),
             max_batch_delay=int(document["maxBatchDelay"]),
-            workers=tuple(Worker(one["id"], int(one["pid"]), one["status"]) for one in document["workers"]),
+            workers=tuple(Worker(worker["id"], int(worker["pid"]), worker["status"]) for worker in document["workers"]),
             queue=Queue(
                 pending=int(queue["pendingRequests"]),
                 capacity=int(queue["pendingRequests"]) + int(queue["remainingCapacity"]),

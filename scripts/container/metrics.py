@@ -12,7 +12,7 @@ LABELS = ("model_name", "model_version")
 
 
 class ServingMetrics(Collector):
-    """Shows what a Readiness saw last.
+    """The figures of the last check of a Readiness.
 
     Args:
         readiness: where the figures come from.
@@ -27,10 +27,12 @@ class ServingMetrics(Collector):
         yield GaugeMetricFamily("serving_accepting", "1 while requests should be sent here.", value=accepting)
         queue = GaugeMetricFamily("serving_queue_requests", "Requests that wait for a worker.", labels=LABELS)
         capacity = GaugeMetricFamily(
-            "serving_queue_capacity_requests", "Requests that may wait; more are answered 503.", labels=LABELS
+            "serving_queue_capacity_requests", "Requests that may wait; TorchServe responds 503 to more.", labels=LABELS
         )
         ready = GaugeMetricFamily("serving_workers_ready", "Workers that are READY.", labels=LABELS)
-        wanted = GaugeMetricFamily("serving_workers_wanted", "Workers that there should be.", labels=LABELS)
+        wanted = GaugeMetricFamily(
+            "serving_workers_wanted", "Workers that TorchServe should keep running.", labels=LABELS
+        )
         restarts = CounterMetricFamily(
             "serving_worker_restarts", "Workers that were started again after they ended.", labels=LABELS
         )

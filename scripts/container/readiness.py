@@ -1,4 +1,4 @@
-"""Whether a server is ready: each model's default version has all its workers, and really predicts."""
+"""Whether a server is ready: each model's default version has all its workers, and a prediction succeeds."""
 
 import threading
 import time
@@ -12,7 +12,7 @@ from scripts.client.predict import TINY_IMAGE
 from scripts.common.errors import CommandError
 from scripts.server.idle import wait_idle
 
-POLL = 1.0  # s between two looks at TorchServe; a worker that restarts is away for at least as long
+POLL = 1.0  # s between two checks; a worker takes at least as long to restart
 PREDICTION_TIMEOUT = 5.0  # s for the one small prediction of a check
 MAX_AGE = 2.0  # s that the result of a check is kept: checks must not load the server
 IDLE_TIMEOUT = 5.0  # s until a version that is not idle counts as busy: more than its max_batch_delay
@@ -34,26 +34,26 @@ class Readiness:
         self._inference_url = inference_url
         self._defaults: set[VersionId] = set()
         self._pids: dict[tuple[VersionId, str], int] = {}
-        self._update = threading.Lock()  # a check looks too, beside the watching thread
+        self._updating = threading.Lock()  # a check updates too, beside the watching thread
         self._lock = threading.Lock()
         self._checked = -MAX_AGE
         self._problem: str | None = None
 
     def watch(self) -> None:
-        """Look at TorchServe for ever; for a thread of its own."""
+        """Update the figures until the process ends, in a thread of its own."""
         while True:
-            self.look()
+            self.update()
             time.sleep(POLL)
 
-    def look(self) -> None:
-        """Read versions, queues and workers from the management API; none while it does not respond."""
+    def update(self) -> None:
+        """Read versions, queues and workers from the management API; there are none while it does not respond."""
         try:
             names = [model.name for model in self._management.models()]
             versions = [version for name in names for version in self._management.versions(name)]
             defaults = {self._management.version(name).id for name in names}
         except CommandError:
             versions, defaults = [], set()
-        with self._update:
+        with self._updating:
             for version in versions:
                 for worker in version.workers:
                     if worker.pid <= 0:  # not started yet
@@ -64,7 +64,7 @@ class Readiness:
             self.versions, self._defaults = versions, defaults
 
     def problem(self) -> str | None:
-        """Return why a prediction would not work, None if it would; checked at most every MAX_AGE seconds."""
+        """Return why the server is not ready, None if it is; checked at most every MAX_AGE seconds."""
         with self._lock:
             if time.monotonic() - self._checked >= MAX_AGE:
                 self._problem = self._check()
@@ -78,9 +78,9 @@ class Readiness:
     def _check(self) -> str | None:
         if not self.accepting.is_set():
             return "the server is starting or stopping"
-        self.look()
+        self.update()
         if not self.versions:
-            return "no model is registered, or the management API does not answer"
+            return "no model is registered, or the management API does not respond"
         # Other versions are being rolled out or kept: their state does not matter to clients of the default one.
         defaults = [version for version in self.versions if version.id in self._defaults]
         return next(filter(None, map(self._problem_of, defaults)), None)
@@ -94,5 +94,5 @@ class Readiness:
         try:
             response = requests.post(url, data=TINY_IMAGE, timeout=PREDICTION_TIMEOUT)
         except requests.RequestException as error:
-            return f"{version.name} does not answer a prediction: {type(error).__name__}"
-        return None if response.ok else f"{version.name} answers a prediction with status {response.status_code}"
+            return f"{version.name} does not respond to a prediction: {type(error).__name__}"
+        return None if response.ok else f"{version.name} responds to a prediction with status {response.status_code}"

@@ -24,7 +24,7 @@ from scripts.server.ports import Ports
 from scripts.server.torchserve import TorchServe
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - inside the container's own network; compose decides what is published
-CALL_TIMEOUT = 3.0  # s for one look at the management API
+CALL_TIMEOUT = 3.0  # s for one call of the management API
 GATEWAY_NOTICES = 5.0  # s in which the gateway, which asks every two seconds, stops sending requests here
 
 
@@ -55,7 +55,7 @@ def addresses(ports: Ports) -> dict[str, str]:
 
 
 def run() -> None:
-    """Run until SIGTERM; then let the gateway notice, finish what is in flight, and stop."""
+    """Run until SIGTERM; then let the gateway notice, drain, and stop."""
     archives = Path(os.environ.get("ARCHIVES", "/srv/archives"))
     store = Path(os.environ.get("STORE", "/srv/models"))
     kept = Path(os.environ.get("STATE", "/srv/state"))
@@ -77,7 +77,7 @@ def run() -> None:
                     ended = server.process.wait()
                 except KeyboardInterrupt:
                     readiness.accepting.clear()
-                    print("stopping: finishing what is in flight", flush=True)
+                    print("stopping: draining requests", flush=True)
                     time.sleep(GATEWAY_NOTICES)
                     raise
         except KeyboardInterrupt:

@@ -1,8 +1,8 @@
 """The status service beside TorchServe, for the gateway, Prometheus and the container's health check.
 
 =======================  ======================================================================================
-/accepting               200 while requests should be sent here: started, and not asked to stop; costs nothing
-/readyz                  200 if the workers of each model's default version are READY and it really predicts
+/accepting               200 while the gateway may send requests here: ready, and not stopping; costs nothing
+/readyz                  200 if the workers of each model's default version are READY and a prediction succeeds
 /idle/<model>/<version>  200 if a version has no request, which a rollout waits for
 /metrics                 queue, workers and restarts for Prometheus
 /registration            200 if the gateway may pass on the request in X-Original-URI, 403 and X-Refusal if not
@@ -46,7 +46,7 @@ def serve(readiness: Readiness, address: str, port: int, store: Path = MODEL_STO
     Args:
         readiness: what to report.
         address: the address to listen at.
-        port: the port, 0 for any that is free.
+        port: the port; 0 takes any free one.
         store: the model store, for the registrations that the gateway asks about.
     """
 
@@ -102,7 +102,7 @@ def serve(readiness: Readiness, address: str, port: int, store: Path = MODEL_STO
 
 
 def check() -> None:
-    """Ask a running server whether it is ready; STATUS_PORT names another port.
+    """Make sure that a running server is ready; STATUS_PORT names another port.
 
     Raises:
         CommandError: it is not.
@@ -111,6 +111,6 @@ def check() -> None:
     try:
         response = requests.get(url, timeout=30)
     except requests.RequestException as error:
-        raise CommandError(f"nothing answers at {url}") from error
+        raise CommandError(f"no server responds at {url}") from error
     if not response.ok:
         raise CommandError(f"not ready: {response.text.strip()}")

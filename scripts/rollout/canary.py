@@ -1,4 +1,4 @@
-"""Has the gateway send a share of a model's requests to a new version, and tells what came of them."""
+"""Has the gateway send a share of a model's requests to a new version, and reports the outcome."""
 
 import time
 from dataclasses import dataclass, field
@@ -9,20 +9,19 @@ from scripts.client.models import VersionId
 from scripts.common.errors import CommandError
 from scripts.common.waiting import wait_until
 
-POLL = 1.0  # s between two looks; the gateway looks every other second
-IN_FORCE = (
-    100.0  # s until the gateway's last worker that knows it otherwise has ended: one with a request in it may stay
-)
+POLL = 1.0  # s between two checks; the gateway checks every other second
+# s until a change applies: until the last nginx worker with the old configuration has finished its requests.
+APPLY_TIMEOUT = 100.0
 
 
 @dataclass
 class VersionStats:
-    """What the gateway counted of one version.
+    """The gateway's figures of one version.
 
     Args:
         statuses: status -> requests.
-        seconds: all their seconds together.
-        buckets: upper bound in seconds -> requests that took at most as long.
+        seconds: sum of their durations.
+        buckets: upper bound in seconds -> requests within it.
     """
 
     statuses: dict[str, int] = field(default_factory=dict)
@@ -31,32 +30,31 @@ class VersionStats:
 
     @property
     def requests(self) -> int:
-        """Return how many there were."""
         return sum(self.statuses.values())
 
     @property
     def errors(self) -> int:
-        """Return how many failed on the server's side; a refused photo is not its fault."""
+        """Requests with a 5xx; a 4xx is the client's error."""
         return sum(count for status, count in self.statuses.items() if status.startswith("5"))
 
     @property
     def error_ratio(self) -> float:
-        """Return the share of errors, 0 to 1."""
+        """Share of errors, 0 to 1."""
         return self.errors / self.requests if self.requests else 0.0
 
     def quantile(self, share: float) -> float:
-        """Return the seconds that a share of the requests took at most, read from the buckets as Prometheus does."""
-        wanted, below, least = share * self.requests, 0, 0.0
+        """Return a quantile of the durations in seconds, interpolated like Prometheus' `histogram_quantile`."""
+        rank, below, lower = share * self.requests, 0, 0.0
         for bound, count in sorted(self.buckets.items()):
-            if count >= wanted and count > below:
+            if count >= rank and count > below:
                 if bound == float("inf"):
                     break
-                return least + (bound - least) * (wanted - below) / (count - below)
-            below, least = count, (least if bound == float("inf") else bound)
-        return least
+                return lower + (bound - lower) * (rank - below) / (count - below)
+            below, lower = count, (lower if bound == float("inf") else bound)
+        return lower
 
     def since(self, earlier: "VersionStats") -> "VersionStats":
-        """Return what was counted after an earlier look."""
+        """Return the difference to earlier figures."""
         return VersionStats(
             {status: count - earlier.statuses.get(status, 0) for status, count in self.statuses.items()},
             self.seconds - earlier.seconds,
@@ -64,12 +62,12 @@ class VersionStats:
         )
 
     def __str__(self) -> str:
-        """Say it in a line."""
+        """Summarize the figures in a line."""
         if not self.requests:
             return "no requests"
-        refused = sum(count for status, count in self.statuses.items() if status.startswith("4"))
+        rejected = sum(count for status, count in self.statuses.items() if status.startswith("4"))
         return (
-            f"{self.requests} requests, {self.errors} errors ({self.error_ratio:.1%}), {refused} refused, "
+            f"{self.requests} requests, {self.errors} errors ({self.error_ratio:.1%}), {rejected} rejected, "
             f"mean {self.seconds / self.requests:.3f} s, p50 {self.quantile(0.5):.2f} s, "
             f"p95 {self.quantile(0.95):.2f} s"
         )
@@ -90,12 +88,12 @@ class Canary:
     percent: int
 
     def start(self) -> None:
-        """Send the share from now on."""
+        """Route the share to the new version."""
         self.gateway.request("PUT", f"/gateway/canary/{self.new.name}", data=self._share.encode())
         _wait(self.gateway, self.new.name, self._share)
 
     def watch(self, seconds: float) -> tuple[VersionStats, VersionStats]:
-        """Return what came of the default version's requests and of the share, after a while.
+        """Return the figures of the default version and of the new one after some time.
 
         Args:
             seconds: how long.
@@ -104,11 +102,11 @@ class Canary:
             CommandError: the new version fails more often than the default one, or got no request.
         """
         deadline = time.monotonic() + seconds
-        first = self._seen()
+        first = self._stats()
         while True:
-            old, new = (now.since(before) for now, before in zip(self._seen(), first, strict=True))
-            if _in_force(self.gateway, self.new.name) != self._share:
-                raise CommandError("the gateway has lost the canary: it was started again, or somebody else changed it")
+            old, new = (now.since(before) for now, before in zip(self._stats(), first, strict=True))
+            if _applied(self.gateway, self.new.name) != self._share:
+                raise CommandError("the gateway has lost the canary: it was started again, or someone else changed it")
             if new.error_ratio > old.error_ratio:
                 raise CommandError(f"{self.new} fails more often than the version that serves: {new}; the other: {old}")
             if time.monotonic() > deadline:
@@ -122,53 +120,53 @@ class Canary:
     def _share(self) -> str:
         return f"{self.new.version} {self.percent}"
 
-    def _seen(self) -> tuple[VersionStats, VersionStats]:
+    def _stats(self) -> tuple[VersionStats, VersionStats]:
         versions = {"default": VersionStats(), self.new.version: VersionStats()}
         for sample in samples(self.gateway.request("GET", "/gateway/metrics").text):
             labels = sample.labels
             if labels.get("model") != self.new.name or labels["version"] not in versions:
                 continue
-            seen = versions[labels["version"]]
+            stats = versions[labels["version"]]
             match sample.name:
                 case "gateway_canary_requests_total":
-                    seen.statuses[labels["status"]] = int(sample.value)
+                    stats.statuses[labels["status"]] = int(sample.value)
                 case "gateway_canary_request_seconds_bucket":
-                    seen.buckets[float(labels["le"])] = int(sample.value)
+                    stats.buckets[float(labels["le"])] = int(sample.value)
                 case "gateway_canary_request_seconds_sum":
-                    seen.seconds = sample.value
+                    stats.seconds = sample.value
         return versions["default"], versions[self.new.version]
 
 
 def withdraw(gateway: Management, name: str) -> None:
-    """Send a share of a model's requests nowhere any longer, whoever asked for it, and wait until none is on its way.
+    """Stop routing a model's traffic to its canary, if it has one, and wait until this applies.
 
     Args:
         gateway: the gateway's management address.
         name: the model.
 
     Raises:
-        CommandError: the gateway does not do it.
+        CommandError: the gateway does not apply it.
     """
     path = f"/gateway/canary/{name}"
     try:
-        # What the gateway has not taken up yet is waited for: what is in force looks the same before it and after it.
-        _comes_into_force(gateway, name, gateway.request("GET", path).text.strip())
+        # Let an earlier change apply first: before it, the applied state may look like the one that this waits for.
+        _applies(gateway, name, gateway.request("GET", path).text.strip())
         gateway.request("DELETE", path)
-    except ManagementApiError as refused:
-        if refused.status != 404:  # nobody asked for one, or the gateway was started again and has forgotten it
+    except ManagementApiError as error:
+        if error.status != 404:  # there is no canary, or the gateway was started again and has forgotten it
             raise
     _wait(gateway, name, None)
 
 
-def _in_force(gateway: Management, name: str) -> str | None:
+def _applied(gateway: Management, name: str) -> str | None:
     shares: dict[str, str] = gateway.request("GET", "/gateway/canaries.json").json()
     return shares.get(name)
 
 
-def _comes_into_force(gateway: Management, name: str, share: str | None) -> bool:
-    return wait_until(lambda: _in_force(gateway, name) == share, IN_FORCE, POLL)
+def _applies(gateway: Management, name: str, share: str | None) -> bool:
+    return wait_until(lambda: _applied(gateway, name) == share, APPLY_TIMEOUT, POLL)
 
 
 def _wait(gateway: Management, name: str, share: str | None) -> None:
-    if not _comes_into_force(gateway, name, share):
-        raise CommandError(f"the gateway does not change the canary within {IN_FORCE:.0f} s: its log says why")
+    if not _applies(gateway, name, share):
+        raise CommandError(f"the gateway does not change the canary within {APPLY_TIMEOUT:.0f} s: its log says why")

@@ -34,7 +34,7 @@ class Comparison:
     max_change: float
 
     def __str__(self) -> str:
-        """Say it in a sentence."""
+        """Summarize the differences in a sentence."""
         names = f" ({', '.join(self.differing[:5])}{', ...' if len(self.differing) > 5 else ''})" * bool(self.differing)
         skipped = f"; {self.skipped} were left out, because the old version refuses them" if self.skipped else ""
         return (
@@ -73,7 +73,7 @@ def compare(inference: str, old: VersionId, new: VersionId, images: Mapping[str,
     Args:
         inference: the inference API.
         old: the version that serves.
-        new: the version that is to replace it.
+        new: the version to replace it with.
         images: name -> bytes.
 
     Raises:

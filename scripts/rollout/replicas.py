@@ -12,7 +12,7 @@ from scripts.common.waiting import wait_until
 from scripts.server.idle import wait_idle
 
 IDLE_TIMEOUT = 5.0  # s until a version that is not idle counts as busy: more than its max_batch_delay
-POLL = 0.2  # s between two looks
+POLL = 0.2  # s between two checks
 UNPACK_TIMEOUT = 10.0  # s until an archive whose registration was interrupted is there, or will not come
 
 
@@ -31,11 +31,11 @@ class Replica:
     inference: str
 
     def workers(self, name: str) -> dict[str, int]:
-        """Return version -> its wanted workers; empty where the model is not registered."""
+        """Return the number of workers of each version; empty where the model is not registered."""
         try:
             return {version.version: version.min_workers for version in self.management.versions(name)}
-        except ManagementApiError as refused:
-            if refused.status != 404:
+        except ManagementApiError as error:
+            if error.status != 404:
                 raise
             return {}
 
@@ -71,8 +71,8 @@ class Replica:
             return wait_idle(self.management, IDLE_TIMEOUT, version)
         try:
             self.management.request("GET", f"/idle/{_path(version)}")
-        except ManagementApiError as refused:
-            if refused.status != 503:
+        except ManagementApiError as error:
+            if error.status != 503:
                 raise
             return False
         return True
@@ -98,8 +98,8 @@ class Replicas:
         """Return the servers that take requests now."""
         try:
             listed = self.management.request("GET", "/gateway/replicas.json").json()
-        except ManagementApiError as refused:
-            if refused.status != 404:
+        except ManagementApiError as error:
+            if error.status != 404:
                 raise
             return [Replica(None, self.management, self.inference)]
         url = self.management.url
@@ -134,11 +134,11 @@ class Replicas:
             for replica in waiting:
                 try:
                     step(replica)
-                except CommandError as failure:
+                except CommandError as error:
                     if replica in self.replicas():
                         raise CommandError(
-                            f"replica {replica.address}: {failure}" if replica.address else str(failure)
-                        ) from failure
+                            f"replica {replica.address}: {error}" if replica.address else str(error)
+                        ) from error
                 done.add(replica.address)
 
 

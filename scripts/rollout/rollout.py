@@ -136,9 +136,9 @@ class Rollout:
         _say(f"registering {self.archive}")
         try:
             return self._add(replica)
-        except ManagementApiError as refused:
+        except ManagementApiError as error:
             known = replica.management.registered_from(self.archive)
-            if refused.status != 409 or len(known) != 1:
+            if error.status != 409 or len(known) != 1:
                 raise
         (version,) = known
         _say(f"{version} is registered already: going on with it")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from scripts.common.errors import CommandError
 
-OLDEST = 17  # what TorchServe 0.12 asks for
+MIN_VERSION = 17  # what TorchServe 0.12 asks for
 
 
 def find() -> Path:
@@ -19,10 +19,10 @@ def find() -> Path:
         CommandError: none of them is a Java 17 or later.
     """
     for candidate in _candidates():
-        if candidate.is_file() and version(candidate) >= OLDEST:
+        if candidate.is_file() and version(candidate) >= MIN_VERSION:
             return candidate
     raise CommandError(
-        f"no Java {OLDEST} or later was found: run make setup with a network, "
+        f"no Java {MIN_VERSION} or later was found: run make setup with a network, "
         "or install a Java runtime (Debian: apt-get install openjdk-17-jre-headless)"
     )
 

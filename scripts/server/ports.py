@@ -36,10 +36,10 @@ class Ports:
         return f"http://127.0.0.1:{port}"
 
     def require_free(self) -> None:
-        """Refuse to start where somebody listens.
+        """Make sure that all ports are free.
 
         Raises:
-            CommandError: the first port that is taken, or one that cannot be.
+            CommandError: the first port that is taken or out of range.
         """
         if not 2034 <= self.inference <= 65_533:
             raise CommandError(f"port {self.inference} is out of range: give one from 2034 to 65533")

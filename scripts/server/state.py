@@ -2,7 +2,7 @@
 
 TorchServe restores a snapshot only when it is started without a config file of its own, or when the config file itself
 holds the key `model_snapshot`. So each start gets a config file that is config.properties with the last snapshot added,
-without the versions that can no longer be served.
+without the versions that cannot be served now.
 """
 
 import json
@@ -100,7 +100,7 @@ def _problem(archive: Path, version: str) -> str | None:
     try:
         _, held = identity(archive)
     except FileNotFoundError:
-        return f"its archive {archive.name} is no longer in the model store"
+        return f"its archive {archive.name} is gone from the model store"
     except (OSError, KeyError, ValueError, zipfile.BadZipFile):
         return f"its archive {archive.name} is damaged"
     return allowed.refusal(archive) if held == version else f"its archive {archive.name} now holds version {held}"

@@ -1,12 +1,7 @@
-"""One TorchServe process: started, waited for, stopped.
-
-The JVM is started directly and not through the `torchserve` command, which allows one server a machine (its pid file)
-and does not pass SIGTERM on.
-"""
+"""One TorchServe process: started, waited for, stopped."""
 
 import contextlib
 import ctypes
-import importlib.util
 import os
 import shutil
 import signal
@@ -27,33 +22,20 @@ from scripts.client.predict import check_prediction
 from scripts.common.errors import CommandError
 from scripts.common.paths import BUILD, CONFIG, MODEL_STORE, remove_abandoned
 from scripts.common.waiting import wait_until
-from scripts.server import java, snapshot, state
+from scripts.server import java, jvm, snapshot, state
 from scripts.server.drain import Drain
 from scripts.server.ports import Ports
 
-DRAIN_TIMEOUT = 20.0  # s that requests in flight may take once a stop is asked for
+DRAIN_TIMEOUT = 20.0  # s that in-flight requests may take at a stop
 STOP_TIMEOUT = 15.0  # s until a drained server that was asked to stop is killed; it takes about 5
 START_TIMEOUT = 180.0  # s until the first real prediction
-POLL = 0.05  # s between two looks whether it listens
+POLL = 0.05  # s between two checks whether it listens
 SCRATCH = "torchserve-"  # the folder of unpacked archives, with the process's number behind it
 PR_SET_PDEATHSIG, PR_SET_TIMERSLACK = 1, 29  # of prctl(2)
-JVM = (
-    "-Xmx1g",  # the requests of a full queue fit: bodies are the heap's largest tenants
-    # A collector and a compiler with threads of their own take CPU time from the workers: for minutes, the second
-    # compiler took 2 % of it for a front end that needs 1 %. What runs hundreds of thousands of times, such as the hash
-    # of an archive at the start, is still worth its while.
-    "-XX:+UseSerialGC",
-    "-XX:Tier4InvocationThreshold=200000",
-    "-XX:Tier4MinInvocationThreshold=200000",
-    "-XX:Tier4CompileThreshold=200000",
-    # On one or two CPUs, Java would start a thread for every batch that goes to a worker: 0.4 ms of a lone photo. From
-    # a pool of two on it keeps them; one that writes to a worker that does not read is taken until the worker ends.
-    "-Djava.util.concurrent.ForkJoinPool.common.parallelism=32",
-)
 
 
 def _before_start() -> None:
-    """Have the kernel send SIGTERM to this process when its parent is gone, however it went, and wake it up in time."""
+    """Have the kernel send SIGTERM to this process when its parent has ended in any way, and wake it up in time."""
     libc = ctypes.CDLL(None)
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     libc.prctl(PR_SET_TIMERSLACK, 1)  # ns that a wait, such as a lone request's for company, may end late; else 50,000
@@ -92,7 +74,7 @@ class TorchServe:
         Raises:
             CommandError: no Java, a port that is taken, or an archive that may not be served.
         """
-        allowed.sums()  # said now, and not at the first registration
+        allowed.sums()  # an error shows now, not at the first registration
         for archive in self.models.values():
             allowed.require(self.store / archive)
         self.ports.require_free()
@@ -117,14 +99,14 @@ class TorchServe:
             )
 
     def wait_ready(self, timeout: float = START_TIMEOUT) -> None:
-        """Wait until every model's workers are ready and each has answered a real prediction.
+        """Wait until every model's workers are ready and each has made a prediction.
 
         Raises:
             CommandError: the server ended or took too long.
         """
         deadline = time.monotonic() + timeout
         if not wait_until(self._listens, timeout, POLL):
-            raise CommandError(f"TorchServe does not answer after {timeout:.0f} s: see {self.log}")
+            raise CommandError(f"TorchServe does not respond after {timeout:.0f} s: see {self.log}")
         for restored in self._restored:
             try:
                 self._check(*restored.id, deadline, predicts=restored.workers > 0)
@@ -136,7 +118,7 @@ class TorchServe:
             self._check(name, version, deadline)
 
     def stop(self) -> None:
-        """Finish what is in flight, refuse what comes, stop the server and its workers, remove what it unpacked."""
+        """Drain and stop the server and its workers, and remove unpacked archives."""
         if self.process.poll() is None:
             Drain(self.ports, self._scratch / STOPPING_FILE, self.management).run(DRAIN_TIMEOUT)
             self.process.send_signal(signal.SIGTERM)
@@ -161,8 +143,8 @@ class TorchServe:
         """Stop."""
         self.stop()
 
-    def _check(self, name: str, version: str, deadline: float, predicts: bool = True) -> None:
-        """Wait for a version's workers, and for a real prediction unless it was scaled to none of them."""
+    def _check(self, name: str, version: str | None, deadline: float, predicts: bool = True) -> None:
+        """Wait for a version's workers, and for a prediction unless it was scaled to no worker."""
         self.management.wait_ready(name, version, max(0.0, deadline - time.monotonic()))
         if predicts:
             check_prediction(self.ports.url(self.ports.inference), f"{name}/{version}" if version else name)
@@ -187,15 +169,15 @@ class TorchServe:
         config = (CONFIG / "config.properties").read_text(encoding="utf-8")
         self._config.write_text(state.config_with(self._restored, config), encoding="utf-8")
 
-    def _register_new(self) -> dict[str, str]:
-        """Register what was not restored, and return it: served name -> version, "" for the only one of that name.
+    def _register_new(self) -> dict[str, str | None]:
+        """Register what was not restored, and return it: served name -> version; None stands for the only one.
 
         Where nothing is restored it stands on the command line; TorchServe looks at one of the two only. A version
-        that comes beside restored ones is not made the default: that is somebody's decision.
+        that comes beside restored ones is not made the default: that is an operator's decision.
         """
         if not self._restored:
-            return dict.fromkeys(self.models, "")
-        new = {}
+            return dict.fromkeys(self.models)
+        new: dict[str, str | None] = {}
         for name, archive in self.models.items():
             _, version = identity(self.store / archive)
             if (name, version) not in {saved.id for saved in self._restored}:
@@ -204,31 +186,12 @@ class TorchServe:
         return new
 
     def _command(self, executable: Path) -> list[str]:
-        spec = importlib.util.find_spec("ts")
-        if spec is None or not spec.submodule_search_locations:
-            raise CommandError("torchserve is not installed in this environment: run make setup")
-        package = Path(spec.submodule_search_locations[0])
-        return [
-            *(
-                str(executable),
-                *JVM,
-                f"-Djava.io.tmpdir={self._scratch}",
-                f"-Dmodel_server_home={package.parent}",
-                f"-Dlog.folder={self.log.parent.resolve()}",
-            ),
-            f"-Dlog4j2.configurationFile=file://{CONFIG / 'log4j2.xml'}",
-            *("-cp", str(package / "frontend" / "*"), "org.pytorch.serve.ModelServer"),
-            *(
-                "--python",
-                sys.executable,
-                "-f",
-                str(self._config),
-                "-s",
-                str(self.store),
-            ),
-            *([] if self.state else ["-ncs"]),  # no snapshots where nobody keeps them
-            *(["-m", *(f"{name}={archive}" for name, archive in self.models.items())] if self.models else []),
-        ]
+        arguments = ["--python", sys.executable, "-f", str(self._config), "-s", str(self.store)]
+        if self.state is None:
+            arguments.append("-ncs")  # no snapshots
+        if self.models:
+            arguments += ["-m", *(f"{name}={archive}" for name, archive in self.models.items())]
+        return [*jvm.command(executable, self.log.parent, self._scratch), *arguments]
 
     def _environment(self) -> dict[str, str]:
         url, ports = self.ports.url, self.ports

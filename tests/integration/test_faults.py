@@ -1,4 +1,4 @@
-"""What goes wrong while a real TorchServe serves: each fault under load, what the clients see, and how it recovers."""
+"""Faults of a real TorchServe under load: what clients see, and how it recovers."""
 
 import errno
 import shutil
@@ -27,7 +27,7 @@ BATCH = 8  # requests that one worker holds at most
 QUEUE = 20
 # So many that a batch is full at once: while it waits, TorchServe forgets it if the worker dies (docs/operations.md).
 CLIENTS = 2 * BATCH
-DIED = ("500", "507")  # what TorchServe answers for a worker that died, the first if it noticed before the system did
+DIED = ("500", "507")  # statuses for the batch of a worker that died; 500 if TorchServe noticed before the kernel
 RECOVERY = 60.0  # s, on a machine that is busy with other things
 
 
@@ -44,7 +44,7 @@ def small_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def brittle(tmp_path_factory: pytest.TempPathFactory, tiny_directory: Path) -> Path:
-    """The tiny network with a short patience and a short queue."""
+    """The tiny network with a short `responseTimeout` and a short queue."""
     settings = {"batchSize": BATCH, "responseTimeout": 3, "jobQueueSize": QUEUE}
     config = tmp_path_factory.mktemp("config") / "model-config.yaml"
     config.write_text(yaml.safe_dump(yaml.safe_load(archive.MODEL_CONFIG.read_text()) | settings))
@@ -69,7 +69,7 @@ def worker(server: TorchServe) -> psutil.Process:
 
 
 def under_load(server: TorchServe, url: str, fault: Callable[[psutil.Process], None]) -> Load:
-    """Send a fault to the worker of a server under load, and wait until it answers steadily again."""
+    """Send a fault to the worker of a server under load, and wait until it succeeds again."""
     (name,) = server.models
     with Load(url, TINY_IMAGE, CLIENTS) as load:
         load.wait_for(50)
@@ -102,8 +102,8 @@ def test_a_worker_that_is_stuck(running: TorchServe, url: str) -> None:
 def test_more_clients_than_the_queue_holds(running: TorchServe, url: str) -> None:
     before = worker(running).pid
     # Takes a worker longer to decode than even slow clients need to send it: else the queue may stay empty.
-    photo = encoded(Image.new("RGB", (1000, 1000)), "PNG")
-    with Load(url, photo, clients=2 * QUEUE) as load:
+    image = encoded(Image.new("RGB", (1000, 1000)), "PNG")
+    with Load(url, image, clients=2 * QUEUE) as load:
         load.wait_for(200)
         load.wait_for(20, "503")
     load.record("twice as many clients as the queue holds")
@@ -111,7 +111,7 @@ def test_more_clients_than_the_queue_holds(running: TorchServe, url: str) -> Non
     assert worker(running).pid == before
 
 
-def test_a_worker_without_memory_says_so_and_serves_on(running: TorchServe, url: str) -> None:
+def test_a_worker_without_memory(running: TorchServe, url: str) -> None:
     process = worker(running)
     large = encoded(Image.new("RGB", (7000, 7000)), "JPEG")
     allowed = process.rlimit(psutil.RLIMIT_AS)
@@ -120,14 +120,14 @@ def test_a_worker_without_memory_says_so_and_serves_on(running: TorchServe, url:
         load.begin_fault()
         process.rlimit(psutil.RLIMIT_AS, (process.memory_info().vms + 40_000_000, allowed[1]))
         try:
-            answers = [requests.post(url, data=large, timeout=60) for _ in range(3)]
+            responses = [requests.post(url, data=large, timeout=60) for _ in range(3)]
         finally:
             process.rlimit(psutil.RLIMIT_AS, allowed)
         load.wait_for(load.counts()["200"] + 20)
     load.record("worker without memory for a large photo, beside small ones")
-    for answer in answers:
-        assert (answer.status_code, answer.json()["type"]) == (503, "/problems/out-of-memory")
-        assert answer.headers["Retry-After"] == "10"
+    for response in responses:
+        assert (response.status_code, response.json()["type"]) == (503, "/problems/out-of-memory")
+        assert response.headers["Retry-After"] == "10"
     assert set(load.counts()) == {"200"}, load.counts()
     assert requests.post(url, data=large, timeout=60).ok
     assert worker(running).pid == process.pid
@@ -150,7 +150,7 @@ def test_clients_that_hang_up(running: TorchServe, url: str) -> None:
 
 
 def test_a_disk_that_is_full(brittle: Path, small_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Log, state and unpacked archives on a full disk: what is served is served on, what is new is refused."""
+    """Log, state and unpacked archives on a full disk: served models go on, new ones are refused."""
     (small_disk / "scratch").mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(small_disk / "scratch"))
     server = TorchServe(

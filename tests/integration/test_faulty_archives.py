@@ -11,7 +11,7 @@ import requests
 from scripts.common.errors import CommandError
 from scripts.server.torchserve import TorchServe
 from tests.integration.conftest import STORE
-from tests.integration.test_inference import PHOTO
+from tests.integration.test_inference import IMAGE
 
 
 def tampered(source: Path, name: str, changed: tuple[str, ...]) -> Path:
@@ -41,9 +41,9 @@ def test_a_changed_onnx_program_is_refused_and_torch_takes_over(
 ) -> None:
     registered.append("changed-onnx")
     server.management.register(tampered(patient, "changed-onnx", ("program.onnx",)).name, workers=0)
-    answer = requests.post(f"{inference}/predictions/changed-onnx", data=PHOTO)
-    expected = requests.post(f"{inference}/predictions/patient", data=PHOTO)
-    assert [row["class_id"] for row in answer.json()] == [row["class_id"] for row in expected.json()]
+    response = requests.post(f"{inference}/predictions/changed-onnx", data=IMAGE)
+    expected = requests.post(f"{inference}/predictions/patient", data=IMAGE)
+    assert [row["class_id"] for row in response.json()] == [row["class_id"] for row in expected.json()]
     log = server.log.read_text(errors="replace")
     assert log.count("engine onnx cannot be used, falling back to torch, which is slower: program.onnx is refused") == 1
 

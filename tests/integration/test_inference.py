@@ -1,4 +1,4 @@
-"""The inference API over HTTP, as docs/api.md tells it."""
+"""The inference API over HTTP, as docs/api.md describes it."""
 
 import base64
 import json
@@ -19,9 +19,9 @@ from tests.conftest import encoded, picture, stored_as
 from tests.integration.scraping import settled
 from tests.unit.handler.decode.test_bombs import bomb
 
-PHOTO = encoded(Image.open(example_image()), "JPEG", quality=95)
+IMAGE = encoded(Image.open(example_image()), "JPEG", quality=95)
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
-B64 = base64.b64encode(PHOTO).decode()
+B64 = base64.b64encode(IMAGE).decode()
 JSON = {"Content-Type": "application/json"}
 
 
@@ -29,13 +29,13 @@ def curl(*arguments: str | Path) -> str:
     return subprocess.run(["curl", "-sS", *arguments], capture_output=True, text=True, check=True).stdout
 
 
-def best(answer: requests.Response) -> dict[str, Any]:
-    assert answer.status_code == 200, answer.text
-    found: dict[str, Any] = answer.json()[0]
+def top_1(response: requests.Response) -> dict[str, Any]:
+    assert response.status_code == 200, response.text
+    found: dict[str, Any] = response.json()[0]
     return found
 
 
-def test_the_readmes_curl_lines(classify: str) -> None:
+def test_curl_commands_of_the_readme(classify: str) -> None:
     named = json.loads(curl("-T", example_image(), classify))
     assert [set(row) for row in named] == [{"class_id", "label", "score"}] * 5
     assert named[0]["label"] == "espresso"
@@ -47,8 +47,8 @@ def test_the_readmes_curl_lines(classify: str) -> None:
     assert json.loads(typed) == named
 
 
-def test_a_version_can_be_named(classify: str) -> None:
-    assert best(requests.post(f"{classify}/1.0", data=PHOTO))["label"] == "espresso"
+def test_version_in_the_path(classify: str) -> None:
+    assert top_1(requests.post(f"{classify}/1.0", data=IMAGE))["label"] == "espresso"
 
 
 def test_kserve_v1(inference: str, classify: str) -> None:
@@ -56,49 +56,49 @@ def test_kserve_v1(inference: str, classify: str) -> None:
     body = {"instances": [{"b64": B64}, {"b64": base64.b64encode(encoded(picture(), "PNG")).decode()}]}
     predictions = requests.post(url, json=body).json()["predictions"]
     assert len(predictions) == 2
-    assert predictions[0] == requests.post(classify, data=PHOTO).json()
+    assert predictions[0] == requests.post(classify, data=IMAGE).json()
     assert requests.post(classify, json=body).json()["predictions"] == predictions
 
 
 def test_options(classify: str) -> None:
-    everything = requests.post(classify, data=PHOTO, headers={"X-Top-K": "1000"}).json()
+    everything = requests.post(classify, data=IMAGE, headers={"X-Top-K": "1000"}).json()
     assert len(everything) == 1000
     assert sum(row["score"] for row in everything) == pytest.approx(1, abs=1e-3)
     assert [row["score"] for row in everything] == sorted((row["score"] for row in everything), reverse=True)
-    sure = requests.post(classify, data=PHOTO, headers={"X-Threshold": "0.2", "X-Top-K": "1000"}).json()
+    sure = requests.post(classify, data=IMAGE, headers={"X-Threshold": "0.2", "X-Top-K": "1000"}).json()
     assert sure == [row for row in everything if row["score"] >= 0.2]
-    form = requests.post(classify, files={"image": PHOTO}, data={"top_k": "3", "threshold": "0.0"})
+    form = requests.post(classify, files={"image": IMAGE}, data={"top_k": "3", "threshold": "0.0"})
     assert form.json() == everything[:3]
     document = {"instances": [{"b64": B64}], "parameters": {"top_k": 2}}
     assert requests.post(classify, json=document).json() == {"predictions": [everything[:2]]}
 
 
-def test_json_is_compact_and_says_its_type(classify: str) -> None:
-    answer = requests.post(classify, data=PHOTO)
-    assert answer.headers["Content-Type"] == "application/json"
-    assert answer.content == json.dumps(answer.json(), separators=(",", ":"), ensure_ascii=False).encode()
+def test_json_is_compact(classify: str) -> None:
+    response = requests.post(classify, data=IMAGE)
+    assert response.headers["Content-Type"] == "application/json"
+    assert response.content == json.dumps(response.json(), separators=(",", ":"), ensure_ascii=False).encode()
 
 
 @pytest.mark.parametrize("name", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000"])
-def test_one_photo_in_every_format_is_the_same_class(classify: str, name: str) -> None:
+def test_image_formats(classify: str, name: str) -> None:
     data = encoded(Image.open(example_image()).convert("RGB"), name)
-    assert best(requests.post(classify, data=data))["label"] == "espresso"
+    assert top_1(requests.post(classify, data=data))["label"] == "espresso"
 
 
 @pytest.mark.parametrize("mode", ["CMYK", "P", "RGBA", "progressive"])
-def test_the_photo_in_other_modes(classify: str, mode: str) -> None:
-    photo = Image.open(example_image())
+def test_image_modes(classify: str, mode: str) -> None:
+    image = Image.open(example_image())
     data = {
-        "CMYK": lambda: encoded(photo.convert("CMYK"), "JPEG"),
-        "P": lambda: encoded(photo.convert("P", palette=Image.Palette.ADAPTIVE), "PNG"),
-        "RGBA": lambda: encoded(photo.convert("RGBA"), "PNG"),
-        "progressive": lambda: encoded(photo, "JPEG", progressive=True),
+        "CMYK": lambda: encoded(image.convert("CMYK"), "JPEG"),
+        "P": lambda: encoded(image.convert("P", palette=Image.Palette.ADAPTIVE), "PNG"),
+        "RGBA": lambda: encoded(image.convert("RGBA"), "PNG"),
+        "progressive": lambda: encoded(image, "JPEG", progressive=True),
     }[mode]()
-    assert best(requests.post(classify, data=data))["label"] == "espresso"
+    assert top_1(requests.post(classify, data=data))["label"] == "espresso"
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_a_turned_photo_with_the_tag_that_says_so(classify: str, orientation: int) -> None:
+def test_exif_orientation(classify: str, orientation: int) -> None:
     upright = Image.open(example_image()).convert("RGB")
     exif = Image.Exif()
     exif[0x0112] = orientation
@@ -121,102 +121,102 @@ CASES: list[tuple[errors.Problem, dict[str, Any]]] = [
     (errors.INVALID_JSON, {"data": b"[" * 50_000, "headers": JSON}),
     (errors.INVALID_JSON, {"json": {"image": B64}}),
     (errors.INVALID_BASE64, {"json": {"instances": [{"b64": "no base64!"}]}}),
-    (errors.INVALID_PARAMETER, {"data": PHOTO, "headers": {"X-Top-K": "0"}}),
-    (errors.INVALID_PARAMETER, {"data": PHOTO, "headers": {"X-Top-K": "1001"}}),
-    (errors.INVALID_PARAMETER, {"data": PHOTO, "headers": {"X-Threshold": "2"}}),
-    (errors.INVALID_PARAMETER, {"files": {"data": PHOTO}, "data": {"top_k": "many"}}),
-    (errors.NO_IMAGE, {"files": {"photo": PHOTO}}),
+    (errors.INVALID_PARAMETER, {"data": IMAGE, "headers": {"X-Top-K": "0"}}),
+    (errors.INVALID_PARAMETER, {"data": IMAGE, "headers": {"X-Top-K": "1001"}}),
+    (errors.INVALID_PARAMETER, {"data": IMAGE, "headers": {"X-Threshold": "2"}}),
+    (errors.INVALID_PARAMETER, {"files": {"data": IMAGE}, "data": {"top_k": "many"}}),
+    (errors.NO_IMAGE, {"files": {"photo": IMAGE}}),
     (errors.NO_IMAGE, {"json": {"instances": []}}),
-    (errors.NOT_ACCEPTABLE, {"data": PHOTO, "headers": {"Accept": "image/png"}}),
+    (errors.NOT_ACCEPTABLE, {"data": IMAGE, "headers": {"Accept": "image/png"}}),
     (errors.TOO_MANY_PIXELS, {"data": bomb("PNG")}),
     (errors.TOO_MANY_PIXELS, {"data": bomb("WEBP")}),
     (errors.TOO_MANY_IMAGES, {"json": MANY}),
     (errors.TOO_MUCH_WORK, {"data": SLOW}),
     (errors.UNSUPPORTED_FORMAT, {"data": b"no image at all"}),
     (errors.UNSUPPORTED_FORMAT, {"data": encoded(picture(), "ICO")}),
-    (errors.DAMAGED_IMAGE, {"data": broken(PHOTO)}),
-    (errors.DAMAGED_IMAGE, {"json": {"instances": [{"b64": B64}, {"b64": base64.b64encode(broken(PHOTO)).decode()}]}}),
+    (errors.DAMAGED_IMAGE, {"data": broken(IMAGE)}),
+    (errors.DAMAGED_IMAGE, {"json": {"instances": [{"b64": B64}, {"b64": base64.b64encode(broken(IMAGE)).decode()}]}}),
 ]
 
 
 @pytest.mark.parametrize(("problem", "request_"), CASES, ids=[problem.slug for problem, _ in CASES])
-def test_every_error_of_the_table(classify: str, problem: errors.Problem, request_: dict[str, Any]) -> None:
-    answer = requests.post(classify, **request_)
-    assert answer.status_code == problem.status
-    assert answer.headers["Content-Type"] == "application/problem+json"
-    document = answer.json()
+def test_errors(classify: str, problem: errors.Problem, request_: dict[str, Any]) -> None:
+    response = requests.post(classify, **request_)
+    assert response.status_code == problem.status
+    assert response.headers["Content-Type"] == "application/problem+json"
+    document = response.json()
     assert (document["type"], document["title"]) == (f"/problems/{problem.slug}", problem.title)
     assert document["status"] == problem.status
     assert "send" in document["detail"] or "ask" in document["detail"]
-    assert "Traceback" not in answer.text
+    assert "Traceback" not in response.text
 
 
 @pytest.mark.parametrize("path", ["explanations/efficientnet-lite0", "v1/models/efficientnet-lite0:explain"])
-def test_predictions_never_pose_as_explanations(inference: str, path: str) -> None:
-    answer = requests.post(f"{inference}/{path}", data=PHOTO)
-    assert (answer.status_code, answer.json()["type"]) == (404, "/problems/no-explanations")
+def test_explanations_are_not_found(inference: str, path: str) -> None:
+    response = requests.post(f"{inference}/{path}", data=IMAGE)
+    assert (response.status_code, response.json()["type"]) == (404, "/problems/no-explanations")
 
 
-def test_the_model_describes_itself_to_management_alone(server: TorchServe, classify: str) -> None:
+def test_description_only_through_the_management_api(server: TorchServe, classify: str) -> None:
     described = requests.get(f"{server.management.url}/models/efficientnet-lite0?customized=true").json()[0]
     assert described["customizedMetadata"]["source"].startswith("PyPI")
-    assert best(requests.post(classify, data=PHOTO, headers={"describe": "True"}))["label"] == "espresso"
+    assert top_1(requests.post(classify, data=IMAGE, headers={"describe": "True"}))["label"] == "espresso"
 
 
-def test_the_largest_requests_allowed_in_one_batch_harm_nobody(inference: str, server: TorchServe) -> None:
-    """Eight requests at every limit at once: each is answered, and the worker lives on."""
+def test_batch_of_requests_at_every_limit(inference: str, server: TorchServe) -> None:
+    """Each of eight requests gets its response, and the worker goes on."""
     pids = server.management.version("patient").pids
     full = {"instances": [{"b64": B64}] * 16}
-    asked: list[dict[str, Any]] = [{"json": full}] * 5 + [{"data": SLOW}] * 2 + [{"data": PHOTO}]
+    asked: list[dict[str, Any]] = [{"json": full}] * 5 + [{"data": SLOW}] * 2 + [{"data": IMAGE}]
     with ThreadPoolExecutor(len(asked)) as pool:
         url = f"{inference}/predictions/patient"
-        answers = list(pool.map(lambda request: requests.post(url, **request), asked))
-    assert [answer.status_code for answer in answers] == [200] * 5 + [413] * 2 + [200]
+        responses = list(pool.map(lambda request: requests.post(url, **request), asked))
+    assert [response.status_code for response in responses] == [200] * 5 + [413] * 2 + [200]
     assert server.management.version("patient").pids == pids
 
 
-def test_every_error_has_a_case() -> None:
-    """All but those that have a test elsewhere: tests/unit/handler/test_classifier.py provokes what no request does."""
+def test_every_error_has_a_test() -> None:
+    """The others are tested in tests/unit/handler/test_classifier.py: no request can cause them."""
     elsewhere = {errors.INTERNAL_ERROR, errors.OUT_OF_MEMORY, errors.STOPPING, errors.NO_EXPLANATIONS}
     assert {problem for problem, _ in CASES} == set(TABLE) - elsewhere
 
 
-def test_a_photo_that_torchserves_own_form_parser_cannot_read(classify: str) -> None:
-    """TorchServe answers before the handler is asked; the gateway prevents it (docs/api.md)."""
-    answer = requests.post(classify, data=PHOTO, headers=FORM)
-    assert (answer.status_code, answer.json()["type"]) == (500, "ErrorDataDecoderException")
+def test_form_that_torchserve_cannot_parse(classify: str) -> None:
+    """TorchServe responds without the handler; the gateway prevents it (docs/api.md)."""
+    response = requests.post(classify, data=IMAGE, headers=FORM)
+    assert (response.status_code, response.json()["type"]) == (500, "ErrorDataDecoderException")
 
 
-def test_more_bytes_than_the_limit(classify: str) -> None:
-    answer = requests.post(classify, data=bytes(20_971_521))
-    assert (answer.status_code, answer.content) == (413, b"")
+def test_body_above_the_limit(classify: str) -> None:
+    response = requests.post(classify, data=bytes(20_971_521))
+    assert (response.status_code, response.content) == (413, b"")
 
 
-def test_just_the_limit_reaches_the_handler(classify: str) -> None:
-    padded = PHOTO + bytes(20_971_520 - len(PHOTO))
-    assert best(requests.post(classify, data=padded))["label"] == "espresso"
+def test_body_at_the_limit(classify: str) -> None:
+    padded = IMAGE + bytes(20_971_520 - len(IMAGE))
+    assert top_1(requests.post(classify, data=padded))["label"] == "espresso"
 
 
-def test_eight_requests_in_one_batch_are_answered_each_on_its_own(server: TorchServe, inference: str) -> None:
-    """The model waits for eight; five of them are bad. One call of the engine answers the other three together."""
+def test_batch_of_valid_and_invalid_requests(server: TorchServe, inference: str) -> None:
+    """Five of eight requests are invalid; one call of the engine serves the other three."""
     batch: list[dict[str, Any]] = [
-        {"data": PHOTO},
-        {"data": broken(PHOTO)},
+        {"data": IMAGE},
+        {"data": broken(IMAGE)},
         {"data": bomb("JPEG")},
         {"data": b"text"},
         {"data": b""},
-        {"data": PHOTO, "headers": {"X-Top-K": "0"}},
-        {"data": PHOTO, "headers": {"X-Top-K": "1", "Accept": "text/plain"}},
-        {"data": PHOTO},
+        {"data": IMAGE, "headers": {"X-Top-K": "0"}},
+        {"data": IMAGE, "headers": {"X-Top-K": "1", "Accept": "text/plain"}},
+        {"data": IMAGE},
     ]
     url = f"{inference}/predictions/patient"
     before = batches(server)
     with ThreadPoolExecutor(len(batch)) as pool:
-        answers = list(pool.map(lambda request: requests.post(url, **request), batch))
+        responses = list(pool.map(lambda request: requests.post(url, **request), batch))
     after = batches(server)
-    assert [answer.status_code for answer in answers] == [200, 422, 413, 415, 400, 400, 200, 200]
-    assert answers[0].json() == answers[7].json()
-    assert answers[6].text == answers[0].json()[0]["label"] + "\n"
+    assert [response.status_code for response in responses] == [200, 422, 413, 415, 400, 400, 200, 200]
+    assert responses[0].json() == responses[7].json()
+    assert responses[6].text == responses[0].json()[0]["label"] + "\n"
     assert (after[0] - before[0], after[1] - before[1]) == (1, 3)
 
 
@@ -227,21 +227,21 @@ def batches(server: TorchServe) -> tuple[float, float]:
     return count, total
 
 
-def test_a_storm_of_good_and_bad_requests_harms_nobody(classify: str) -> None:
-    expected = requests.post(classify, data=PHOTO).json()
-    bad = [b"", b"text", broken(PHOTO), bomb("PNG")]
-    bodies = [PHOTO if index % 3 else bad[index // 3 % len(bad)] for index in range(60)]
+def test_concurrent_valid_and_invalid_requests(classify: str) -> None:
+    expected = requests.post(classify, data=IMAGE).json()
+    bad = [b"", b"text", broken(IMAGE), bomb("PNG")]
+    bodies = [IMAGE if index % 3 else bad[index // 3 % len(bad)] for index in range(60)]
     with ThreadPoolExecutor(16) as pool:
-        answers = list(pool.map(lambda body: requests.post(classify, data=body), bodies))
-    for body, answer in zip(bodies, answers, strict=True):
-        if body is PHOTO:
-            assert answer.json() == expected
+        responses = list(pool.map(lambda body: requests.post(classify, data=body), bodies))
+    for body, response in zip(bodies, responses, strict=True):
+        if body is IMAGE:
+            assert response.json() == expected
         else:
-            assert 400 <= answer.status_code < 500
+            assert 400 <= response.status_code < 500
 
 
 @pytest.mark.parametrize("header", ["X-Top-K", "Accept", "X-Request-Note"])
-def test_a_header_of_stray_bytes_kills_no_worker(classify: str, header: str) -> None:
-    answer = requests.post(classify, data=PHOTO, headers={header: b"\xff\xfe\x80"})
-    assert answer.status_code in (200, 400, 406)
-    assert best(requests.post(classify, data=PHOTO))["label"] == "espresso"
+def test_header_that_is_not_ascii(classify: str, header: str) -> None:
+    response = requests.post(classify, data=IMAGE, headers={header: b"\xff\xfe\x80"})
+    assert response.status_code in (200, 400, 406)
+    assert top_1(requests.post(classify, data=IMAGE))["label"] == "espresso"

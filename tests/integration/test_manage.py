@@ -20,7 +20,7 @@ from scripts.common.errors import CommandError
 from scripts.server.torchserve import TorchServe
 from tests.conftest import PROJECT
 from tests.integration.conftest import STORE
-from tests.integration.test_inference import PHOTO
+from tests.integration.test_inference import IMAGE
 
 
 def manage(server: TorchServe, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -29,7 +29,7 @@ def manage(server: TorchServe, *arguments: str) -> subprocess.CompletedProcess[s
 
 
 @pytest.fixture(scope="module")
-def second(tiny_directory: Path, stand_in_archive: Path) -> Path:
+def second(tiny_directory: Path, fallback_archive: Path) -> Path:
     """A second version of the tiny network, in an archive of its own."""
     store = STORE / "second"
     packed = archive.ensure(str(tiny_directory), "patient", version="2.0", store=store)
@@ -49,14 +49,14 @@ def versions(server: TorchServe) -> list[str]:
 
 
 @pytest.mark.usefixtures("unregister_second")
-def test_a_model_from_registration_to_its_end(server: TorchServe, inference: str, second: Path) -> None:
+def test_a_second_version_from_registration_to_removal(server: TorchServe, inference: str, second: Path) -> None:
     listed = json.loads(manage(server, "list").stdout)
     assert {"name": "patient", "archive": "patient.mar"} in listed
 
     registered = manage(server, "register", second.name, "--workers", "2")
     assert (registered.returncode, registered.stderr) == (0, "")
     assert registered.stdout == 'Model "patient" Version: 2.0 registered\n'
-    assert requests.post(f"{inference}/predictions/patient/2.0", data=PHOTO).status_code == 200
+    assert requests.post(f"{inference}/predictions/patient/2.0", data=IMAGE).status_code == 200
     assert server.management.version("patient").version == "1.0"
 
     assert server.management.version("patient", "2.0").statuses == ["READY", "READY"]
@@ -74,7 +74,7 @@ def test_a_model_from_registration_to_its_end(server: TorchServe, inference: str
     assert manage(server, "set-default", "patient", "1.0").returncode == 0
     assert manage(server, "unregister", "patient", "2.0").returncode == 0
     assert versions(server) == ["1.0"]
-    assert requests.post(f"{inference}/predictions/patient/2.0", data=PHOTO).status_code == 404
+    assert requests.post(f"{inference}/predictions/patient/2.0", data=IMAGE).status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_a_model_from_registration_to_its_end(server: TorchServe, inference: str
         (["unregister", "nobody"], "status 404): Model not found: nobody"),
     ],
 )
-def test_what_is_refused_is_said_in_the_servers_words(server: TorchServe, arguments: list[str], message: str) -> None:
+def test_error_messages_of_the_server(server: TorchServe, arguments: list[str], message: str) -> None:
     result = manage(server, *arguments)
     assert result.returncode == 1
     assert result.stderr.startswith("error: the server refused (")
@@ -96,7 +96,7 @@ def test_what_is_refused_is_said_in_the_servers_words(server: TorchServe, argume
     assert len(result.stderr.splitlines()) == 1
 
 
-def test_models_come_from_the_store_and_nowhere_else(server: TorchServe, tmp_path: Path) -> None:
+def test_archives_outside_the_store(server: TorchServe, tmp_path: Path) -> None:
     outside = Path(shutil.copy(STORE / "patient.mar", tmp_path / "outside.mar"))
     (STORE / "folder").mkdir(exist_ok=True)
     shutil.copy(STORE / "patient.mar", STORE / "folder" / "inside.mar")
@@ -122,8 +122,8 @@ def test_models_come_from_the_store_and_nowhere_else(server: TorchServe, tmp_pat
     ]
     before = server.management.models()
     for url in urls:
-        answer = requests.post(f"{server.management.url}/models?url={quote(url, safe='')}")
-        assert 400 <= answer.status_code < 500, (url, answer.status_code, answer.text)
+        response = requests.post(f"{server.management.url}/models?url={quote(url, safe='')}")
+        assert 400 <= response.status_code < 500, (url, response.status_code, response.text)
     assert server.management.models() == before
     shutil.rmtree(STORE / "folder")
 
@@ -146,9 +146,9 @@ def test_a_link_out_of_the_store_is_refused_by_the_command(server: TorchServe, l
 
 
 def test_torchserve_alone_follows_a_link(server: TorchServe, link: Path) -> None:
-    """Why the command, the gateway and each start look at archives before TorchServe does (docs/security.md)."""
-    answer = requests.post(f"{server.management.url}/models?url={link.name}&model_name=linked")
-    assert answer.ok, answer.text
+    """So the command, the gateway and each start check archives before TorchServe does (docs/security.md)."""
+    response = requests.post(f"{server.management.url}/models?url={link.name}&model_name=linked")
+    assert response.ok, response.text
     server.management.unregister("linked")
 
 
@@ -166,21 +166,21 @@ def test_only_allowed_archives_are_registered(
     assert versions(server) == ["1.0", "2.0"]
 
 
-def test_workers_that_do_not_come_in_time_are_reported_with_their_states(server: TorchServe) -> None:
+def test_workers_that_are_not_ready_in_time(server: TorchServe) -> None:
     requests.put(f"{server.management.url}/models/patient?min_worker=2&max_worker=2&synchronous=false")
     with pytest.raises(CommandError, match=r"patient has not 2 workers ready after 0 s \(they are \["):
         server.management.wait_ready("patient", wait=0)
-    server.management.scale("patient", "", 1)
+    server.management.scale("patient", None, 1)
     assert len(server.management.version("patient").workers) == 1
 
 
-def test_no_server_is_one_sentence() -> None:
+def test_no_server() -> None:
     command = [sys.executable, "-m", "scripts", "models", "list", "--url", "http://127.0.0.1:9"]
     environment = {**os.environ, "no_proxy": "127.0.0.1"}
     result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=PROJECT, env=environment)
     assert result.returncode == 1
     assert result.stderr == (
-        "error: no management API answers at http://127.0.0.1:9: "
+        "error: no management API responds at http://127.0.0.1:9: "
         "start the server with make serve, or name it with --url\n"
     )
 

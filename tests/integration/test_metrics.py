@@ -1,4 +1,4 @@
-"""/metrics is what Prometheus can read, with the figures of what was really asked."""
+"""The metrics that a real server exports."""
 
 import pytest
 import requests
@@ -6,15 +6,15 @@ import requests
 from handler.metrics import DECLARED
 from scripts.server.torchserve import TorchServe
 from tests.integration.scraping import scrape, settled
-from tests.integration.test_inference import PHOTO, broken
+from tests.integration.test_inference import IMAGE, broken
 
 MODEL = "efficientnet-lite0"
 
 
-def test_a_good_and_a_bad_request_are_counted(server: TorchServe, classify: str) -> None:
+def test_valid_and_invalid_requests_are_counted(server: TorchServe, classify: str) -> None:
     before = scrape(server)
-    assert requests.post(classify, data=PHOTO).status_code == 200
-    assert requests.post(classify, data=broken(PHOTO)).status_code == 422
+    assert requests.post(classify, data=IMAGE).status_code == 200
+    assert requests.post(classify, data=broken(IMAGE)).status_code == 422
     after = settled(server)
 
     def grown(name: str, **labels: str) -> float:
@@ -31,18 +31,18 @@ def test_a_good_and_a_bad_request_are_counted(server: TorchServe, classify: str)
     assert grown("classifier_batch_images_count") == 1
     assert grown("classifier_batch_images_sum") == 1
     assert grown("classifier_confidence_ratio_count") == 1
-    score = requests.post(classify, data=PHOTO).json()[0]["score"]
+    score = requests.post(classify, data=IMAGE).json()[0]["score"]
     assert grown("classifier_confidence_ratio_sum") == pytest.approx(score, abs=1e-3)
 
 
-def test_every_metric_of_ours_is_exported(server: TorchServe, classify: str) -> None:
-    requests.post(classify, data=PHOTO)
+def test_every_configured_metric_is_exported(server: TorchServe, classify: str) -> None:
+    requests.post(classify, data=IMAGE)
     requests.post(classify, data=b"text")
     exported = {name for name, _ in settled(server)}
     for name, (kind, _, _) in DECLARED.items():
         assert (f"{name}_bucket" if kind.value == "histogram" else name) in exported
 
 
-def test_the_model_is_named_with_its_engine(server: TorchServe) -> None:
+def test_model_info(server: TorchServe) -> None:
     labels = (("engine", "onnx"), ("model_name", MODEL), ("stand_in", "true"), ("version", "1.0"))
     assert scrape(server)[("classifier_model_info", labels)] == 1

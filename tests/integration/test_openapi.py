@@ -1,4 +1,4 @@
-"""Answers of a real TorchServe conform to config/openapi.yaml, whatever its requests hold.
+"""Responses of a real TorchServe to generated requests conform to config/openapi.yaml.
 
 The document describes the gateway. What TorchServe alone does otherwise is left out here, and tests/e2e looks at it:
 health and the document itself, other methods, and options in the address. Forms are labelled as the gateway does.
@@ -21,5 +21,5 @@ def as_the_gateway_does(headers: Mapping[str, str]) -> dict[str, str]:
 
 @schema.parametrize()  # type: ignore[untyped-decorator]
 @openapi.SETTINGS
-def test_answers_are_as_described(case: Any, inference: str) -> None:
+def test_responses_conform(case: Any, inference: str) -> None:
     openapi.check(case, inference, fallback.NAME, as_the_gateway_does)

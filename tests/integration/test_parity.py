@@ -1,4 +1,4 @@
-"""The served scores are those of a transformers pipeline on the same bytes."""
+"""The served scores equal those of a transformers pipeline on the same bytes."""
 
 from pathlib import Path
 
@@ -24,9 +24,7 @@ def pipeline(resnet_directory: Path) -> object:
     return pipeline("image-classification", model=str(resnet_directory), device="cpu")
 
 
-def test_every_photo_has_the_pipelines_top_5(
-    coco_photos: list[Path], resnet: Path, inference: str, pipeline: object
-) -> None:
+def test_top_5_of_the_pipeline(coco_photos: list[Path], resnet: Path, inference: str, pipeline: object) -> None:
     assert len(coco_photos) == 25
     for path in coco_photos:
         served = requests.post(f"{inference}/predictions/resnet-50", data=path.read_bytes()).json()
@@ -38,21 +36,21 @@ def test_every_photo_has_the_pipelines_top_5(
             assert row["score"] == pytest.approx(scores[row["label"]], abs=0.01), path.name
 
 
-def test_the_known_logits_of_the_two_cats(resnet: Path, cats: bytes, tmp_path: Path) -> None:
+def test_logits_of_the_two_cats(resnet: Path, cats: bytes, tmp_path: Path) -> None:
     """The figures are those of ../shared/models/README.md."""
     import zipfile
 
     with zipfile.ZipFile(resnet) as file:
         file.extractall(tmp_path)
     manifest = Manifest.from_json((tmp_path / "model.json").read_text())
-    photo = normalize(to_input(decode_image(cats, LIMIT), manifest.input)[None], manifest.input)
+    image = normalize(to_input(decode_image(cats, LIMIT), manifest.input)[None], manifest.input)
     for engine in ("onnx", "torch"):
         settings = Settings(engine=engine)
-        logits = open_engine(manifest, tmp_path, settings, 2).run(photo)[0]
+        logits = open_engine(manifest, tmp_path, settings, 2).run(image)[0]
         assert logits[:3].tolist() == pytest.approx([-14.3454, -11.1594, -16.1291], abs=2e-2)
         assert manifest.labels[int(logits.argmax())] == "tabby, tabby cat"
 
 
 def test_the_two_cats_over_http(resnet: Path, cats: bytes, inference: str) -> None:
-    answer = requests.post(f"{inference}/predictions/resnet-50", data=cats, headers={"Accept": "text/plain"})
-    assert answer.text.splitlines()[0] == "tabby, tabby cat"
+    response = requests.post(f"{inference}/predictions/resnet-50", data=cats, headers={"Accept": "text/plain"})
+    assert response.text.splitlines()[0] == "tabby, tabby cat"

@@ -46,7 +46,7 @@ def test_models_and_workers_come_back(store: Path, tmp_path: Path, capsys: pytes
         (name,) = first.models
         shutil.copy(store / f"{name}.mar", store / "other.mar")
         first.management.register("other.mar", name="other")
-        first.management.scale("other", "", 2)
+        first.management.scale("other", None, 2)
         before = workers(first)
         assert before == {(name, "1.0"): 1, ("other", "1.0"): 2}
 
@@ -65,7 +65,7 @@ def test_models_and_workers_come_back(store: Path, tmp_path: Path, capsys: pytes
     capsys.readouterr()
     with server(store, tmp_path) as fourth:
         assert workers(fourth) == {(name, "1.0"): 1}
-    assert "other 1.0 is not restored: its archive other.mar is no longer in the model store" in capsys.readouterr().out
+    assert "other 1.0 is not restored: its archive other.mar is gone from the model store" in capsys.readouterr().out
 
 
 def test_a_new_version_comes_beside_the_restored_one(store: Path, tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ def test_a_new_version_comes_beside_the_restored_one(store: Path, tmp_path: Path
         assert workers(later) == {(name, "1.0"): 1, (name, "2.0"): 1}  # registered once
 
 
-def test_a_stop_finishes_what_is_in_flight(store: Path, tmp_path: Path) -> None:
+def test_a_stop_finishes_the_in_flight_requests(store: Path, tmp_path: Path) -> None:
     with server(store, tmp_path) as running:
         (name,) = running.models
         url = f"{running.ports.url(running.ports.inference)}/predictions/{name}"
@@ -100,7 +100,7 @@ def pid_of(running: TorchServe, name: str) -> int:
 @pytest.mark.faults
 @pytest.mark.parametrize("keep_alive", [True, False], ids=["open connections", "a connection a request"])
 def test_a_stop_under_steady_load(store: Path, tmp_path: Path, keep_alive: bool) -> None:
-    """TorchServe accepts connections until it ends: what arrives after it was idle is cut, once a client at most."""
+    """TorchServe accepts connections until it ends: a request after it was idle is cut, one a client at most."""
     with server(store, tmp_path) as running:
         (name,) = running.models
         url = f"{running.ports.url(running.ports.inference)}/predictions/{name}"
@@ -132,7 +132,7 @@ def test_a_stop_while_a_worker_is_stuck(store: Path, tmp_path: Path, monkeypatch
         with Load(url, TINY_IMAGE, clients=20) as load:
             wait_for("a queue", lambda: running.management.version(name).queue.pending >= 10)
             running.stop()
-    # The batch that the worker held is answered 507 or 500, the queue behind it by the next worker.
+    # The batch that the worker held gets 507 or 500; the next worker serves the queue behind it.
     assert set(load.counts()) <= {"500", "507", "503", "refused", "cut"}, load.counts()
     assert load.counts()["cut"] <= load.clients
     assert 1 <= load.counts()["500"] + load.counts()["507"] <= 8
@@ -143,7 +143,7 @@ def shown_metrics(shown: Readiness) -> dict[str, float]:
     return {sample.name: sample.value for sample in samples(exposition(shown))}
 
 
-def test_the_status_page_tells_of_queue_workers_and_restarts(store: Path, tmp_path: Path) -> None:
+def test_readiness_shows_queue_workers_and_restarts(store: Path, tmp_path: Path) -> None:
     with server(store, tmp_path) as running:
         (name,) = running.models
         shown = Readiness(running.management, running.ports.url(running.ports.inference))
@@ -166,7 +166,7 @@ def test_the_status_page_tells_of_queue_workers_and_restarts(store: Path, tmp_pa
         os.kill(worker, signal.SIGKILL)
 
         def restarts() -> float:
-            shown.look()
+            shown.update()
             return shown_metrics(shown).get("serving_worker_restarts_total", 0.0)
 
         wait_for("a restart", lambda: restarts() == 1)
@@ -174,4 +174,4 @@ def test_the_status_page_tells_of_queue_workers_and_restarts(store: Path, tmp_pa
         running.management.unregister(name)
         shown = Readiness(running.management, running.ports.url(running.ports.inference))
         shown.accepting.set()
-        assert shown.problem() == "no model is registered, or the management API does not answer"
+        assert shown.problem() == "no model is registered, or the management API does not respond"

@@ -50,7 +50,7 @@ def test_without_sums_every_file_of_the_store_is_allowed(store: Path) -> None:
         ("nowhere.mar", "there is no archive"),
     ],
 )
-def test_links_and_what_is_no_file_are_refused(store: Path, name: str, words: str) -> None:
+def test_links_and_missing_files_are_refused(store: Path, name: str, words: str) -> None:
     refusal = allowed.refusal(store / name)
     assert refusal
     assert words in refusal
@@ -65,13 +65,15 @@ def test_an_archive_must_be_one_of_the_sums(store: Path, monkeypatch: pytest.Mon
     assert f"SHA-256 {good}, which is not in ALLOWED_SHA256" in str(allowed.refusal(store / "good.mar"))
 
 
-def test_a_word_that_is_no_sum_is_said_before_anything_starts(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_word_that_is_no_sum(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(allowed.VARIABLE, "resnet-50.mar")
     with pytest.raises(CommandError, match=r"ALLOWED_SHA256 holds 'resnet-50\.mar', which is no SHA-256 sum"):
         TorchServe({}, store).start()
 
 
-def test_a_server_does_not_start_with_what_is_not_allowed(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_does_not_start_with_an_archive_that_is_not_allowed(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(CommandError, match=r"link\.mar is a link"):
         TorchServe({"good": "good.mar", "link": "link.mar"}, store).start()
     monkeypatch.setenv(allowed.VARIABLE, "0" * 64)
@@ -79,18 +81,18 @@ def test_a_server_does_not_start_with_what_is_not_allowed(store: Path, monkeypat
         TorchServe({"good": "good.mar"}, store).start()
 
 
-def test_a_restart_leaves_out_what_is_no_longer_allowed(
+def test_a_restart_leaves_out_archives_that_are_not_allowed(
     store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     save(tmp_path, "20261122092014267", {"good": {"1.0": version("good.mar", default=True)}})
-    assert [one.id for one in state.restore(tmp_path, store).versions] == [("good", "1.0")]
+    assert [version.id for version in state.restore(tmp_path, store).versions] == [("good", "1.0")]
     monkeypatch.setenv(allowed.VARIABLE, "0" * 64)
     restored = state.restore(tmp_path, store)
     assert restored.versions == ()
     assert restored.left_out[0].startswith("good 1.0 is not restored: good.mar has SHA-256 ")
 
 
-def test_the_command_refuses_before_it_asks(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_refuses_before_it_sends_a_request(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(CommandError, match=r"outside\.mar is a link"):
         models(["register", "outside.mar", "--store", str(store)], standalone_mode=False)
     monkeypatch.setenv(allowed.VARIABLE, "0" * 64)
@@ -126,14 +128,14 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("query", "words"), REFUSED.items())
-def test_the_gateway_passes_no_other_registration_on(store: Path, query: str, words: str) -> None:
+def test_registrations_that_the_gateway_refuses(store: Path, query: str, words: str) -> None:
     refusal = registration.refusal(query, store)
     assert refusal
     assert words in refusal
     assert not set('"\\') & set(refusal)  # it stands in a JSON document of nginx's
 
 
-def test_the_gateway_passes_a_file_of_the_store_on(store: Path) -> None:
+def test_registrations_that_the_gateway_allows(store: Path) -> None:
     for query in ("url=good.mar", "url=good.mar&model_name=a&synchronous=true", f"url=file://{store}/good.mar"):
         assert registration.refusal(query, store) is None
 
@@ -151,7 +153,7 @@ def test_the_gateway_asks_over_http(store: Path) -> None:
         refused = ask("POST", "/models?url=outside.mar")
         assert refused.status_code == 403
         assert "is a link" in refused.headers["X-Refusal"]
-        assert requests.get(url, timeout=10).status_code == 403  # nobody says what is asked for
+        assert requests.get(url, timeout=10).status_code == 403  # without X-Original-URI
     finally:
         server.shutdown()
         server.server_close()

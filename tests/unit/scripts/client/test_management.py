@@ -1,4 +1,4 @@
-"""What the client of the management API does by itself."""
+"""Retries of the management API's client."""
 
 import json
 import threading
@@ -18,7 +18,7 @@ class Gateway(ThreadingHTTPServer):
     asked = 0
 
 
-class Answer(BaseHTTPRequestHandler):
+class Handler(BaseHTTPRequestHandler):
     server: Gateway
 
     def do_PUT(self) -> None:
@@ -39,7 +39,7 @@ class Answer(BaseHTTPRequestHandler):
 @pytest.fixture
 def gateway(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gateway]:
     monkeypatch.setattr(management, "RETRY", 0.01)
-    with Gateway(("127.0.0.1", 0), Answer) as server:
+    with Gateway(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server
         server.shutdown()
@@ -51,7 +51,7 @@ def test_a_change_waits_until_all_replicas_are_there(gateway: Gateway) -> None:
     assert gateway.asked == 4
 
 
-def test_but_not_for_ever(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_change_waits_for_a_limited_time(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(management, "REPLICAS_TIMEOUT", 0.2)
     gateway.refusals = 1_000_000
     with pytest.raises(ManagementApiError, match=r"the server refused \(status 409\): wait"):

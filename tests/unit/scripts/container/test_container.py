@@ -1,4 +1,4 @@
-"""The model server's container: what it brings into the store, and whether its times fit together."""
+"""The model server's container: its archives, and the settings of its services."""
 
 import json
 import resource
@@ -70,7 +70,7 @@ def test_the_grace_periods_fit_what_a_stop_takes(services: dict[str, Any]) -> No
     assert float(services["gateway"]["environment"]["RESPONSE_SECONDS"].split(":-")[1].rstrip("}")) < longest
 
 
-def test_an_answer_may_take_as_long_as_a_worker_may(services: dict[str, Any]) -> None:
+def test_the_gateway_waits_as_long_as_a_worker_may_take(services: dict[str, Any]) -> None:
     model = yaml.safe_load((CONFIG / "model-config.yaml").read_text())
     assert (
         float(services["gateway"]["environment"]["RESPONSE_SECONDS"].split(":-")[1].rstrip("}"))

@@ -28,7 +28,7 @@ def test_queue_workers_and_restarts() -> None:
     }
 
 
-def test_before_the_first_look() -> None:
+def test_before_the_first_update() -> None:
     assert {sample.name: sample.value for sample in samples(exposition(Readiness(Management(), "")))} == {
         "serving_accepting": 0
     }

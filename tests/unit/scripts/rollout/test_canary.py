@@ -1,4 +1,4 @@
-"""What is read from the gateway's counters, and how a canary is withdrawn."""
+"""The figures of the gateway's counters, and how a canary is withdrawn."""
 
 import json
 import threading
@@ -14,31 +14,31 @@ from scripts.rollout.canary import VersionStats, withdraw
 BUCKETS = {0.1: 40, 0.25: 80, 0.5: 98, float("inf"): 100}
 
 
-def test_quantiles_are_read_from_the_buckets_as_prometheus_does() -> None:
-    seen = VersionStats({"200": 100}, 20.0, BUCKETS)
-    assert seen.quantile(0.5) == pytest.approx(0.1 + 0.15 * 10 / 40)
-    assert seen.quantile(0.95) == pytest.approx(0.25 + 0.25 * 15 / 18)
-    assert seen.quantile(0.2) == pytest.approx(0.05)
-    assert seen.quantile(0.99) == 0.5  # above the last bound nobody knows
+def test_quantiles() -> None:
+    stats = VersionStats({"200": 100}, 20.0, BUCKETS)
+    assert stats.quantile(0.5) == pytest.approx(0.1 + 0.15 * 10 / 40)
+    assert stats.quantile(0.95) == pytest.approx(0.25 + 0.25 * 15 / 18)
+    assert stats.quantile(0.2) == pytest.approx(0.05)
+    assert stats.quantile(0.99) == 0.5  # no more is known above the last bound
     assert VersionStats().quantile(0.5) == 0.0
 
 
-def test_only_the_servers_own_failures_are_errors() -> None:
-    seen = VersionStats({"200": 95, "415": 3, "500": 1, "503": 1}, 20.0, BUCKETS)
-    assert (seen.requests, seen.errors, seen.error_ratio) == (100, 2, 0.02)
-    assert str(seen).startswith("100 requests, 2 errors (2.0%), 3 refused, mean 0.200 s, p50 ")
+def test_only_5xx_are_errors() -> None:
+    stats = VersionStats({"200": 95, "415": 3, "500": 1, "503": 1}, 20.0, BUCKETS)
+    assert (stats.requests, stats.errors, stats.error_ratio) == (100, 2, 0.02)
+    assert str(stats).startswith("100 requests, 2 errors (2.0%), 3 rejected, mean 0.200 s, p50 ")
     assert VersionStats().error_ratio == 0.0
     assert str(VersionStats()) == "no requests"
 
 
-def test_what_was_counted_before_is_taken_off() -> None:
+def test_difference_to_earlier_figures() -> None:
     earlier = VersionStats({"200": 10}, 1.0, {0.1: 5, float("inf"): 10})
     later = VersionStats({"200": 15, "500": 2}, 4.0, {0.1: 7, float("inf"): 17})
     assert later.since(earlier) == VersionStats({"200": 5, "500": 2}, 3.0, {0.1: 2, float("inf"): 7})
 
 
 class Gateway(BaseHTTPRequestHandler):
-    """Like the gateway, takes up what was asked for only now and then: here, at every third look."""
+    """Like the gateway, applies a change only after some time: at every third check."""
 
     asked: str | None
     shown: list[str | None]
@@ -47,16 +47,16 @@ class Gateway(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         cls = type(self)
         if self.path.startswith("/gateway/canary/"):
-            self._answer(404 if cls.asked is None else 200, cls.asked or "nobody asked")
+            self._respond(404 if cls.asked is None else 200, cls.asked or "no canary")
             return
         cls.shown.append(cls.asked if cls.takes_up and len(cls.shown) % 3 == 2 else (cls.shown or [None])[-1])
-        self._answer(200, json.dumps({"m": cls.shown[-1]} if cls.shown[-1] else {}))
+        self._respond(200, json.dumps({"m": cls.shown[-1]} if cls.shown[-1] else {}))
 
     def do_DELETE(self) -> None:
         type(self).asked = None
-        self._answer(200, "")
+        self._respond(200, "")
 
-    def _answer(self, status: int, text: str) -> None:
+    def _respond(self, status: int, text: str) -> None:
         self.send_response(status)
         self.send_header("Content-Length", str(len(text)))
         self.end_headers()
@@ -78,7 +78,7 @@ def gateway(monkeypatch: pytest.MonkeyPatch) -> Iterator[Management]:
 
 
 @pytest.mark.parametrize("asked", ["2.0 10", None])
-def test_a_canary_that_is_not_in_force_yet_is_withdrawn_after_it_was(gateway: Management, asked: str | None) -> None:
+def test_a_canary_is_withdrawn_once_it_applies(gateway: Management, asked: str | None) -> None:
     Gateway.asked, Gateway.shown, Gateway.takes_up = asked, [], True
     withdraw(gateway, "m")
     assert Gateway.asked is None
@@ -86,10 +86,8 @@ def test_a_canary_that_is_not_in_force_yet_is_withdrawn_after_it_was(gateway: Ma
     assert Gateway.shown[-1] is None
 
 
-def test_a_canary_that_never_comes_into_force_is_withdrawn_too(
-    gateway: Management, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(canary, "IN_FORCE", 0.1)
+def test_a_canary_that_never_applies_is_withdrawn_too(gateway: Management, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(canary, "APPLY_TIMEOUT", 0.1)
     Gateway.asked, Gateway.shown, Gateway.takes_up = "no share", [], False
     withdraw(gateway, "m")
     assert Gateway.asked is None

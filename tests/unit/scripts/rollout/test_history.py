@@ -1,4 +1,4 @@
-"""What a rollout remembers for the way back."""
+"""What a rollout records, so that it can be reverted."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from scripts.common.errors import CommandError
 from scripts.rollout import history
 
 
-def test_the_last_one_of_each_model_and_server_is_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_last_rollout_of_each_model_and_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(history, "FILE", tmp_path / "build" / "rollouts.json")
     one, other, third, later = (history.Replaced(f"{name}.mar", f"{name}.0", "9.0") for name in "1nb2")
     for url, name, replaced in (("a", "m", one), ("a", "n", other), ("b", "m", third), ("a", "m", later)):
@@ -18,7 +18,7 @@ def test_the_last_one_of_each_model_and_server_is_remembered(tmp_path: Path, mon
         history.last("b", "n")
 
 
-def test_what_an_older_release_noted_does_not_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_of_an_older_release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(history, "FILE", tmp_path / "rollouts.json")
     history.FILE.write_text('{"a": {"m": "1.mar"}}')
     with pytest.raises(CommandError, match="name the archive to go back to"):

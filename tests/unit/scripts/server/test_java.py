@@ -1,4 +1,4 @@
-"""A Java runtime is found where one is, and its absence said in one sentence."""
+"""Finding a Java runtime."""
 
 import os
 from pathlib import Path
@@ -21,11 +21,11 @@ def test_version(tmp_path: Path, text: str, major: int) -> None:
     assert java.version(fake_java(tmp_path / "java", text)) == major
 
 
-def test_version_of_what_does_not_run(tmp_path: Path) -> None:
+def test_version_of_a_missing_program(tmp_path: Path) -> None:
     assert java.version(tmp_path / "none") == 0
 
 
-def test_java_home_comes_first_and_an_old_one_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_java_home_comes_first_unless_it_is_too_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     new = fake_java(tmp_path / "path" / "java", "17.0.1")
     monkeypatch.setenv("PATH", str(new.parent), prepend=os.pathsep)
     monkeypatch.setenv("JAVA_HOME", str(fake_java(tmp_path / "home" / "bin" / "java", "21.0.1").parent.parent))
@@ -34,11 +34,11 @@ def test_java_home_comes_first_and_an_old_one_is_passed_over(tmp_path: Path, mon
     assert java.find() == new
 
 
-def test_no_java_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_java(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(java, "_candidates", list)
     with pytest.raises(CommandError, match="no Java 17 or later was found: run make setup with a network, or install"):
         java.find()
 
 
-def test_this_environment_has_one_that_runs() -> None:
-    assert java.version(java.find()) >= java.OLDEST
+def test_this_environment_has_java() -> None:
+    assert java.version(java.find()) >= java.MIN_VERSION

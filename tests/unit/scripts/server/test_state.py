@@ -1,4 +1,4 @@
-"""What a restart brings back, from snapshots as TorchServe writes them."""
+"""What a restart restores from snapshots as TorchServe writes them."""
 
 import json
 import zipfile
@@ -54,25 +54,25 @@ def save(folder: Path, stamp: str, models: Models, kind: str = "snapshot") -> Pa
     return path
 
 
-def test_nothing_was_kept(tmp_path: Path, store: Path) -> None:
+def test_no_snapshot(tmp_path: Path, store: Path) -> None:
     assert state.restore(tmp_path / "state", store) == state.Restored()
 
 
-def test_versions_default_and_workers_come_back(tmp_path: Path, store: Path) -> None:
+def test_versions_default_and_workers_are_restored(tmp_path: Path, store: Path) -> None:
     models = {"a": {"1.0": version("a.mar", 1), "2.0": version("a2.mar", 3, default=True)}}
     save(tmp_path, "20261122092014267", models)
     assert state.restore(tmp_path, store) == state.Restored(saved(models))
 
 
-def test_the_newest_counts_whatever_its_kind(tmp_path: Path, store: Path) -> None:
+def test_the_newest_snapshot_of_any_kind_counts(tmp_path: Path, store: Path) -> None:
     save(tmp_path, "20261122092014267", {"a": {"1.0": version("a.mar", 1, default=True)}})
     save(tmp_path, "20261122092014268", {"a": {"1.0": version("a.mar", 2, default=True)}}, "shutdown")
     save(tmp_path, "20261122092014266", {"a": {"1.0": version("a.mar", 3, default=True)}}, "startup")
-    assert [one.workers for one in state.restore(tmp_path, store).versions] == [2]
+    assert [saved_version.workers for saved_version in state.restore(tmp_path, store).versions] == [2]
 
 
 @pytest.mark.parametrize("kept", [0, 60, 200, 330])
-def test_a_snapshot_cut_short_by_a_kill_is_passed_over(tmp_path: Path, store: Path, kept: int) -> None:
+def test_a_truncated_snapshot_is_skipped(tmp_path: Path, store: Path, kept: int) -> None:
     whole = {"a": {"1.0": version("a.mar", 2, default=True)}}
     save(tmp_path, "20261122092014267", whole)
     cut = save(tmp_path, "20261122092014268", {"a": {"1.0": version("a.mar", 9, default=True)}})
@@ -80,31 +80,33 @@ def test_a_snapshot_cut_short_by_a_kill_is_passed_over(tmp_path: Path, store: Pa
     assert state.restore(tmp_path, store).versions == saved(whole)
 
 
-def test_an_archive_that_is_gone_is_said_and_the_rest_is_served(tmp_path: Path, store: Path) -> None:
+def test_a_missing_archive_is_left_out(tmp_path: Path, store: Path) -> None:
     save(tmp_path, "1", {"a": {"1.0": version("a.mar")}, "b": {"1.0": version("b.mar", default=True)}})
     restored = state.restore(tmp_path, store)
-    assert [one.id for one in restored.versions] == [("a", "1.0")]
-    assert restored.left_out == ("b 1.0 is not restored: its archive b.mar is no longer in the model store",)
+    assert [saved_version.id for saved_version in restored.versions] == [("a", "1.0")]
+    assert restored.left_out == ("b 1.0 is not restored: its archive b.mar is gone from the model store",)
 
 
-def test_an_archive_that_became_another_version_is_not_served_as_the_old_one(tmp_path: Path, store: Path) -> None:
+def test_an_archive_that_holds_another_version_is_left_out(tmp_path: Path, store: Path) -> None:
     save(tmp_path, "1", {"a": {"1.0": version("a2.mar", default=True)}})
     restored = state.restore(tmp_path, store)
     assert restored.versions == ()
     assert restored.left_out == ("a 1.0 is not restored: its archive a2.mar now holds version 2.0",)
 
 
-def test_a_damaged_archive_is_said(tmp_path: Path, store: Path) -> None:
+def test_a_damaged_archive_is_left_out(tmp_path: Path, store: Path) -> None:
     (store / "a.mar").write_bytes(b"PK no more")
     save(tmp_path, "1", {"a": {"1.0": version("a.mar", default=True)}})
     assert state.restore(tmp_path, store).left_out == ("a 1.0 is not restored: its archive a.mar is damaged",)
 
 
-def test_where_the_default_is_gone_the_last_version_takes_its_place(tmp_path: Path, store: Path) -> None:
+def test_the_highest_version_replaces_a_missing_default(tmp_path: Path, store: Path) -> None:
     (store / "a10.mar").write_bytes((store / "a2.mar").read_bytes())
     versions = {"1.0": version("a.mar"), "2.0": version("a2.mar"), "3.0": version("gone.mar", default=True)}
     save(tmp_path, "1", {"a": versions})
-    defaults = {one.id.version: one.default for one in state.restore(tmp_path, store).versions}
+    defaults = {
+        saved_version.id.version: saved_version.default for saved_version in state.restore(tmp_path, store).versions
+    }
     assert defaults == {"1.0": False, "2.0": True}
 
 
@@ -121,7 +123,7 @@ def test_the_config_keeps_its_text_and_gains_one_line() -> None:
     assert state.config_with((), "a=1\n") == "a=1\n"
 
 
-def test_old_snapshots_are_forgotten(tmp_path: Path, store: Path) -> None:
+def test_old_snapshots_are_deleted(tmp_path: Path, store: Path) -> None:
     for stamp in ("1", "2", "3"):
         newest = save(tmp_path, stamp, {"a": {"1.0": version("a.mar", default=True)}})
     snapshot.forget_old(tmp_path / snapshot.FOLDER)
