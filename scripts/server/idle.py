@@ -4,7 +4,6 @@ TorchServe's management API tells how many requests are queued. Whether a worker
 its handler holds meanwhile, and in a number of batches whether it has handled one between two checks.
 """
 
-import math
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -54,7 +53,7 @@ def wait_idle(management: Management, timeout: float, version: VersionId | None 
         busy = queued or activities != before or any(activity.busy for activity in activities)
         idle_checks, before = 0 if busy else idle_checks + 1, activities
         delay = max((described.max_batch_delay for described in versions), default=0) / 1000
-        return idle_checks >= IDLE_CHECKS + math.ceil(delay / POLL)
+        return idle_checks >= IDLE_CHECKS + int(delay / POLL)
 
     try:
         return wait_until(is_idle, timeout, POLL)

@@ -18,7 +18,10 @@ from tests.integration.conftest import free_ports
     ("arguments", "sentence"),
     [
         (["demo", "PHOTO=nowhere.jpg"], "error: there is no photo nowhere.jpg: name one with PHOTO="),
-        (["demo", "MODEL=nowhere"], "error: nowhere is not a directory: name a Hugging Face model directory with MODEL="),
+        (
+            ["demo", "MODEL=nowhere"],
+            "error: nowhere is not a directory: name a Hugging Face model directory with MODEL=",
+        ),
         (["archive", "MODEL=tests"], "error: tests has no config.json: name a complete Hugging Face model directory"),
         (["archive", "NAME=resnet-50"], "error: the Hub cannot be reached (HF_HUB_OFFLINE is set and the model is not"),
     ],
