@@ -84,23 +84,26 @@ class ImageClassifier:
             data: one row a request.
             context: TorchServe's context, which takes the status and the content type of each response.
         """
-        with self.lifecycle.busy():
-            responses = Responses(context, self.metrics)
-            items = self.preprocess(data, context, responses)
-            scored = self.inference(items, responses)
-            self.postprocess(scored, responses)
-            self.metrics.write()
-            return responses.bodies
+        responses = Responses(context, self.metrics)
+        if (
+            self.lifecycle.is_stopping()
+        ):  # and not busy: clients that keep sending would delay the stop until its timeout
+            with responses.guard("handle", *range(len(data))):
+                raise RequestError(STOPPING, "wait for the seconds in Retry-After and send the request again")
+        else:
+            with self.lifecycle.busy():
+                items = self.preprocess(data, context, responses)
+                scored = self.inference(items, responses)
+                self.postprocess(scored, responses)
+        self.metrics.write()
+        return responses.bodies
 
     def preprocess(self, data: Sequence[Mapping[str, Any]], context: Any, responses: Responses) -> list[Item]:
         """Understand the requests and decode their images."""
-        stopping = self.lifecycle.is_stopping()
         requests: dict[int, Request] = {}
         for index, row in enumerate(data):
             headers = context.get_all_request_header(index)
             with responses.guard("preprocess", index):
-                if stopping:
-                    raise RequestError(STOPPING, "wait for the seconds in Retry-After and send the request again")
                 if is_describe(row, headers):
                     responses.respond(index, self.manifest.to_json().encode(), JSON)
                     continue

@@ -38,11 +38,8 @@ class Lifecycle:
 
     @contextmanager
     def busy(self) -> Iterator[None]:
-        """Hold this worker's lock in the body, unless the server stops.
-
-        A worker that refuses requests is not busy: clients that keep sending would delay the stop until its timeout.
-        """
-        if self._lock is None or self.is_stopping():
+        """Hold this worker's lock in the body."""
+        if self._lock is None:
             yield
             return
         fcntl.flock(self._lock, fcntl.LOCK_EX)

@@ -75,8 +75,8 @@ class GpuDecoder:
         except Exception as error:  # noqa: BLE001 - nvJPEG's are nowhere listed, and the CPU can do it too
             if len(group) > 1:
                 logger.warning("the GPU could not decode %d JPEGs together: %s", len(group), error)
-                for one in group:
-                    self._run([one])
+                for submitted in group:
+                    self._run([submitted])
             else:
                 group[0][1].set_exception(JpegError(f"the GPU could not decode it: {error}"))
 

@@ -149,6 +149,7 @@ def test_a_server_that_is_stopping_says_so(context: Context, tmp_path: Path, mon
     for status, _, body in handled(classifier, context, ({"body": PHOTO}, {}), ({}, {})):
         assert (status, json.loads(body)["type"]) == (503, "/problems/stopping")
     assert context.get_response_headers(1)["Retry-After"] == "10"
+    assert activity_of(tmp_path, os.getpid()).batches == 1  # a worker that refuses is not busy
 
 
 def test_a_worker_activity_of_while_it_handles_a_batch(

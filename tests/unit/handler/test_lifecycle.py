@@ -25,13 +25,6 @@ def test_batches_are_counted(tmp_path: Path) -> None:
     assert activity_of(tmp_path, os.getpid()) == Activity(busy=False, batches=12)
 
 
-def test_a_worker_that_refuses_requests_is_not_busy(tmp_path: Path) -> None:
-    lifecycle = Lifecycle(tmp_path)
-    (tmp_path / STOPPING_FILE).touch()
-    with lifecycle.busy():
-        assert activity_of(tmp_path, os.getpid()) == Activity(busy=False, batches=0)
-
-
 def test_a_worker_without_a_lock_is_not_busy(tmp_path: Path) -> None:
     assert not activity_of(tmp_path, os.getpid()).busy
 
