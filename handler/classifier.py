@@ -18,8 +18,8 @@ from handler.manifest import FILE_NAME, Manifest
 from handler.metrics import Metrics
 from handler.model import Model
 from handler.protocols.media_types import JSON
+from handler.protocols.predictions import CONTENT_TYPES, encode_response, predictions_of
 from handler.protocols.request import Request, is_describe, is_explain, parse_request
-from handler.protocols.response import CONTENT_TYPES, encode_response, predictions_of
 from handler.responses import Responses
 from handler.settings import Settings, threads_per_worker
 

@@ -17,10 +17,11 @@ from PIL import Image
 from torch import Tensor
 
 from handler.decode.deadline import TimeBudget
+from handler.decode.fallback import first_or_fallback
 from handler.decode.formats import open_image
 from handler.decode.gpu import open_gpu_decoder
 from handler.decode.image import decode_opened
-from handler.decode.jpeg import Jpeg, decode_jpeg, first_or_fallback, read_jpeg
+from handler.decode.jpeg import Jpeg, decode_jpeg, read_jpeg
 from handler.decode.pillow import decode_with_pillow
 from handler.decode.resize import to_input
 from handler.errors import RequestError

@@ -8,7 +8,8 @@ from typing import Final
 
 from PIL import Image, UnidentifiedImageError
 
-from handler.errors import DAMAGED_IMAGE, TOO_MANY_PIXELS, UNSUPPORTED_FORMAT, RequestError
+from handler.decode.limits import check_pixels
+from handler.errors import DAMAGED_IMAGE, UNSUPPORTED_FORMAT, RequestError
 
 logger = logging.getLogger(__name__)
 
@@ -19,8 +20,6 @@ warnings.filterwarnings("ignore", module=r"PIL\.")
 
 # Pillow's names of the formats. MPO is a phone's JPEG with a second picture behind the first.
 FORMATS: Final = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000")
-# Their decoders take some 20 bytes a pixel, where others take 3 or 4: their limit is a quarter of the pixels.
-COSTLY: Final = ("AVIF", "JPEG2000")
 OPENED_AS = tuple(name for name in FORMATS if name != "MPO")  # Pillow opens an MPO as a JPEG, and then finds out
 SUPPORTED = "JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or JPEG 2000"
 
@@ -49,15 +48,7 @@ def open_image(data: bytes, max_pixels: int) -> Image.Image:
         RequestError: unsupported-format, damaged-image or too-many-pixels.
     """
     image = _identify(data)
-    width, height = image.size
-    if image.format in COSTLY:
-        max_pixels //= 4
-    if width * height > max_pixels:
-        raise RequestError(
-            TOO_MANY_PIXELS,
-            f"{width} x {height} pixels are over the limit of {max_pixels / 1e6:g} megapixels: "
-            "send a smaller copy (the model looks at a few hundred pixels a side)",
-        )
+    check_pixels(image, max_pixels)
     return image
 
 

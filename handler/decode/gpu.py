@@ -13,8 +13,9 @@ import simplejpeg
 import torch
 from torch import Tensor
 
+from handler.decode.fallback import JpegError
 from handler.decode.image import decode_image
-from handler.decode.jpeg import Jpeg, JpegError
+from handler.decode.jpeg import Jpeg
 from handler.decode.orientation import upright
 from handler.decode.resize import to_input
 from handler.errors import RequestError

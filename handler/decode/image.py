@@ -5,8 +5,9 @@ from functools import partial
 from PIL import Image
 from torch import Tensor
 
+from handler.decode.fallback import first_or_fallback
 from handler.decode.formats import open_image
-from handler.decode.jpeg import decode_jpeg, first_or_fallback, read_jpeg, scale_denominator
+from handler.decode.jpeg import decode_jpeg, read_jpeg, scale_denominator
 from handler.decode.pillow import decode_with_pillow
 
 

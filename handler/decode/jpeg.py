@@ -1,36 +1,24 @@
-"""JPEGs by simplejpeg (libjpeg-turbo), which releases Python's lock, with Pillow as the fallback.
+"""JPEGs by simplejpeg (libjpeg-turbo), which releases Python's lock.
 
 A JPEG that is much larger than the model needs can be decoded at a half, a quarter or an eighth of its size, which
 skips most of the work on its 8 x 8 blocks.
 """
 
-import logging
-from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
 import simplejpeg
 from PIL import Image
 from torch import Tensor
 
+from handler.decode.fallback import JpegError
+from handler.decode.limits import check_scans
 from handler.decode.orientation import orientation_of, upright
 from handler.decode.pillow import channels_first
-from handler.errors import TOO_MUCH_WORK, RequestError
 
-logger = logging.getLogger(__name__)
-
-START_OF_SCAN = (0xFF, 0xDA)  # never within a JPEG's compressed pixels
-# A progressive JPEG has about ten scans, and a thumbnail or a second picture its own. A hostile one repeats a scan of a
-# hundred bytes over the whole picture, and no deadline interrupts libjpeg while it works.
-MAX_SCANS = 100
 # A JPEG is decoded smaller only while its short side stays this many times the length that it is resized to. The
 # largest change of a ResNet-50's score on 25 photos was 0.20 at 2 times, 0.08 at 3 and 0.04 at 4; one grey level in a
 # fifth of the input's values makes 0.04 too.
 MIN_OVERSAMPLING = 4
-
-
-class JpegError(ValueError):
-    """A JPEG that a fast decoder refuses or warns of: Pillow decides whether it is damaged."""
 
 
 @dataclass(frozen=True)
@@ -68,8 +56,7 @@ def read_jpeg(image: Image.Image, data: bytes, short_side: int | None) -> Jpeg |
     """
     if image.format not in ("JPEG", "MPO"):
         return None
-    if (scans := _count_scans(data)) > MAX_SCANS:
-        raise RequestError(TOO_MUCH_WORK, f"the JPEG has {scans} scans, over the limit of {MAX_SCANS}: save it anew")
+    check_scans(data)
     if image.mode == "CMYK":  # libjpeg leaves the inversion of Adobe's CMYK to its caller; Pillow does it
         return None
     denominator = scale_denominator(*image.size, short_side)
@@ -92,15 +79,6 @@ def decode_jpeg(jpeg: Jpeg) -> Tensor:
     return upright(channels_first(pixels), jpeg.orientation)
 
 
-def first_or_fallback(first: Callable[[], Tensor], fallback: Callable[[], Tensor]) -> Tensor:
-    """Return what a fast decoder makes of a JPEG, or what the fallback makes where the fast one refuses."""
-    try:
-        return first()
-    except JpegError as error:
-        logger.info("left to Pillow: %s", error)
-        return fallback()
-
-
 def scale_denominator(width: int, height: int, short_side: int | None) -> int:
     """Return 8, 4, 2 or 1: how many times smaller a JPEG is decoded on each side.
 
@@ -111,10 +89,3 @@ def scale_denominator(width: int, height: int, short_side: int | None) -> int:
         return 1
     large_enough = (by for by in (8, 4, 2) if min(width, height) >= by * MIN_OVERSAMPLING * short_side)
     return next((by for by in large_enough if width % by == height % by == 0), 1)
-
-
-def _count_scans(data: bytes) -> int:
-    """Return how many scans a JPEG has at most; four times as fast as bytes.count, which takes 0.1 ms an image."""
-    first, second = START_OF_SCAN
-    values = np.frombuffer(data, np.uint8)
-    return int(np.count_nonzero(values[1:][values[:-1] == first] == second))

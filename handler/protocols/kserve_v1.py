@@ -18,7 +18,7 @@ from handler.errors import (
 )
 from handler.protocols.media_types import content_type_of, is_json
 from handler.protocols.parameters import shown
-from handler.protocols.response import Predictions
+from handler.protocols.predictions import Predictions
 
 WITHOUT_WHITESPACE = str.maketrans("", "", string.whitespace)
 EXAMPLE = 'send {"instances": [{"b64": "<the image in base64>"}]}'

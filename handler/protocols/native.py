@@ -6,7 +6,7 @@ from typing import Any
 from handler.errors import EMPTY_BODY, NO_IMAGE, PHOTO_SENT_AS_FORM, RequestError
 from handler.protocols.form import FORM, form_fields
 from handler.protocols.media_types import bytes_of, content_type_of
-from handler.protocols.response import Predictions
+from handler.protocols.predictions import Predictions
 
 IMAGE_FIELDS = ("data", "image", "file")
 

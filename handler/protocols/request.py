@@ -11,7 +11,7 @@ from handler.errors import EMPTY_BODY, RequestError
 from handler.protocols import kserve_v1, native
 from handler.protocols.accept import negotiate
 from handler.protocols.parameters import threshold_of, top_k_of
-from handler.protocols.response import ToDocument
+from handler.protocols.predictions import ToDocument
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from handler.model import normalize, scores_of
 from handler.protocols import native
 from handler.protocols.media_types import JSON
 from handler.protocols.parameters import DEFAULT_TOP_K
-from handler.protocols.response import encode_response, predictions_of
+from handler.protocols.predictions import encode_response, predictions_of
 from handler.settings import Settings
 from scripts.bench.engines import Run
 from scripts.bench.jpegs import megapixels_of

@@ -27,7 +27,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from scripts.archives import registration
 from scripts.common.errors import CommandError
 from scripts.common.paths import MODEL_STORE
-from scripts.container import metrics
+from scripts.container import queue_metrics
 from scripts.container.readiness import Readiness
 
 DEFAULT_PORT = 8083
@@ -64,7 +64,7 @@ def serve(readiness: Readiness, address: str, port: int, store: Path = MODEL_STO
                     idle = readiness.idle(*map(unquote, path.split("/")[2:]))
                     self._send(200 if idle else 503, "application/json", json.dumps({"idle": idle}) + "\n")
                 case "/metrics":
-                    self._send(200, CONTENT_TYPE_PLAIN_0_0_4, metrics.exposition(readiness))
+                    self._send(200, CONTENT_TYPE_PLAIN_0_0_4, queue_metrics.exposition(readiness))
                 case "/registration":
                     self._registration()
                 case _:

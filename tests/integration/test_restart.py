@@ -13,7 +13,7 @@ import requests
 from scripts.client.metrics import samples
 from scripts.client.models import VersionId
 from scripts.client.predict import TINY_IMAGE
-from scripts.container.metrics import exposition
+from scripts.container.queue_metrics import exposition
 from scripts.container.readiness import Readiness
 from scripts.server import drain
 from scripts.server.torchserve import DRAIN_TIMEOUT, TorchServe

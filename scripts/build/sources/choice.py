@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from scripts.build.sources import fallback, hub, huggingface
+from scripts.build.sources import fallback, hub, local
 from scripts.build.sources.source import Origin, SourceModel
 from scripts.common.errors import CommandError
 
@@ -18,7 +18,7 @@ def choose(directory: str, name: str) -> Origin:
         CommandError: the named directory, or the Hub's download, cannot be used.
     """
     if directory:
-        return huggingface.origin_of_directory(Path(directory), name)
+        return local.origin_of_directory(Path(directory), name)
     try:
         return hub.origin(name)
     except hub.HubUnreachableError as error:
@@ -37,4 +37,4 @@ def load(origin: Origin) -> SourceModel:
     Raises:
         CommandError: its files are not those of an image classifier.
     """
-    return huggingface.load(origin.directory) if origin.directory else fallback.load()
+    return local.load(origin.directory) if origin.directory else fallback.load()

@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from scripts.client.management import Management
 from scripts.common.paths import CONFIG
-from scripts.container.metrics import exposition
+from scripts.container.queue_metrics import exposition
 from scripts.container.readiness import Readiness
 
 DASHBOARD = CONFIG / "grafana" / "dashboards" / "image-classifier.json"

@@ -11,10 +11,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from handler.decode.fallback import JpegError
 from handler.decode.formats import open_image
 from handler.decode.gpu import GpuDecoder, open_gpu_decoder
 from handler.decode.image import decode_image
-from handler.decode.jpeg import Jpeg, JpegError, read_jpeg
+from handler.decode.jpeg import Jpeg, read_jpeg
 from handler.decode.resize import to_input
 from handler.manifest import InputSpec, Manifest
 from tests.conftest import encoded, picture

@@ -17,7 +17,7 @@ from handler.manifest import Manifest
 from scripts.archives.reading import read_manifest
 from scripts.build import archive, packing, program
 from scripts.build.int8.precision import Precision
-from scripts.build.sources import huggingface
+from scripts.build.sources import local
 from scripts.common.errors import CommandError
 from tests.conftest import PROJECT
 
@@ -56,7 +56,7 @@ def test_fingerprint_depends_on_every_input(tiny_directory: Path, tmp_path: Path
     directory = Path(shutil.copytree(tiny_directory, tmp_path / "tiny-resnet"))
 
     def fingerprint(name: str = "", version: str = "1.0") -> str:
-        return archive.fingerprint_of(huggingface.origin_of_directory(directory, name), version, config, Precision())
+        return archive.fingerprint_of(local.origin_of_directory(directory, name), version, config, Precision())
 
     fingerprints = [fingerprint(), fingerprint("other"), fingerprint(version="2.0")]
     (directory / "preprocessor_config.json").write_text("{}")
@@ -137,7 +137,7 @@ def test_failed_build_leaves_the_store_unchanged(
 
 
 def test_prove_detects_a_different_program(tiny_directory: Path, tmp_path: Path) -> None:
-    model = huggingface.load(tiny_directory)
+    model = local.load(tiny_directory)
     program.export(model, tmp_path)
     assert program.prove(model, tmp_path) < program.TOLERANCE
     with torch.no_grad():
@@ -147,14 +147,14 @@ def test_prove_detects_a_different_program(tiny_directory: Path, tmp_path: Path)
 
 
 def test_prove_detects_labels_of_another_model(tiny_directory: Path, tmp_path: Path) -> None:
-    model = huggingface.load(tiny_directory)
+    model = local.load(tiny_directory)
     program.export(model, tmp_path)
     with pytest.raises(CommandError, match="the label map belongs to another model"):
         program.prove(dataclasses.replace(model, labels=model.labels[:-1]), tmp_path)
 
 
 def test_prove_input_detects_different_preprocessing(tiny_directory: Path) -> None:
-    spec = huggingface.load(tiny_directory).input
+    spec = local.load(tiny_directory).input
     program.prove_input(spec, tiny_directory)
     with pytest.raises(CommandError, match="cannot be reproduced"):
         program.prove_input(dataclasses.replace(spec, interpolation="nearest"), tiny_directory)
@@ -183,10 +183,10 @@ def test_sharded_weights(tiny_directory: Path, tmp_path: Path) -> None:
 
     directory = shutil.copytree(tiny_directory, tmp_path / "sharded", ignore=shutil.ignore_patterns("*.safetensors"))
     AutoModelForImageClassification.from_pretrained(tiny_directory).save_pretrained(directory, max_shard_size="2KB")
-    origin = huggingface.origin_of_directory(directory, "")
+    origin = local.origin_of_directory(directory, "")
     assert len(origin.weights) > 1
     assert len(packing.weights_sha256(origin)) == 64
-    assert huggingface.load(directory).labels[0] == "class 0"
+    assert local.load(directory).labels[0] == "class 0"
 
 
 def test_show(tiny_archive: Path) -> None:

@@ -7,7 +7,7 @@ import torch
 
 from handler.protocols import kserve_v1, native
 from handler.protocols.media_types import JSON, TEXT
-from handler.protocols.response import Predictions, encode_response, predictions_of
+from handler.protocols.predictions import Predictions, encode_response, predictions_of
 
 LABELS = ("cat", "crane", "Hündin", "crane")
 SCORES = torch.tensor([0.1, 0.2, 0.5, 0.2])

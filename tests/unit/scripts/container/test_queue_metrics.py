@@ -3,7 +3,7 @@
 from scripts.client.management import Management
 from scripts.client.metrics import samples
 from scripts.client.models import ModelVersion
-from scripts.container.metrics import exposition
+from scripts.container.queue_metrics import exposition
 from scripts.container.readiness import Readiness
 from tests.unit.scripts.client.test_models import DESCRIBED
 
