@@ -1,6 +1,7 @@
 """The class that TorchServe calls: it wires the steps below and nothing else."""
 
 import ctypes
+import gc
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -55,11 +56,11 @@ class ImageClassifier:
         directory = Path(context.system_properties["model_dir"])
         model_config = context.model_yaml_config or {}
         try:
+            self.lifecycle = Lifecycle.from_environment()
             settings = Settings.from_model_config(model_config)
             self.manifest = Manifest.from_json((directory / FILE_NAME).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise RuntimeError(str(error)) from error
-        self.lifecycle = Lifecycle.from_environment()
         self.max_images = settings.max_images
         self.metrics = Metrics(context.metrics, context.model_name)
         threads = threads_per_worker(settings, int(model_config.get("minWorkers", 1)))
@@ -69,6 +70,8 @@ class ImageClassifier:
         decoders = threads if torch.get_num_threads() == 1 else 1
         self.decoder = Decoder(self.manifest.input, settings, self.metrics, decoders, engine.device)
         self.model.warm_up()
+        gc.collect()
+        gc.freeze()  # what lives as long as the worker need not be looked through again
         _return_memory()
         self.metrics.model(self.manifest.version, engine.name, self.manifest.fallback)
         self.metrics.write()
@@ -96,6 +99,8 @@ class ImageClassifier:
                 scored = self.inference(items, responses)
                 self.postprocess(scored, responses)
         self.metrics.write()
+        if responses.failed:
+            gc.collect()  # an error, its traceback and the pixels in its frames refer to each other: megabytes each
         return responses.bodies
 
     def preprocess(self, data: Sequence[Mapping[str, Any]], context: Any, responses: Responses) -> list[Item]:

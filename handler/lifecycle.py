@@ -6,7 +6,7 @@ Both stand in a directory that RUN_DIRECTORY names. A TorchServe that was starte
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +28,7 @@ class Lifecycle:
         self._batches = 0
         self._lock: int | None = None  # a file descriptor, which stays open as long as the process lives
         if directory:
-            self._lock = os.open(directory / LOCK_FILE.format(pid=os.getpid()), os.O_CREAT | os.O_RDWR)
+            self._lock = os.open(directory / LOCK_FILE.format(pid=os.getpid()), os.O_CREAT | os.O_RDWR | os.O_TRUNC)
 
     @classmethod
     def from_environment(cls) -> "Lifecycle":
@@ -43,9 +43,10 @@ class Lifecycle:
             yield
             return
         fcntl.flock(self._lock, fcntl.LOCK_EX)
-        self._batches += 1
-        os.pwrite(self._lock, str(self._batches).encode(), 0)
         try:
+            self._batches += 1
+            with suppress(OSError):  # on a full disk, predictions go on
+                os.pwrite(self._lock, str(self._batches).encode(), 0)
             yield
         finally:
             fcntl.flock(self._lock, fcntl.LOCK_UN)
@@ -69,7 +70,10 @@ class Activity:
 
 
 def activity_of(directory: Path, pid: int) -> Activity:
-    """Return what the worker with this process id has done; nothing before it has loaded its model."""
+    """Return what the worker with this process id has done: nothing before it has loaded its model.
+
+    The worker of a foreign handler has no lock, and is never busy.
+    """
     try:
         with (directory / LOCK_FILE.format(pid=pid)).open(encoding="utf-8") as lock:
             try:

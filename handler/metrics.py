@@ -61,9 +61,9 @@ class Metrics:
         """Observe the score of an image's top-1 class, 0 to 1."""
         self._observe("classifier_confidence_ratio", round(score, 4))
 
-    def model(self, version: str, engine: str, stand_in: bool) -> None:
+    def model(self, version: str, engine: str, fallback: bool) -> None:
         """Say which model runs, on which engine."""
-        self._observe("classifier_model_info", 1, _label(version), engine, str(stand_in).lower())
+        self._observe("classifier_model_info", 1, _label(version), engine, str(fallback).lower())
 
     @contextmanager
     def timed(self, stage: Stage) -> Iterator[None]:

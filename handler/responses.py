@@ -19,6 +19,7 @@ class Responses:
     def __init__(self, context: Any, metrics: Metrics) -> None:
         self._context, self._metrics = context, metrics
         self._bodies: dict[int, bytes] = {}
+        self.failed = False  # whether a request has
 
     @property
     def bodies(self) -> list[bytes]:
@@ -47,6 +48,7 @@ class Responses:
         self._bodies[index] = body
 
     def _fail(self, error: RequestError, indices: tuple[int, ...]) -> None:
+        self.failed = True
         problem = error.problem
         for index in indices:
             if problem in (INTERNAL_ERROR, OUT_OF_MEMORY):

@@ -6,10 +6,12 @@ Pillow reads headers in Python, and a hostile file can keep it there: 13 MB of E
 import signal
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from typing import TypeVar
 
 from handler.errors import TOO_MUCH_WORK, RequestError
+
+T = TypeVar("T")
 
 REPEAT = 0.1  # s until the alarm rings again, should a library have swallowed the first
 GRACE_PERIOD = 0.1  # s that a request which has used up its time still gets for what is left to do
@@ -19,25 +21,26 @@ class DeadlineExceeded(BaseException):
     """The time is over."""
 
 
-@contextmanager
-def deadline(seconds: float) -> Iterator[None]:
-    """Raise DeadlineExceeded in the body once it has taken this long.
+def call_within(seconds: float, function: Callable[[], T]) -> T:
+    """Call a function, and raise DeadlineExceeded in it once it has taken this long.
 
     Only the main thread can be interrupted, which is the one that TorchServe calls a handler in; in another thread
     there is no limit.
     """
     if threading.current_thread() is not threading.main_thread():
-        yield
-        return
+        return function()
 
     def ring(_signal: int, _frame: object) -> None:
         raise DeadlineExceeded
 
     previous = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, seconds, REPEAT)
     try:
-        yield
-    finally:
+        try:
+            signal.setitimer(signal.ITIMER_REAL, seconds, REPEAT)
+            return function()
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+    finally:  # where the alarm rang just before the timer was stopped, it would ring again
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, previous)
 
@@ -53,17 +56,15 @@ class TimeBudget:
         self._seconds = seconds
         self.spent = 0.0
 
-    @contextmanager
-    def spend(self) -> Iterator[None]:
-        """Count the time of the body.
+    def run(self, function: Callable[[], T]) -> T:
+        """Call a function and count its time.
 
         Raises:
             RequestError: too-much-work, once the budget is used up.
         """
         start = time.monotonic()
         try:
-            with deadline(max(GRACE_PERIOD, self._seconds - self.spent)):
-                yield
+            return call_within(max(GRACE_PERIOD, self._seconds - self.spent), function)
         except DeadlineExceeded:
             raise RequestError(
                 TOO_MUCH_WORK,

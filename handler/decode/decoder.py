@@ -21,7 +21,7 @@ from handler.decode.fallback import first_or_fallback
 from handler.decode.formats import open_image
 from handler.decode.gpu import open_gpu_decoder
 from handler.decode.image import decode_opened
-from handler.decode.jpeg import Jpeg, decode_jpeg, read_jpeg
+from handler.decode.jpeg import Jpeg, decode_jpeg, read_jpeg, scale_denominator
 from handler.decode.pillow import decode_with_pillow
 from handler.decode.resize import to_input
 from handler.errors import RequestError
@@ -89,8 +89,7 @@ class Decoder:
         ]
 
     def _start_all(self, images: Sequence[bytes], threaded: bool, budget: TimeBudget) -> list[_Started]:
-        with budget.spend():
-            return list(self._start(images, threaded))
+        return budget.run(lambda: list(self._start(images, threaded)))
 
     def _start(self, images: Sequence[bytes], threaded: bool) -> Iterator[_Started]:
         pixels_left = self._settings.max_pixels
@@ -108,13 +107,14 @@ class Decoder:
                 return self._gpu.submit(jpeg)
             if jpeg:
                 return self._threads.submit(self._decode_in_thread, jpeg)
-        return _completed(partial(self._decode_with, partial(decode_opened, image, data, self._short_side)))
+        decoded: Future[Tensor] = Future()  # an error is raised here and now: it ends the request
+        decoded.set_result(self._decode_with(partial(decode_opened, image, data, self._short_side)))
+        return decoded
 
     def _finish_all(self, started: Future[list[_Started]], budget: TimeBudget) -> list[Tensor]:
         images = started.result()
         wait(image.network_input for image in images)
-        with budget.spend():
-            return list(self._finish(images))
+        return budget.run(lambda: list(self._finish(images)))
 
     def _finish(self, images: Sequence[_Started]) -> Iterator[Tensor]:
         for index, image in enumerate(images):
@@ -124,7 +124,8 @@ class Decoder:
 
     def _by_pillow(self, data: bytes) -> Tensor:
         image = open_image(data, self._settings.max_pixels)
-        return self._decode_with(partial(decode_with_pillow, image))
+        denominator = scale_denominator(*image.size, self._short_side)
+        return self._decode_with(partial(decode_with_pillow, image, denominator))
 
     def _decode_in_thread(self, jpeg: Jpeg) -> Tensor:
         with self._one_large if jpeg.width * jpeg.height > self._max_parallel_pixels else nullcontext():

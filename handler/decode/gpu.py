@@ -57,29 +57,32 @@ class GpuDecoder:
 
     def run(self) -> None:
         """Decode what was submitted, as many at once as the pixel limit allows, and complete the futures."""
+        submitted, self.submitted = self.submitted, []
         group: list[tuple[Jpeg, Future[Tensor]]] = []
         pixels = 0
-        for jpeg, network_input in self.submitted:
+        for jpeg, network_input in submitted:
             pixels += jpeg.width * jpeg.height
             if group and pixels > self._max_pixels:
                 self._run(group)
                 group, pixels = [], jpeg.width * jpeg.height
             group.append((jpeg, network_input))
         self._run(group)
-        self.submitted.clear()
 
     def _run(self, group: Sequence[tuple[Jpeg, Future[Tensor]]]) -> None:
         """Decode together; where that fails, one by one: one of them may be damaged, and nvJPEG does not say which."""
         try:
-            for (_, network_input), decoded in zip(group, self._together([jpeg for jpeg, _ in group]), strict=True):
-                network_input.set_result(decoded)
+            decoded = self._together([jpeg for jpeg, _ in group])
         except Exception as error:  # noqa: BLE001 - nvJPEG's are nowhere listed, and the CPU can do it too
-            if len(group) > 1:
-                logger.warning("the GPU could not decode %d JPEGs together: %s", len(group), error)
-                for submitted in group:
-                    self._run([submitted])
-            else:
-                group[0][1].set_exception(JpegError(f"the GPU could not decode it: {error}"))
+            decoded, reason = [], str(error)  # without its traceback, which holds what took the GPU's memory
+        if decoded:
+            for (_, network_input), pixels in zip(group, decoded, strict=True):
+                network_input.set_result(pixels)
+        elif len(group) > 1:
+            logger.warning("the GPU could not decode %d JPEGs together: %s", len(group), reason)
+            for submitted in group:
+                self._run([submitted])
+        else:
+            group[0][1].set_exception(JpegError(f"the GPU could not decode it: {reason}"))
 
     def _together(self, jpegs: list[Jpeg]) -> list[Tensor]:
         files = [torch.frombuffer(bytearray(jpeg.data), dtype=torch.uint8) for jpeg in jpegs]

@@ -179,6 +179,8 @@ class Load:
         while not self._over:
             due += chance.expovariate(self.rate)
             gevent.sleep(max(0.0, due - time.monotonic()))
+            if self._over:
+                break
             sent.append(gevent.spawn(self._send, due))
         gevent.joinall(sent, raise_error=True)
 

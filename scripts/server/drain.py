@@ -63,8 +63,8 @@ class Drain:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
             return wait_idle(self.management, end - time.monotonic())
-        except CommandError:
-            return False  # the server does not respond: there is nothing to wait for
+        except (CommandError, OSError):
+            return False  # the server does not respond, or its run directory is gone: there is nothing to wait for
 
     def _finish(self, end: float) -> list[ModelVersion]:
         """Wait until all requests in the queues have a response, and return the versions where they have not."""

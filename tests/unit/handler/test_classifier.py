@@ -5,17 +5,21 @@ import inspect
 import json
 import logging
 import os
+import weakref
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 from ts.context import Context
 from ts.protocol import otf_message_handler
 
 from handler.classifier import ImageClassifier
+from handler.decode.formats import open_image
 from handler.lifecycle import RUN_DIRECTORY, STOPPING_FILE, activity_of
+from tests.conftest import encoded, picture
 from tests.unit.handler.batches import PHOTO, handled, loaded, new_context
 from tests.unit.handler.decode.test_bombs import bomb
 
@@ -190,6 +194,24 @@ def test_missing_memory_is_no_damaged_image(
     for status, _, body in (*alone, *together):
         assert (status, json.loads(body)["type"]) == (503, "/problems/out-of-memory")
     assert handled(classifier, context, ({"body": PHOTO}, {}))[0][0] == 200
+
+
+def test_damaged_images_leave_memory(
+    classifier: ImageClassifier, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error's traceback and its frames refer to each other, and to the pixels that were decoded so far."""
+    opened: list[weakref.ref[Image.Image]] = []
+
+    def watched(data: bytes, max_pixels: int) -> Image.Image:
+        image = open_image(data, max_pixels)
+        opened.append(weakref.ref(image))
+        return image
+
+    monkeypatch.setattr("handler.decode.decoder.open_image", watched)
+    damaged = encoded(picture(200, 200), "PNG")[:-400]
+    for _ in range(3):
+        assert handled(classifier, context, ({"body": damaged}, {}))[0][0] == 422
+    assert [image() for image in opened] == [None] * 3
 
 
 def test_torchserves_line_for_every_batch_is_left_out(

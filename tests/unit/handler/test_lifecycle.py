@@ -1,9 +1,12 @@
 """The lock that says whether a worker is busy."""
 
+import errno
 import os
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 from handler.lifecycle import LOCK_FILE, STOPPING_FILE, Activity, Lifecycle, activity_of
 from tests.conftest import PROJECT
@@ -46,6 +49,17 @@ with Lifecycle(pathlib.Path(sys.argv[1])).busy():
         process.wait()
     assert (tmp_path / LOCK_FILE.format(pid=process.pid)).exists()
     assert not activity_of(tmp_path, process.pid).busy
+
+
+def test_a_full_disk_stops_no_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "pwrite", full)
+    lifecycle = Lifecycle(tmp_path)
+    with lifecycle.busy():
+        assert activity_of(tmp_path, os.getpid()).busy
+    assert not activity_of(tmp_path, os.getpid()).busy
 
 
 def test_the_server_says_that_it_stops(tmp_path: Path) -> None:

@@ -14,8 +14,9 @@ from torch import Tensor
 from ts.context import Context
 
 from handler.classifier import ImageClassifier
-from handler.decode.deadline import deadline
+from handler.decode.deadline import call_within
 from handler.decode.decoder import Decoder
+from handler.decode.formats import open_image
 from handler.decode.gpu import GpuDecoder
 from handler.decode.image import decode_opened
 from handler.decode.jpeg import Jpeg, decode_jpeg
@@ -100,7 +101,9 @@ def test_a_hostile_header_costs_its_request_and_no_other(
     pieces = [tiff[start : start + 65_000] for start in range(0, len(tiff), 65_000)]
     exif = b"".join(b"\xff\xe1" + struct.pack(">H", len(piece) + 8) + b"Exif\0\0" + piece for piece in pieces)
     hostile = PHOTO[:2] + exif + PHOTO[20:]  # without its JFIF header, which says the resolution too
-    monkeypatch.setattr("handler.decode.deadline.deadline", lambda seconds: deadline(seconds / 10))  # 4 s by default
+    monkeypatch.setattr(  # 4 s by default
+        "handler.decode.deadline.call_within", lambda seconds, function: call_within(seconds / 10, function)
+    )
     for batch in ([hostile], [hostile, PHOTO]):
         start = time.monotonic()
         responses = handled(classifier, context, *[({"body": data}, {}) for data in batch])
@@ -165,3 +168,32 @@ def test_inputs_are_where_the_network_runs(classifier: ImageClassifier, images: 
     decoder = Decoder(classifier.manifest.input, Settings(), classifier.metrics, 2, device)
     (decoded,) = decoder.decode([[encoded(picture(), format_name)] * images])
     assert [image.device for image in decoded.result()] == [device] * images
+
+
+def decoder_of(classifier: ImageClassifier, settings: Settings | None = None) -> Decoder:
+    return Decoder(classifier.manifest.input, settings or Settings(), classifier.metrics, 2, torch.device("cpu"))
+
+
+def test_the_first_error_ends_a_request(classifier: ImageClassifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[bytes] = []
+
+    def watched(data: bytes, max_pixels: int) -> Image.Image:
+        opened.append(data)
+        return open_image(data, max_pixels)
+
+    monkeypatch.setattr("handler.decode.decoder.open_image", watched)
+    whole = encoded(picture(), "PNG")
+    damaged = whole[:-300]
+    (future,) = decoder_of(classifier).decode([[damaged, b"text", whole]])
+    assert str(future.exception()).startswith("instance 0: the PNG image is cut off")
+    assert opened == [damaged]
+
+
+def test_a_jpeg_that_only_pillow_decodes_is_scaled_in_a_batch_too(classifier: ImageClassifier) -> None:
+    """Stray bytes before the last marker: simplejpeg warns of them."""
+    data = encoded(picture(1536, 1024), "JPEG")
+    odd = data[:-2] + bytes(range(1, 9)) + data[-2:]
+    decoder = decoder_of(classifier, Settings(large_jpegs="scaled"))
+    (alone,) = decoder.decode([[odd]])
+    together, _ = decoder.decode([[odd], [data]])
+    assert torch.equal(alone.result()[0], together.result()[0])
