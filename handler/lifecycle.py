@@ -4,11 +4,14 @@ Both stand in a directory that RUN_DIRECTORY names. A TorchServe that was starte
 """
 
 import fcntl
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+logger = logging.getLogger(__name__)
 
 RUN_DIRECTORY = "CLASSIFIER_RUN_DIRECTORY"  # environment variable
 STOPPING_FILE = "stopping"  # exists once the workers are to refuse requests
@@ -28,7 +31,10 @@ class Lifecycle:
         self._batches = 0
         self._lock: int | None = None  # a file descriptor, which stays open as long as the process lives
         if directory:
-            self._lock = os.open(directory / LOCK_FILE.format(pid=os.getpid()), os.O_CREAT | os.O_RDWR | os.O_TRUNC)
+            try:
+                self._lock = os.open(directory / LOCK_FILE.format(pid=os.getpid()), os.O_CREAT | os.O_RDWR | os.O_TRUNC)
+            except OSError as error:  # a full disk: serving comes first
+                logger.warning("this worker cannot say when it is busy: %s", error)
 
     @classmethod
     def from_environment(cls) -> "Lifecycle":

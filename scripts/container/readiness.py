@@ -39,11 +39,11 @@ class Readiness:
         self._checked = -MAX_AGE
         self._problem: str | None = None
 
-    def watch(self) -> None:
-        """Update the figures until the process ends, in a thread of its own."""
-        while True:
+    def watch(self, stopped: threading.Event) -> None:
+        """Update the figures until the event is set, in a thread of its own."""
+        while not stopped.is_set():
             self.update()
-            time.sleep(POLL)
+            stopped.wait(POLL)
 
     def update(self) -> None:
         """Read versions, queues and workers from the management API; there are none while it does not respond."""

@@ -39,6 +39,17 @@ class _Server(ThreadingHTTPServer):
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
+    def watch(self, readiness: Readiness) -> None:
+        """Keep the figures up to date until the shutdown."""
+        self._stopped = threading.Event()
+        self._watching = threading.Thread(target=readiness.watch, args=[self._stopped], daemon=True)
+        self._watching.start()
+
+    def shutdown(self) -> None:
+        self._stopped.set()
+        self._watching.join()
+        super().shutdown()
+
 
 def serve(readiness: Readiness, address: str, port: int, store: Path = MODEL_STORE) -> ThreadingHTTPServer:
     """Serve in threads of their own.
@@ -96,8 +107,8 @@ def serve(readiness: Readiness, address: str, port: int, store: Path = MODEL_STO
             """Log nothing: the gateway asks all the time."""
 
     server = _Server((address, port), Handler)
-    for work in (server.serve_forever, readiness.watch):
-        threading.Thread(target=work, daemon=True).start()
+    server.watch(readiness)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
     return server
 
 

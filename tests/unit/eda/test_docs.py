@@ -16,8 +16,8 @@ def test_options() -> None:
 
 
 def test_files() -> None:
-    inside = PAGE[PAGE.index("## Inside") :]
-    for name in set(re.findall(r"[a-z0-9_/.]+\.(?:py|j2)\b", inside)):
+    modules = PAGE[PAGE.index("## Modules") :]
+    for name in set(re.findall(r"[a-z0-9_/.]+\.(?:py|j2)\b", modules)):
         assert list(EDA.rglob(name)), name
 
 

@@ -62,6 +62,13 @@ def test_a_full_disk_stops_no_worker(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert not activity_of(tmp_path, os.getpid()).busy
 
 
+def test_a_worker_that_cannot_make_its_lock_serves(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    lifecycle = Lifecycle(tmp_path / "gone")
+    with lifecycle.busy():
+        pass
+    assert caplog.messages[0].startswith("this worker cannot say when it is busy: ")
+
+
 def test_the_server_says_that_it_stops(tmp_path: Path) -> None:
     lifecycle = Lifecycle(tmp_path)
     assert not lifecycle.is_stopping()
