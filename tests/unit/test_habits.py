@@ -2,7 +2,9 @@
 
 import re
 import tomllib
+from fnmatch import fnmatch
 
+import pytest
 import yaml
 
 from tests.conftest import PROJECT
@@ -39,3 +41,12 @@ def tools(commands: str) -> set[str]:
 def test_licence() -> None:
     assert tomllib.loads(read("pyproject.toml"))["project"]["license"] == "Apache-2.0"
     assert read("LICENSE").split()[:4] == ["Apache", "License", "Version", "2.0,"]
+
+
+def test_no_folder_of_tests_is_left_out(pytestconfig: pytest.Config) -> None:
+    """pytest's own list leaves out folders named build, which the tests of scripts/build are in."""
+    left_out = pytestconfig.getini("norecursedirs")
+    folders = {path.parent.relative_to(PROJECT) for path in (PROJECT / "tests").rglob("test_*.py")}
+    assert not [
+        folder for folder in folders if any(fnmatch(part, pattern) for part in folder.parts for pattern in left_out)
+    ]
