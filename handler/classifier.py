@@ -66,9 +66,7 @@ class ImageClassifier:
         threads = threads_per_worker(settings, int(model_config.get("minWorkers", 1)))
         engine = open_engine(self.manifest, directory, settings, threads, context.system_properties.get("gpu_id"))
         self.model = Model(engine, self.manifest.input, self.metrics)
-        # A thread that decodes uses torch too: where that has several threads, one is enough.
-        decoders = threads if torch.get_num_threads() == 1 else 1
-        self.decoder = Decoder(self.manifest.input, settings, self.metrics, decoders, engine.device)
+        self.decoder = Decoder(self.manifest.input, settings, self.metrics, threads, engine.device)
         self.model.warm_up()
         gc.collect()
         gc.freeze()  # what lives as long as the worker need not be looked through again

@@ -47,7 +47,7 @@ class Decoder:
         spec: the model's input.
         settings: the handler's.
         metrics: where the stages are timed.
-        threads: how many JPEGs are decoded at a time.
+        threads: CPU threads of this worker: so many JPEGs are decoded at a time.
         device: where the network runs; on a GPU, JPEGs are decoded there too.
     """
 
@@ -56,7 +56,9 @@ class Decoder:
     ) -> None:
         self._spec, self._settings, self._metrics, self._device = spec, settings, metrics, device
         self._short_side = spec.short_side if settings.large_jpegs == "scaled" else None
-        # One thread would decode a batch's images while the other CPUs wait: 4 % of all images on two CPUs.
+        # One thread would decode a batch's images while the other CPUs wait: 4 % of all images on two CPUs. Each uses
+        # torch to resize: where torch has several threads, as its engine on a CPU does, they would be too many.
+        threads = threads if torch.get_num_threads() == 1 else 1
         self._threads = ThreadPoolExecutor(threads, "decode")
         # Larger images are decoded one at a time: memory must not grow with the threads.
         self._max_parallel_pixels = settings.max_pixels // threads
