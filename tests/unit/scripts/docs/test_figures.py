@@ -113,12 +113,20 @@ def recorded() -> set[str]:
     return {str(word.value) for word in words}
 
 
-def test_every_recorded_fault_is_published_and_no_request_was_lost() -> None:
+def test_every_recorded_fault_is_published() -> None:
     published = figures.read("faults")
     assert set(published) == recorded()
     for what, row in published.items():
         assert row["sent"] == row["succeeded"] + row["refused"] + row["lost"], what
-        assert row["lost"] == 0, what
+
+
+def test_no_fault_lost_a_request_but_the_stop_of_make_serve() -> None:
+    """TorchServe accepts connections until it ends: one request of each of the 8 clients can be cut then."""
+    for what, row in figures.read("faults").items():
+        if what.startswith("`make serve` stopped"):
+            assert row["lost"] == row["outcomes"].get("cut", 0) <= 8, what
+        else:
+            assert row["lost"] == 0, what
 
 
 def test_make_faults_runs_every_test_that_records() -> None:
