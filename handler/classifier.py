@@ -86,9 +86,8 @@ class ImageClassifier:
             context: TorchServe's context, which takes the status and the content type of each response.
         """
         responses = Responses(context, self.metrics)
-        if (
-            self.lifecycle.is_stopping()
-        ):  # and not busy: clients that keep sending would delay the stop until its timeout
+        if self.lifecycle.is_stopping():
+            # Refusing is not being busy: clients that keep sending would delay the stop until its timeout.
             with responses.guard("handle", *range(len(data))):
                 raise RequestError(STOPPING, "wait for the seconds in Retry-After and send the request again")
         else:

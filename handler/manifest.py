@@ -83,7 +83,7 @@ class Manifest:
         weights_sha256: SHA-256 of the source's weights file.
         programs: SHA-256 of each program file in the archive, by file name.
         labels: class names in index order; repeats are allowed (ImageNet-1k has two cranes).
-        input: how a photo becomes the network's input.
+        input: how an image becomes the network's input.
         built_with: versions of the packages that built it.
         fingerprint: SHA-256 of all inputs of the build; an archive with the same fingerprint is up to date.
         quantisation: what 8 bits changed in `program.onnx`, None where it is float32.

@@ -20,9 +20,8 @@ from handler.decode.deadline import TimeBudget
 from handler.decode.fallback import first_or_fallback
 from handler.decode.formats import open_image
 from handler.decode.gpu import open_gpu_decoder
-from handler.decode.image import decode_opened
-from handler.decode.jpeg import Jpeg, decode_jpeg, read_jpeg, scale_denominator
-from handler.decode.pillow import decode_with_pillow
+from handler.decode.image import decode_opened, decode_safely
+from handler.decode.jpeg import Jpeg, decode_jpeg, read_jpeg
 from handler.decode.resize import to_input
 from handler.errors import RequestError
 from handler.manifest import InputSpec
@@ -126,8 +125,7 @@ class Decoder:
 
     def _by_pillow(self, data: bytes) -> Tensor:
         image = open_image(data, self._settings.max_pixels)
-        denominator = scale_denominator(*image.size, self._short_side)
-        return self._decode_with(partial(decode_with_pillow, image, denominator))
+        return self._decode_with(partial(decode_safely, image, self._short_side))
 
     def _decode_in_thread(self, jpeg: Jpeg) -> Tensor:
         with self._one_large if jpeg.width * jpeg.height > self._max_parallel_pixels else nullcontext():

@@ -32,5 +32,10 @@ def decode_image(data: bytes, max_pixels: int, short_side: int | None = None) ->
 def decode_opened(image: Image.Image, data: bytes, short_side: int | None) -> Tensor:
     """Decode an image whose header was read; see `decode_image`."""
     jpeg = read_jpeg(image, data, short_side)
-    by_pillow = partial(decode_with_pillow, image, scale_denominator(*image.size, short_side))
+    by_pillow = partial(decode_safely, image, short_side)
     return first_or_fallback(partial(decode_jpeg, jpeg), by_pillow) if jpeg else by_pillow()
+
+
+def decode_safely(image: Image.Image, short_side: int | None) -> Tensor:
+    """Decode an image whose header was read with Pillow alone; see `decode_image`."""
+    return decode_with_pillow(image, scale_denominator(*image.size, short_side))

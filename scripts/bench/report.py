@@ -12,7 +12,7 @@ from scripts.bench.stages import STAGES
 from scripts.bench.stock import NAME as STOCK
 
 Sample = dict[str, Any]
-KEYS = ("kind", "engine", "batch", "image", "server", "clients", "share")  # which tell turns apart
+KEYS = ("kind", "engine", "batch", "image", "server", "clients", "share")  # which identify a turn
 
 
 def line(sample: Sample) -> str:
