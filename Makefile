@@ -25,6 +25,10 @@ BENCH ?=
 MINUTES ?= 15
 # LOCK: options of `lock`
 LOCK ?=
+UV_COMPILE = $(VENV)/bin/uv pip compile --quiet --generate-hashes --only-binary :all: --python-version 3.11 \
+  --python-platform linux --no-annotate --no-emit-index-url --custom-compile-command "make lock" $(LOCK)
+# What the benchmark compares with, in an environment of its own.
+PEERS = scripts/bench/peers/requirements
 # cog, and the pages with tables that it generates.
 COG = $(PY) -m cogapp -P -p "from scripts.docs import figures, scaling, tables" --verbosity=1
 PAGES = README.md $(wildcard docs/*.md)
@@ -54,9 +58,8 @@ $(STAMP): pyproject.toml constraints.txt scripts/setup.sh
 # Does not depend on setup, which fails while pyproject.toml names a package that constraints.txt lacks.
 lock:  ## update constraints.txt from pyproject.toml (LOCK="--upgrade-package NAME" or --upgrade for newer versions)
 	@[ -x $(VENV)/bin/uv ] || { echo 'error: there is no $(VENV)/bin/uv: run make setup first' >&2; exit 1; }
-	$(VENV)/bin/uv pip compile --quiet --group all --group setup --generate-hashes --only-binary :all: \
-	  --python-version 3.11 --python-platform linux \
-	  --no-annotate --no-emit-index-url --custom-compile-command "make lock" $(LOCK) --output-file constraints.txt pyproject.toml
+	$(UV_COMPILE) --group all --group setup --output-file constraints.txt pyproject.toml
+	$(UV_COMPILE) --constraint constraints.txt --output-file $(PEERS).txt $(PEERS).in
 
 archive: $(STAMP)  ## pack the model into model_store/ (MODEL= a local directory, NAME= the served name, PRECISION=int8)
 	@$(PY) -m scripts archive --model "$$MODEL" --name "$$NAME" --version "$$VERSION"

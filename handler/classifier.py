@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from handler.batch_responses import Responses
 from handler.decode.decoder import Decoder
 from handler.engines.choice import open_engine
 from handler.errors import NO_EXPLANATIONS, STOPPING, RequestError
@@ -18,10 +19,10 @@ from handler.lifecycle import Lifecycle
 from handler.manifest import FILE_NAME, Manifest
 from handler.metrics import Metrics
 from handler.model import Model
+from handler.protocols.encoding import CONTENT_TYPES, encode_response
 from handler.protocols.media_types import JSON
-from handler.protocols.predictions import CONTENT_TYPES, encode_response, predictions_of
+from handler.protocols.predictions import predictions_of
 from handler.protocols.request import Request, is_describe, is_explain, parse_request
-from handler.responses import Responses
 from handler.settings import Settings, threads_per_worker
 
 logger = logging.getLogger(__name__)
@@ -59,24 +60,26 @@ class ImageClassifier:
             self.lifecycle = Lifecycle.from_environment()
             settings = Settings.from_model_config(model_config)
             self.manifest = Manifest.from_json((directory / FILE_NAME).read_text(encoding="utf-8"))
+            threads = threads_per_worker(settings, model_config.get("minWorkers", 1))
         except (OSError, ValueError) as error:
             raise RuntimeError(str(error)) from error
         self.max_images = settings.max_images
         self.metrics = Metrics(context.metrics, context.model_name)
-        threads = threads_per_worker(settings, int(model_config.get("minWorkers", 1)))
-        engine = open_engine(self.manifest, directory, settings, threads, context.system_properties.get("gpu_id"))
-        self.model = Model(engine, self.manifest.input, self.metrics)
-        self.decoder = Decoder(self.manifest.input, settings, self.metrics, threads, engine.device)
+        choice = open_engine(self.manifest, directory, settings, threads, context.system_properties.get("gpu_id"))
+        self.description = self.manifest.to_json(serving=choice.to_document()).encode()
+        self.model = Model(choice.engine, self.manifest.input, self.metrics)
+        self.decoder = Decoder(self.manifest.input, settings, self.metrics, threads, choice.engine.device)
         self.model.warm_up()
         gc.collect()
         gc.freeze()  # what lives as long as the worker need not be looked through again
         _return_memory()
-        self.metrics.model(self.manifest.version, engine.name, self.manifest.fallback)
+        serving = (choice.engine.name, choice.engine.precision, choice.instruction_set)
+        self.metrics.model(self.manifest.version, serving, self.manifest.fallback)
+        for trial in choice.trials:
+            candidate = trial.candidate
+            self.metrics.trial(candidate.engine, candidate.precision, trial.images_per_second or 0)
         self.metrics.write()
-        logger.info(
-            "ready: %s %s on engine %s, %s with %d threads",
-            *(self.manifest.name, self.manifest.version, engine.name, engine.device, threads),
-        )
+        logger.info("ready: %s %s on %s", self.manifest.name, self.manifest.version, choice)
 
     def handle(self, data: Sequence[Mapping[str, Any]], context: Any) -> list[bytes]:
         """Respond to one batch; a request that fails never harms the others.
@@ -107,7 +110,7 @@ class ImageClassifier:
             headers = context.get_all_request_header(index)
             with responses.guard("preprocess", index):
                 if is_describe(row, headers):
-                    responses.respond(index, self.manifest.to_json().encode(), JSON)
+                    responses.respond(index, self.description, JSON)
                     continue
                 if is_explain(headers):
                     raise RequestError(NO_EXPLANATIONS, "send the image to /predictions/<model name>")

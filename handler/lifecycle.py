@@ -14,6 +14,8 @@ from pathlib import Path
 logger = logging.getLogger(__name__)
 
 RUN_DIRECTORY = "CLASSIFIER_RUN_DIRECTORY"  # environment variable
+# Environment variable: the directory where workers remember over a restart what each engine reached on this machine.
+TRIALS_DIRECTORY = "CLASSIFIER_TRIALS_DIRECTORY"
 STOPPING_FILE = "stopping"  # exists once the workers are to refuse requests
 # Held with flock(2) while that worker handles a batch, so that it goes with the process; holds the number of batches.
 LOCK_FILE = "worker-{pid}.lock"

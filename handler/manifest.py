@@ -5,11 +5,14 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 FILE_NAME = "model.json"
 ONNX_PROGRAM = "program.onnx"
 TORCH_PROGRAM = "program.pt2"
+PROOF = "proof.npz"  # uint8 `images` (N, 3, height, width), and their logits (N, classes) by precision
+
+PrecisionName = Literal["float32", "bfloat16", "int8"]
 
 
 @dataclass(frozen=True)
@@ -44,11 +47,13 @@ class InputSpec:
 
 
 @dataclass(frozen=True)
-class Quantisation:
-    """What 8 bits changed, measured at build time on held-out images.
+class Agreement:
+    """How far a precision changes the predictions of float32, measured at build time on held-out images.
 
     Args:
-        calibration_set: the images; every second one is held out.
+        precision: what was compared.
+        engine: which engine computed it, or `emulated`.
+        images: where the images are from.
         held_out: how many inputs were compared: the held-out images and crops of them.
         top_1_kept: share of them whose top-1 class stays.
         confident: how many of them float32 gives a confidence of at least 0.5.
@@ -56,10 +61,12 @@ class Quantisation:
         top_5_kept: share of all whose top-5 classes stay, in any order.
         score_change_mean: mean over the held-out inputs of the largest change of a score.
         score_change_p95: 95th percentile of that change.
-        requires_vnni: whether the program needs a CPU with VNNI; the figures then come from one.
+        accepted: whether that is enough for a worker to choose the precision by itself.
     """
 
-    calibration_set: str
+    precision: PrecisionName
+    engine: str
+    images: str
     held_out: int
     top_1_kept: float
     confident: int
@@ -67,7 +74,7 @@ class Quantisation:
     top_5_kept: float
     score_change_mean: float
     score_change_p95: float
-    requires_vnni: bool
+    accepted: bool
 
 
 @dataclass(frozen=True)
@@ -81,12 +88,14 @@ class Manifest:
         licence: the licence as the source states it, or "unknown".
         fallback: whether this is the fallback model, served because the Hub could not be reached.
         weights_sha256: SHA-256 of the source's weights file.
-        programs: SHA-256 of each program file in the archive, by file name.
+        programs: SHA-256 of each program in the archive and of what proves it, by file name.
         labels: class names in index order; repeats are allowed (ImageNet-1k has two cranes).
         input: how an image becomes the network's input.
         built_with: versions of the packages that built it.
         fingerprint: SHA-256 of all inputs of the build; an archive with the same fingerprint is up to date.
-        quantisation: what 8 bits changed in `program.onnx`, None where it is float32.
+        precision: of `program.onnx`: float32 or int8.
+        requires_vnni: whether `program.onnx` needs a CPU with VNNI.
+        agreement: what was measured of the other precisions.
     """
 
     name: str
@@ -100,11 +109,17 @@ class Manifest:
     input: InputSpec
     built_with: dict[str, str]
     fingerprint: str
-    quantisation: Quantisation | None = None
+    precision: PrecisionName = "float32"
+    requires_vnni: bool = False
+    agreement: tuple[Agreement, ...] = ()
 
-    def to_json(self) -> str:
-        """Return the text of `model.json`."""
-        return json.dumps(dataclasses.asdict(self), indent=1, ensure_ascii=False) + "\n"
+    def accepts(self, precision: PrecisionName, engine: str) -> bool:
+        """Whether a precision was measured in an engine and changes little enough."""
+        return any(found.accepted for found in self.agreement if (found.precision, found.engine) == (precision, engine))
+
+    def to_json(self, **more: object) -> str:
+        """Return the text of `model.json`, with further members where it describes a served model."""
+        return json.dumps(dataclasses.asdict(self) | more, indent=1, ensure_ascii=False) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> "Manifest":
@@ -119,9 +134,8 @@ class Manifest:
             for name in ("crop", "mean", "std"):
                 spec[name] = tuple(spec[name]) if spec[name] is not None else None
             labels = tuple(fields.pop("labels"))
-            changed = fields.pop("quantisation", None)
-            quantisation = Quantisation(**changed) if changed else None
-            return cls(input=InputSpec(**spec), labels=labels, quantisation=quantisation, **fields)
+            agreement = tuple(Agreement(**found) for found in fields.pop("agreement", ()))
+            return cls(input=InputSpec(**spec), labels=labels, agreement=agreement, **fields)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{FILE_NAME} is not a manifest of this project: {error!r}") from error
 

@@ -24,7 +24,12 @@ DECLARED: dict[str, tuple[MetricTypes, str, tuple[str, ...]]] = {
     "classifier_stage_seconds": (MetricTypes.HISTOGRAM, "seconds", ("stage",)),
     "classifier_batch_images": (MetricTypes.HISTOGRAM, "images", ()),
     "classifier_confidence_ratio": (MetricTypes.HISTOGRAM, "ratio", ()),
-    "classifier_model_info": (MetricTypes.GAUGE, "info", ("version", "engine", "stand_in")),
+    "classifier_model_info": (
+        MetricTypes.GAUGE,
+        "info",
+        ("version", "engine", "precision", "instruction_set", "stand_in"),
+    ),
+    "classifier_trial_images_per_second": (MetricTypes.GAUGE, "images", ("engine", "precision")),
 }
 
 
@@ -61,9 +66,13 @@ class Metrics:
         """Observe the score of an image's top-1 class, 0 to 1."""
         self._observe("classifier_confidence_ratio", round(score, 4))
 
-    def model(self, version: str, engine: str, fallback: bool) -> None:
-        """Say which model runs, on which engine."""
-        self._observe("classifier_model_info", 1, _label(version), engine, str(fallback).lower())
+    def model(self, version: str, serving: tuple[str, str, str], fallback: bool) -> None:
+        """Say which model runs, and on which engine, in which precision, with which instructions."""
+        self._observe("classifier_model_info", 1, _label(version), *serving, str(fallback).lower())
+
+    def trial(self, engine: str, precision: str, images_per_second: float) -> None:
+        """Say what an engine reached when the worker chose one; 0 where it could not be used."""
+        self._observe("classifier_trial_images_per_second", images_per_second, engine, precision)
 
     @contextmanager
     def timed(self, stage: Stage) -> Iterator[None]:

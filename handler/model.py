@@ -8,6 +8,7 @@ from torch import Tensor
 from handler.engines.engine import MAX_BATCH, Engine
 from handler.manifest import InputSpec
 from handler.metrics import Metrics
+from handler.scores import scores_of
 
 
 class Model:
@@ -45,8 +46,3 @@ def normalize(batch: Tensor, spec: InputSpec) -> Tensor:
     mean = torch.tensor(spec.mean, device=batch.device).view(3, 1, 1)
     std = torch.tensor(spec.std, device=batch.device).view(3, 1, 1)
     return batch.to(torch.float32).mul_(spec.rescale / std).sub_(mean / std)
-
-
-def scores_of(logits: Tensor) -> Tensor:
-    """Return the softmax over all classes in float32, shape (N, classes)."""
-    return torch.softmax(logits.to(torch.float32), dim=-1)

@@ -4,9 +4,10 @@ import dataclasses
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-EngineName = Literal["auto", "onnx", "torch"]
+EngineSetting = Literal["auto", "onnx", "openvino", "torch"]
+PrecisionSetting = Literal["auto", "float32", "bfloat16"]
 LargeJpegs = Literal["exact", "scaled"]
 
 CPU_LIMIT = Path("/sys/fs/cgroup/cpu.max")  # microseconds of CPU time a period, and the period; of this container
@@ -17,8 +18,11 @@ class Settings:
     """What an operator can set for a model; each field is a key of the `handler:` section.
 
     Args:
-        engine: `onnx` or `torch` force that engine and fail without it; `auto` takes ONNX Runtime on a CPU and torch
-            on a GPU, and falls back to torch.
+        engine: `onnx`, `openvino` or `torch` force that engine and fail without it; `auto` takes the fastest one on
+            this machine, and torch on a GPU.
+        precision: `float32` or `bfloat16` force that precision; `auto` takes float32 or, where the machine has
+            instructions for it and the archive's manifest accepts it, bfloat16. The 8 bits of an archive that was
+            packed so are served with `auto` alone.
         threads: CPU threads of one worker; 0 shares the CPUs this process may use among the model's workers.
         max_pixels: most pixels of all images of one request together; 64 megapixels is a phone's largest photo.
         max_images: most images in one JSON request; a full batch of such requests must end within responseTimeout.
@@ -27,7 +31,8 @@ class Settings:
             the model's input smaller, which is up to half the work and moves scores by a few hundredths.
     """
 
-    engine: EngineName = "auto"
+    engine: EngineSetting = "auto"
+    precision: PrecisionSetting = "auto"
     threads: int = 0
     max_pixels: int = 64_000_000
     max_images: int = 16
@@ -36,10 +41,13 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Refuse values that would only fail later, in the middle of a request."""
-        if self.engine not in ("auto", "onnx", "torch"):
-            raise ValueError(f"handler.engine is {self.engine!r}: set auto, onnx or torch")
-        if self.large_jpegs not in ("exact", "scaled"):
-            raise ValueError(f"handler.large_jpegs is {self.large_jpegs!r}: set exact or scaled")
+        for name, choices in (
+            ("engine", get_args(EngineSetting)),
+            ("precision", get_args(PrecisionSetting)),
+            ("large_jpegs", get_args(LargeJpegs)),
+        ):
+            if (value := getattr(self, name)) not in choices:
+                raise ValueError(f"handler.{name} is {value!r}: set {', '.join(choices[:-1])} or {choices[-1]}")
         for name, least in (("threads", 0), ("max_pixels", 1), ("max_images", 1), ("max_seconds", 1)):
             value = getattr(self, name)
             if type(value) is not int or value < least:
@@ -69,9 +77,14 @@ def cpus() -> int:
     return available if quota == "max" else max(1, min(available, int(quota) // int(period)))
 
 
-def threads_per_worker(settings: Settings, workers: int) -> int:
+def threads_per_worker(settings: Settings, workers: Any) -> int:
     """Return the CPU threads one worker should use when `workers` of them share this machine.
 
     TorchServe sets no thread count, and N workers that each take every core are slower than one.
+
+    Raises:
+        ValueError: `minWorkers` of a model-config.yaml is no number.
     """
+    if type(workers) is not int:
+        raise ValueError(f"minWorkers is {workers!r}: set a whole number, or pack the archive with make archive")
     return settings.threads or max(1, cpus() // max(1, workers))

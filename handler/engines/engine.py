@@ -6,7 +6,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from handler.manifest import Manifest, sha256_of
+from handler.engines.cpu import has_vnni
+from handler.manifest import ONNX_PROGRAM, Manifest, PrecisionName, sha256_of
 
 MAX_BATCH = 16  # images that an engine takes at once: a JSON request may bring more than TorchServe's batch
 
@@ -19,6 +20,7 @@ class Engine(Protocol):
     """Runs the network."""
 
     name: str
+    precision: PrecisionName
     device: torch.device  # where it wants its batches
 
     def run(self, batch: Tensor) -> Tensor:
@@ -38,3 +40,13 @@ def program_path(manifest: Manifest, directory: Path, name: str) -> Path:
     if sha256_of(path) != manifest.programs.get(name):
         raise EngineError(f"{name} is refused: its SHA-256 is not the manifest's")
     return path
+
+
+def require_vnni(manifest: Manifest) -> None:
+    """Make sure that this CPU computes `program.onnx` as the one that packed it.
+
+    Raises:
+        EngineError: its sums would overflow.
+    """
+    if manifest.requires_vnni and not has_vnni():
+        raise EngineError(f"{ONNX_PROGRAM} was quantised for CPUs with VNNI, and would be wrong on this one")

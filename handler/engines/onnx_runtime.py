@@ -1,13 +1,13 @@
-"""ONNX Runtime on the CPU: in float32 the fastest engine that was measured there."""
+"""ONNX Runtime on the CPU."""
 
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from handler.engines.cpu import affinities, has_vnni
-from handler.engines.engine import EngineError, program_path
-from handler.manifest import ONNX_PROGRAM, Manifest
+from handler.engines.cpu import affinities
+from handler.engines.engine import EngineError, program_path, require_vnni
+from handler.manifest import ONNX_PROGRAM, Manifest, PrecisionName
 
 
 class OnnxEngine:
@@ -16,6 +16,7 @@ class OnnxEngine:
     Args:
         program: the file.
         threads: CPU threads.
+        precision: of the file.
 
     Raises:
         ImportError: ONNX Runtime is not installed.
@@ -24,9 +25,10 @@ class OnnxEngine:
     name = "onnx"
     device = torch.device("cpu")
 
-    def __init__(self, program: Path, threads: int) -> None:
-        import onnxruntime  # noqa: PLC0415 - a worker without it falls back to torch
+    def __init__(self, program: Path, threads: int, precision: PrecisionName = "float32") -> None:
+        import onnxruntime  # noqa: PLC0415 - a worker serves without it
 
+        self.precision = precision
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.enable_mem_pattern = False  # a plan for each size of batch: no faster, and 50 MB more
@@ -51,10 +53,9 @@ def open_onnx(manifest: Manifest, directory: Path, threads: int) -> OnnxEngine:
         EngineError: it cannot be used on this machine.
     """
     program = program_path(manifest, directory, ONNX_PROGRAM)
-    if manifest.quantisation and manifest.quantisation.requires_vnni and not has_vnni():
-        raise EngineError(f"{program.name} was quantised for CPUs with VNNI, and would be wrong on this one")
+    require_vnni(manifest)
     try:
-        return OnnxEngine(program, threads)
+        return OnnxEngine(program, threads, manifest.precision)
     except ImportError as error:
         raise EngineError(f"ONNX Runtime is not installed: {error}") from error
     except Exception as error:

@@ -1,4 +1,4 @@
-"""torch: the engine for GPUs, and the fallback on a CPU."""
+"""torch: the engine for GPUs, and on a CPU where no other can be used."""
 
 import logging
 from collections.abc import Callable
@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from handler.engines.engine import MAX_BATCH
+from handler.manifest import PrecisionName
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +36,7 @@ class TorchEngine:
     ) -> None:
         self.device = device
         self._dtype = dtype or (torch.bfloat16 if device.type == "cuda" else torch.float32)
+        self.precision: PrecisionName = "bfloat16" if self._dtype == torch.bfloat16 else "float32"
         exported = torch.export.load(program)
         module = exported.module()
         self._module: Callable[[Tensor], Tensor] = module.to(  # type: ignore[call-overload]

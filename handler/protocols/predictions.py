@@ -1,15 +1,9 @@
-"""From scores to the bytes that a client gets."""
+"""From scores to the top-k classes of an image."""
 
-import json
-from collections.abc import Callable
 from typing import TypedDict
 
 import torch
 from torch import Tensor
-
-from handler.protocols.media_types import JSON, TEXT
-
-CONTENT_TYPES = {JSON: JSON, TEXT: f"{TEXT}; charset=utf-8"}
 
 
 class Prediction(TypedDict):
@@ -21,7 +15,6 @@ class Prediction(TypedDict):
 
 
 Predictions = list[Prediction]  # of one image, best first
-ToDocument = Callable[[list[Predictions]], object]
 
 
 def predictions_of(scores: Tensor, top_k: int, threshold: float, labels: tuple[str, ...]) -> Predictions:
@@ -40,18 +33,3 @@ def predictions_of(scores: Tensor, top_k: int, threshold: float, labels: tuple[s
         for index, score in top
         if score >= threshold
     ]
-
-
-def encode_response(predictions: list[Predictions], media_type: str, to_document: ToDocument) -> bytes:
-    """Return the body of a response.
-
-    Args:
-        predictions: of each image of the request.
-        media_type: `application/json` or `text/plain`.
-        to_document: the protocol's JSON document.
-    """
-    if media_type == TEXT:
-        # An empty line separates several images, as it does paragraphs.
-        names = ("".join(f"{prediction['label']}\n" for prediction in image) for image in predictions)
-        return "\n".join(names).encode()
-    return json.dumps(to_document(predictions), ensure_ascii=False, separators=(",", ":")).encode()

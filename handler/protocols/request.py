@@ -10,8 +10,8 @@ from typing import Any
 from handler.errors import EMPTY_BODY, RequestError
 from handler.protocols import kserve_v1, native
 from handler.protocols.accept import negotiate
+from handler.protocols.encoding import ToDocument
 from handler.protocols.parameters import threshold_of, top_k_of
-from handler.protocols.predictions import ToDocument
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ jpegs     JPEGs of several sizes
 engines   the network alone, in this process
 stages    decode, transform, inference and response alone
 stock     TorchServe's own image classifier on the same weights, the baseline
-service   both over HTTP on one TorchServe, memory, and the time from `make serve` to the first response
+peers     FastAPI with ONNX Runtime and with OpenVINO on the same weights, in an environment of their own
+service   all over HTTP, memory, and the time from `make serve` to the first response
 precision 8 bits against float32 over HTTP: a command of its own, `python -m scripts bench precision`
 report    medians, the goals, the table and the plot
 

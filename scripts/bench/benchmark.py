@@ -1,24 +1,26 @@
-"""Measures the network alone, its stages, and the service over HTTP beside TorchServe's stock handler, in one run.
+"""Measures the network alone, its stages, and the service over HTTP beside others, in one run.
 
 Prints a table with the goals, and writes build/bench.json and build/bench.png.
 """
 
 import json
 import os
-import platform
 import shutil
 import tempfile
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
-import torch
-
-from handler.manifest import FILE_NAME, Manifest
+from handler.engines import cpu
+from handler.manifest import FILE_NAME, Manifest, PrecisionName
 from handler.settings import cpus
-from scripts.bench import engines, jpegs, report, service, stock
+from scripts.bench import engines, goals, jpegs, report, service, stock
+from scripts.bench.peers import environment
+from scripts.bench.peers.server import all_running
 from scripts.bench.plan import Plan
 from scripts.bench.rounds import Sample, Subject, one_round, turns_in_a_round
+from scripts.bench.variant import model_config, variant
 from scripts.build import archive
 from scripts.build.sources import choice
 from scripts.build.sources.source import SourceModel
@@ -65,23 +67,34 @@ def measure(packed: Path, model: SourceModel, work: Work, plan: Plan) -> Sample:
     manifest = Manifest.from_json((unpacked / FILE_NAME).read_text(encoding="utf-8"))
     shutil.copy(packed, store)
     stock.pack(model, store, staging)
+    memory = {manifest.name: _memory_alone(manifest.name, store, packed.name, work, plan)}
     large = [jpegs.enlarged(work.real[0], size, work.folder) for size in plan.megapixels]
-    archives = {manifest.name: packed.name, stock.NAME: f"{stock.NAME}.mar"}
+    float32 = goals.FLOAT32.format(name=manifest.name)
+    variant(packed, float32, model_config({"precision": "float32"}), store)
+    archives = {manifest.name: packed.name, float32: f"{float32}.mar", stock.NAME: f"{stock.NAME}.mar"}
     samples: list[Sample] = []
-    with TorchServe(archives, store, work.ports, work.folder / "serve") as server:
-        ours, baseline = (service.Served(server, name) for name in archives)
-        runs = engines.open_all(model, unpacked, cpus())
-        subject = Subject(manifest, runs, ours, baseline, work.real, large)
+    with (
+        TorchServe(archives, store, work.ports, work.folder / "serve") as server,
+        all_running(unpacked, work.folder) as peers,
+    ):
+        ours, in_float32, baseline = (service.Served(server, name) for name in archives)
+        runs = engines.open_all(model, manifest, unpacked, cpus())
+        subject = Subject(manifest, runs, ours, in_float32, baseline, peers, work.real, large)
         service.warm_up(ours, work.real, plan.warm_up)
-        measure_load(baseline.url, work.real, seconds=plan.seconds, clients=max(plan.clients))
+        others: list[service.Server] = [in_float32, baseline, *peers]
+        for other in others:
+            measure_load(other.url, work.real, seconds=plan.seconds, clients=max(plan.clients))
         with progress("bench", plan.rounds * turns_in_a_round(subject, plan)) as advance:
             for index in range(plan.rounds):
                 for sample in one_round(subject, plan, samples, index):
                     samples.append(sample)
                     advance(len(samples), report.line(sample))
-        memory = {one.name: service.memory(one) for one in (ours, baseline)}
+        memory |= {other.name: service.memory(other) for other in others if other is not in_float32}
+        serving = ours.serving()
     return {
-        "machine": {"cpus": cpus(), "cpu": _cpu_name(), "torch_vectors": torch.backends.cpu.get_cpu_capability()},
+        "machine": _machine(),
+        "serving": serving,
+        "peers": [peer.name for peer in peers],
         "model": {"name": manifest.name, "version": manifest.version, "built_with": manifest.built_with},
         "plan": vars(plan),
         "samples": samples,
@@ -89,11 +102,18 @@ def measure(packed: Path, model: SourceModel, work: Work, plan: Plan) -> Sample:
     }
 
 
-def _cpu_name() -> str:
-    """Return what the kernel calls the CPU."""
-    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
+def _memory_alone(name: str, store: Path, archive_name: str, work: Work, plan: Plan) -> Sample:
+    """Return the memory of a server of its own after a load: that of the benchmark has three models."""
+    with TorchServe({name: archive_name}, store, work.ports, work.folder / "alone") as server:
+        served = service.Served(server, name)
+        measure_load(served.url, work.real, seconds=plan.warm_up, clients=max(plan.clients))
+        return service.memory(served)
+
+
+def _machine() -> Sample:
+    """Return how many CPUs, which, and their best instructions for each precision."""
+    sets = {precision: cpu.instruction_set(precision) for precision in get_args(PrecisionName)}
+    return {"cpus": cpus(), "cpu": cpu.cpu_name(), "instruction_sets": sets, "amx": "amx_bf16" in cpu.features()}
 
 
 def run(model: str, name: str, images: str, port: int, plan: Plan) -> None:
@@ -108,6 +128,7 @@ def run(model: str, name: str, images: str, port: int, plan: Plan) -> None:
     """
     ports = Ports(port)
     ports.require_free()  # before a build of half a minute
+    environment.ensure()  # so is a network that fails
     packed = archive.ensure(model, name)
     BUILD.mkdir(exist_ok=True)
     with stopping_on_signals(), tempfile.TemporaryDirectory(prefix="bench-", dir=BUILD) as folder:

@@ -1,6 +1,5 @@
-"""The network alone, in this process: every engine that is installed, at several batch sizes."""
+"""The network alone, in this process: every engine that may serve here, at several batch sizes."""
 
-import importlib.util
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,20 +8,21 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from handler.engines.onnx_runtime import OnnxEngine
-from handler.engines.pytorch import TorchEngine
-from handler.manifest import ONNX_PROGRAM, TORCH_PROGRAM
+from handler.engines.candidates import candidates
+from handler.manifest import Manifest
+from handler.settings import Settings
 from scripts.build.sources.source import SourceModel
 
 Run = Callable[[Tensor], object]
 EAGER = "torch eager"
 
 
-def open_all(model: SourceModel, directory: Path, threads: int) -> dict[str, Run]:
+def open_all(model: SourceModel, manifest: Manifest, directory: Path, threads: int) -> dict[str, Run]:
     """Return each engine's name and how to run a batch on it.
 
     Args:
         model: the source model, for torch eager.
+        manifest: the packed one.
         directory: the unpacked archive, for its programs.
         threads: CPU threads.
     """
@@ -32,21 +32,11 @@ def open_all(model: SourceModel, directory: Path, threads: int) -> dict[str, Run
         with torch.inference_mode():
             return model.network(batch)
 
-    engines: dict[str, Run] = {
-        EAGER: eager,
-        TORCH_PROGRAM: TorchEngine(directory / TORCH_PROGRAM, torch.device("cpu")).run,
-        ONNX_PROGRAM: OnnxEngine(directory / ONNX_PROGRAM, threads).run,
-    }
-    if importlib.util.find_spec("openvino"):
-        engines["openvino"] = _openvino(directory / ONNX_PROGRAM, threads)
+    engines: dict[str, Run] = {EAGER: eager}
+    for candidate in candidates(manifest, Settings()):
+        if (candidate.engine, candidate.precision) != ("torch", "bfloat16"):  # a hundredth of the others' rate
+            engines[str(candidate)] = candidate.open(manifest, directory, threads).run
     return engines
-
-
-def _openvino(program: Path, threads: int) -> Run:
-    import openvino  # noqa: PLC0415 - optional
-
-    compiled = openvino.Core().compile_model(program, "CPU", {"INFERENCE_NUM_THREADS": threads})
-    return lambda batch: compiled(batch.numpy())
 
 
 def take_turn(engine: str, run: Run, batch: Tensor, seconds: float) -> dict[str, Any]:

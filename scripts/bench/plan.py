@@ -12,8 +12,8 @@ class Plan:
         seconds: of one turn over HTTP; an engine's turn takes half of it, and at least two batches.
         batches: images that an engine takes at once.
         clients: of the closed loops.
-        pairs: of neighbouring turns in a round: a lone client and the network at batch 1, 16 clients and the best
-            engine.
+        peer_clients: those of them at which the peers, and this project in float32, are measured.
+        pairs: of neighbouring turns in a round: 16 clients and the best engine alone.
         shares: rates of the open loops, as shares of the highest rate of a closed loop.
         megapixels: sizes of the enlarged images.
         warm_up: seconds before anything counts.
@@ -24,6 +24,7 @@ class Plan:
     seconds: float = 4.0
     batches: tuple[int, ...] = (1, 2, 4, 8, 16)
     clients: tuple[int, ...] = (1, 2, 4, 8, 16, 32)
+    peer_clients: tuple[int, ...] = (1, 16)
     pairs: int = 6
     shares: tuple[float, ...] = (0.5, 0.7, 0.9)
     megapixels: tuple[float, ...] = (1, 3, 12, 24, 48)

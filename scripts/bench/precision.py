@@ -12,8 +12,7 @@ from scripts.archives import describe
 from scripts.archives.reading import read_manifest
 from scripts.bench import jpegs, service
 from scripts.build import archive
-from scripts.build.int8.precision import Precision
-from scripts.common.errors import CommandError
+from scripts.build.precision import PackedPrecision, Precision
 from scripts.common.paths import BUILD
 from scripts.common.progress import progress
 from scripts.common.signals import stopping_on_signals
@@ -21,7 +20,7 @@ from scripts.server.ports import Ports
 from scripts.server.torchserve import TorchServe
 
 CLIENTS = (1, 16)
-PRECISIONS = ("float32", "int8")
+PRECISIONS: tuple[PackedPrecision, ...] = ("float32", "int8")
 
 
 def measure(server: TorchServe, real: list[Path], rounds: int, seconds: float) -> dict[int, list[tuple[float, float]]]:
@@ -55,14 +54,13 @@ def run(model: str, calibration: str, images: str, port: int, rounds: int, secon
             for name in PRECISIONS
         }
         real = jpegs.real(images, Path(folder))
-        models = {name: path.name for name, path in archives.items()}
+        models: dict[str, str] = {name: path.name for name, path in archives.items()}
         with TorchServe(models, store, ports, Path(folder) / "serve") as server:
             found = measure(server, real, rounds, seconds)
-        measured = read_manifest(archives["int8"]).quantisation
-    if measured is None:
-        raise CommandError("the archive was not packed in 8 bits: report this")
+        measured = read_manifest(archives["int8"]).agreement
     for clients, rows in found.items():
         exact, rounded = (statistics.median(column) for column in zip(*rows, strict=True))
         ratio = statistics.median(after / before for before, after in rows)
         print(f"{clients:2d} clients: float32 {exact:.1f} images/s, int8 {rounded:.1f}, ratio {ratio:.2f}")
-    print(describe.quantisation(measured))
+    for one in measured:
+        print(f"{one.engine}: {describe.agreement(one)}")

@@ -53,7 +53,13 @@ def _medians(samples: list[Sample]) -> Sample:
 def table(results: Sample) -> str:
     """Return the results as text."""
     turns, machine = results["turns"], results["machine"]
-    lines = [f"{results['model']['name']} on {machine['cpus']} CPUs ({machine['cpu']}), medians of all rounds", ""]
+    sets = ", ".join(f"{name} {value}" for name, value in machine["instruction_sets"].items())
+    serving = results["serving"]
+    lines = [
+        f"{results['model']['name']} on {machine['cpus']} CPUs ({machine['cpu']}; {sets}), medians of all rounds",
+        f"served by {serving['engine']} in {serving['precision']}",
+        "",
+    ]
     engines = goals.pick(turns, kind="engine")
     batches = sorted({row["batch"] for row in engines})
     lines.append(f"{'images/s alone, at batch':<26}" + "".join(f"{batch:>9}" for batch in batches))
@@ -64,28 +70,31 @@ def table(results: Sample) -> str:
     for row in goals.pick(turns, kind="stages"):
         cells = [row[f"{stage}_ms"] for stage in STAGES] + [row["scaled_ms"], row["bytes"] / 1e6]
         lines.append(f"  {row['image']:<24}" + "".join(f"{cell:11.2f}" for cell in cells))
-    lines += ["", _row("over HTTP", "images/s", "p50 ms", "p95 ms", "p99 ms", "batch", "JVM ms", "workers ms")]
+    lines += [
+        "",
+        _row("over HTTP", "images/s", "p50 ms", "p95 ms", "p99 ms", "batch", "JVM ms", "worker ms", "client ms"),
+    ]
     lines += [_http(f"{row['server']}, {row['clients']} clients", row) for row in goals.pick(turns, kind="closed loop")]
     lines += [_http(f"open loop, {row['share']:.0%} of that", row) for row in goals.pick(turns, kind="open loop")]
     lines += [_http(row["image"], row) for row in goals.pick(turns, kind="large")]
-    lines += ["", "memory of its own, MB: " + ", ".join(_memory(name, row) for name, row in results["memory"].items())]
+    lines += ["", "memory, MB: " + ", ".join(_memory(name, row) for name, row in results["memory"].items())]
     lines += ["", "goals"]
     lines += [_goal(row) for row in results["goals"]]
     return "\n".join(lines)
 
 
 def _row(*cells: str) -> str:
-    return f"{cells[0]:<30}" + "".join(f"{cell:>12}" for cell in cells[1:])
+    return f"{cells[0]:<38}" + "".join(f"{cell:>12}" for cell in cells[1:])
 
 
 def _http(name: str, row: Sample) -> str:
     figures = ("images_per_second", "p50_ms", "p95_ms", "p99_ms", "mean_batch", "jvm_cpu_ms_per_image")
-    cells = [row.get(figure) for figure in (*figures, "worker_cpu_ms_per_image")]
+    cells = [row.get(figure) for figure in (*figures, "worker_cpu_ms_per_image", "client_cpu_ms_per_image")]
     return _row(f"  {name}", *("-" if cell is None else f"{cell:.1f}" for cell in cells))
 
 
 def _memory(name: str, row: Sample) -> str:
-    return f"{name}'s worker {row['workers_mb']:.0f} (JVM {row['jvm_mb']:.0f})"
+    return f"{name} {row['workers_mb']:.0f}" + (f" and its JVM {row['jvm_mb']:.0f}" if row["jvm_mb"] else "")
 
 
 def _goal(row: Sample) -> str:

@@ -1,6 +1,6 @@
 """One round: every turn once."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, zip_longest
@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from handler.manifest import ONNX_PROGRAM, Manifest
+from handler.manifest import Manifest
 from handler.model import normalize
 from scripts.bench import engines, goals, jpegs, service, stages
 from scripts.bench.plan import Plan
@@ -26,7 +26,9 @@ class Subject:
         manifest: the model.
         runs: the engines in this process.
         ours: the model over HTTP.
+        float32: the same with `precision: float32`.
         stock: the baseline over HTTP.
+        peers: what a user would pick instead.
         real: images as they are.
         large: one of them enlarged to several sizes.
     """
@@ -34,7 +36,9 @@ class Subject:
     manifest: Manifest
     runs: dict[str, engines.Run]
     ours: service.Served
+    float32: service.Served
     stock: service.Served
+    peers: Sequence[service.Server]
     real: list[Path]
     large: list[Path]
 
@@ -42,8 +46,8 @@ class Subject:
 def turns_in_a_round(subject: Subject, plan: Plan) -> int:
     """Return how many samples one_round yields."""
     images = len(subject.real) + len(subject.large)
-    closed = len(plan.batches) * len(subject.runs) + 2 * len(plan.clients)
-    return closed + 2 * plan.pairs + images + len(plan.shares) + len(subject.large)
+    closed = len(plan.batches) * len(subject.runs) + sum(len(_servers(subject, plan, n)) for n in plan.clients)
+    return closed + plan.pairs + images + len(plan.shares) + len(subject.large)
 
 
 def one_round(subject: Subject, plan: Plan, before: list[Sample], index: int) -> Iterator[Sample]:
@@ -64,8 +68,7 @@ def one_round(subject: Subject, plan: Plan, before: list[Sample], index: int) ->
     reached = max(sample["images_per_second"] for sample in closed)
     best = goals.best_engine(goals.pick(taken, round=0))  # one for all rounds
     for sample in chain(
-        _lone(subject, plan, index),
-        _stages(subject),
+        _stages(subject, best[0]),
         _busy(subject, plan, index, *best),
         _open_loops(subject, plan, reached),
         _large(subject, plan),
@@ -89,15 +92,13 @@ def _batch(subject: Subject, size: int) -> Tensor:
 def _served(subject: Subject, plan: Plan, direction: int, clients: int | None) -> Iterator[Sample]:
     if clients is None:
         return
-    for served in (subject.ours, subject.stock)[::direction]:
-        yield service.take_turn(served, subject.real, plan.seconds, clients)
+    for server in _servers(subject, plan, clients)[::direction]:
+        yield service.take_turn(server, subject.real, plan.seconds, clients)
 
 
-def _lone(subject: Subject, plan: Plan, index: int) -> Iterator[Sample]:
-    alone = _engine(subject, ONNX_PROGRAM, 1, plan.seconds / 4)
-    served = partial(service.take_turn, subject.ours, subject.real, plan.seconds / 2, clients=1)
-    for network, service_turn in _pairs(alone, served, range(index, index + plan.pairs)):
-        yield service_turn | {"kind": goals.LONE, "alone_ms": network["ms_per_batch"]}
+def _servers(subject: Subject, plan: Plan, clients: int) -> list[service.Server]:
+    compared = (subject.float32, *subject.peers) if clients in plan.peer_clients else ()
+    return [subject.ours, subject.stock, *compared]
 
 
 def _busy(subject: Subject, plan: Plan, index: int, engine: str, size: int) -> Iterator[Sample]:
@@ -105,8 +106,8 @@ def _busy(subject: Subject, plan: Plan, index: int, engine: str, size: int) -> I
     alone = _engine(subject, engine, size, plan.seconds / 2)
     served = partial(service.take_turn, subject.ours, subject.real, plan.seconds, clients)
     for network, service_turn in _pairs(alone, served, range(index, index + plan.pairs)):
-        rate = network["images_per_second"]
-        yield service_turn | {"kind": goals.BUSY, "engine": engine, "batch": size, "alone_images_per_second": rate}
+        alone_of = {f"alone_{figure}": network[figure] for figure in ("images_per_second", "cpu_ms_per_image")}
+        yield service_turn | {"kind": goals.BUSY, "engine": engine, "batch": size} | alone_of
 
 
 def _engine(subject: Subject, engine: str, size: int, seconds: float) -> Callable[[], Sample]:
@@ -128,10 +129,10 @@ def _pairs(
             yield alone(), second
 
 
-def _stages(subject: Subject) -> Iterator[Sample]:
+def _stages(subject: Subject, engine: str) -> Iterator[Sample]:
     labels = [jpegs.AS_THEY_ARE] * len(subject.real) + [image.stem for image in subject.large]
     for image, label in zip((*subject.real, *subject.large), labels, strict=True):
-        yield stages.take_turn(image, label, subject.runs[ONNX_PROGRAM], subject.manifest)
+        yield stages.take_turn(image, label, subject.runs[engine], subject.manifest)
 
 
 def _open_loops(subject: Subject, plan: Plan, reached: float) -> Iterator[Sample]:

@@ -1,4 +1,4 @@
-"""The same network over HTTP, on one TorchServe: throughput, latency, batches, CPU time and memory."""
+"""The same network over HTTP: throughput, latency, batches, CPU time and memory."""
 
 import signal
 import subprocess
@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import psutil
 import requests
@@ -20,6 +20,29 @@ from scripts.server.ports import Ports
 from scripts.server.torchserve import TorchServe
 
 WARM_UP_CLIENTS = 16
+
+
+class Server(Protocol):
+    """What takes turns over HTTP: a model on TorchServe, or a peer."""
+
+    @property
+    def name(self) -> str:
+        """What tables call it."""
+
+    @property
+    def url(self) -> str:
+        """The prediction address."""
+
+    @property
+    def frontend(self) -> list[psutil.Process]:
+        """Processes that only pass requests on."""
+
+    @property
+    def workers(self) -> list[psutil.Process]:
+        """Processes that compute."""
+
+    def batches(self) -> tuple[float, float]:
+        """Return the engine's images and batches so far, zeros where these are unknown."""
 
 
 @dataclass(frozen=True)
@@ -45,9 +68,16 @@ class Served:
         return [psutil.Process(pid) for pid in self.server.management.version(self.name).pids]
 
     @property
-    def jvm(self) -> psutil.Process:
-        """TorchServe's frontend."""
-        return psutil.Process(self.server.process.pid)
+    def frontend(self) -> list[psutil.Process]:
+        """TorchServe's JVM."""
+        return [psutil.Process(self.server.process.pid)]
+
+    def serving(self) -> dict[str, Any]:
+        """Return which engine serves the model, as its description says it."""
+        url = f"{self.server.management.url}/models/{self.name}"
+        (described,) = requests.get(url, params={"customized": "true"}, timeout=30).json()
+        serving: dict[str, Any] = described["customizedMetadata"]["serving"]
+        return serving
 
     def batches(self) -> tuple[float, float]:
         """Return the engine's images and batches so far, zeros for a model without these metrics."""
@@ -73,47 +103,60 @@ def _expect_415(response: Response) -> str | None:
 
 
 def take_turn(
-    served: Served, images: Sequence[Path], seconds: float, clients: int, rate: float = 0.0
+    server: Server, images: Sequence[Path], seconds: float, clients: int, rate: float = 0.0
 ) -> dict[str, Any]:
     """Send images for a while.
 
     Args:
-        served: the model.
+        server: where to.
         images: files to send, in turns.
         seconds: how long.
         clients: of a closed loop, 0 for an open one.
         rate: requests a second of an open loop.
 
     Returns:
-        A sample: kind, server, clients or rate, images_per_second, latencies (s), mean_batch, jvm_cpu_ms_per_image and
-        worker_cpu_ms_per_image.
+        A sample: kind, server, clients or rate, images_per_second, latencies (s), mean_batch, jvm_cpu_ms_per_image,
+        worker_cpu_ms_per_image and client_cpu_ms_per_image.
     """
-    batches, cpu = served.batches(), _cpu(served)
-    load = measure_load(served.url, images, seconds=seconds, clients=clients, rate=rate)
-    jvm, workers = (1000 * (after - before) / load.requests for after, before in zip(_cpu(served), cpu, strict=True))
-    computed, calls = (after - before for after, before in zip(served.batches(), batches, strict=True))
+    batches, cpu = server.batches(), _cpu(server)
+    client = time.process_time()  # this process only sends, meanwhile
+    load = measure_load(server.url, images, seconds=seconds, clients=clients, rate=rate)
+    jvm, workers = (1000 * (after - before) / load.requests for after, before in zip(_cpu(server), cpu, strict=True))
+    client = time.process_time() - client
+    computed, calls = (after - before for after, before in zip(server.batches(), batches, strict=True))
     return {
         "kind": "open loop" if rate else "closed loop",
-        "server": served.name,
+        "server": server.name,
         "clients": clients,
         "images_per_second": load.rate,
         "latencies": load.latencies,
         "mean_batch": computed / calls if calls else None,
         "jvm_cpu_ms_per_image": jvm,
         "worker_cpu_ms_per_image": workers,
+        "client_cpu_ms_per_image": 1000 * client / load.requests,
     }
 
 
-def _cpu(served: Served) -> tuple[float, float]:
+def _cpu(server: Server) -> tuple[float, float]:
     """Return the CPU seconds of the JVM and of the workers so far."""
-    jvm, *workers = (process.cpu_times() for process in (served.jvm, *served.workers))
-    return jvm.user + jvm.system, sum(times.user + times.system for times in workers)
+    return _cpu_seconds(server.frontend), _cpu_seconds(server.workers)
 
 
-def memory(served: Served) -> dict[str, float]:
-    """Return the megabytes that each process has for itself: those of the workers are added up."""
-    workers = sum(process.memory_full_info().uss for process in served.workers)
-    return {"jvm_mb": served.jvm.memory_full_info().uss / 1e6, "workers_mb": workers / 1e6}
+def _cpu_seconds(processes: list[psutil.Process]) -> float:
+    return float(sum(times.user + times.system for times in (process.cpu_times() for process in processes)))
+
+
+def memory(server: Server) -> dict[str, float]:
+    """Return the resident megabytes of the JVM and of the workers.
+
+    For a server by itself, that is its PSS. Here, PSS would leave out what the benchmark's other processes map too: a
+    part of torch's libraries.
+    """
+    return {"jvm_mb": _resident_mb(server.frontend), "workers_mb": _resident_mb(server.workers)}
+
+
+def _resident_mb(processes: list[psutil.Process]) -> float:
+    return float(sum(process.memory_info().rss for process in processes)) / 1e6
 
 
 def cold_start(model: str, name: str, ports: Ports, timeout: float = 300.0) -> float:

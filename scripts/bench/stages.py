@@ -9,11 +9,13 @@ import torch
 from handler.decode.image import decode_image
 from handler.decode.resize import to_input
 from handler.manifest import Manifest
-from handler.model import normalize, scores_of
+from handler.model import normalize
 from handler.protocols import native
+from handler.protocols.encoding import encode_response
 from handler.protocols.media_types import JSON
 from handler.protocols.parameters import DEFAULT_TOP_K
-from handler.protocols.predictions import encode_response, predictions_of
+from handler.protocols.predictions import predictions_of
+from handler.scores import scores_of
 from handler.settings import Settings
 from scripts.bench.engines import Run
 from scripts.bench.jpegs import megapixels_of

@@ -7,14 +7,12 @@ turns, so that a machine that slows down or speeds up affects all of them alike:
 import json
 import statistics
 import tempfile
-import zipfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from handler.settings import cpus
+from scripts.bench.variant import model_config, variant
 from scripts.build import archive, workers
 from scripts.common.example import example_image
 from scripts.common.paths import BUILD
@@ -47,13 +45,10 @@ class Candidate:
         """The served name of this candidate."""
         return f"w{self.workers}-t{self.threads}-b{self.batch}-d{self.delay}"
 
-    def model_config(self) -> dict[str, Any]:
+    def model_config(self) -> dict[str, str]:
         """Return the project's model-config.yaml with this candidate's values in it."""
-        document: dict[str, Any] = yaml.safe_load(archive.MODEL_CONFIG.read_text(encoding="utf-8"))
-        document |= {"minWorkers": self.workers, "maxWorkers": self.workers}
-        document |= {"batchSize": self.batch, "maxBatchDelay": self.delay}
-        document["handler"] |= {"threads": self.threads}
-        return document
+        workers = {"minWorkers": self.workers, "maxWorkers": self.workers}
+        return model_config({"threads": self.threads}, batchSize=self.batch, maxBatchDelay=self.delay, **workers)
 
 
 def candidates(cores: int) -> list[Candidate]:
@@ -70,18 +65,6 @@ def candidates(cores: int) -> list[Candidate]:
         Candidate(2 * shipped, threads, 8, 1),
         *([Candidate(1, cores, 8, 1)] if shipped > 1 else []),
     ]
-
-
-def variant(source: Path, candidate: Candidate, store: Path) -> Path:
-    """Copy an archive under a candidate's name, with its model-config.yaml."""
-    target = store / f"{candidate.name}.mar"
-    with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
-        for item in old.infolist():
-            data = old.read(item)
-            if item.filename == archive.MODEL_CONFIG.name:
-                data = yaml.safe_dump(candidate.model_config()).encode()
-            new.writestr(item, data)
-    return target
 
 
 def measure(server: TorchServe, chosen: list[Candidate], rounds: int, seconds: float) -> list[dict[str, Any]]:
@@ -140,7 +123,10 @@ def run(model: str, port: int, rounds: int, seconds: float) -> None:
     chosen = candidates(cpus())
     BUILD.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="tune-", dir=BUILD) as folder:
-        models = {candidate.name: variant(packed, candidate, Path(folder)).name for candidate in chosen}
+        models = {
+            candidate.name: variant(packed, candidate.name, candidate.model_config(), Path(folder)).name
+            for candidate in chosen
+        }
         with TorchServe(models, Path(folder), Ports(port), Path(folder) / "serve") as server:
             rows = measure(server, chosen, rounds, seconds)
     (BUILD / "tune.json").write_text(json.dumps({"model": packed.stem, "settings": rows}, indent=1) + "\n")

@@ -8,7 +8,7 @@ from pathlib import Path
 from handler.manifest import sha256_of
 from scripts.archives.reading import read_manifest
 from scripts.build import packing, workers
-from scripts.build.int8.precision import Precision
+from scripts.build.precision import Precision
 from scripts.build.sources import choice
 from scripts.build.sources.source import Origin
 from scripts.common.errors import CommandError

@@ -11,12 +11,13 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from handler.manifest import FILE_NAME, ONNX_PROGRAM, TORCH_PROGRAM, InputSpec, Manifest, Quantisation, sha256_of
+from handler.engines.cpu import has_vnni
+from handler.manifest import FILE_NAME, ONNX_PROGRAM, PROOF, TORCH_PROGRAM, Agreement, Manifest, sha256_of
 from scripts.archives import describe
 from scripts.build import workers
-from scripts.build.int8.precision import Precision
+from scripts.build.precision import Precision
 from scripts.build.sources import choice
-from scripts.build.sources.source import Origin
+from scripts.build.sources.source import Origin, SourceModel
 from scripts.common.errors import CommandError, reported
 from scripts.common.paths import HANDLER, remove_abandoned
 from scripts.common.progress import Advance, progress
@@ -32,7 +33,7 @@ from handler.classifier import ImageClassifier
 class EntryPoint(ImageClassifier):
     """The handler of this archive."""
 '''
-STEPS = 5  # load, export, prove, quantise, pack
+STEPS = 5  # load, export, prove, measure other precisions, pack
 BUILT_WITH = (
     "torch",
     "torchvision",
@@ -40,6 +41,7 @@ BUILT_WITH = (
     "onnx",
     "onnxscript",
     "onnxruntime",
+    "openvino",
     "torch-model-archiver",
 )
 
@@ -114,8 +116,8 @@ def _build_in(staging: Path, request: BuildRequest, advance: Advance) -> Path:
     program.export(model, contents)
     advance(2)
     worst = program.prove(model, contents)
-    advance(3, f"proved: both programs agree with the source model to {worst:.0e} of the largest logit")
-    quantisation = _quantise(request.precision, contents / ONNX_PROGRAM, model.input)
+    advance(3, f"proved: all engines agree with the source model to {worst:.0e} of the largest logit")
+    agreement = _measure_precision(request.precision, model, contents)
     advance(4)
     manifest = Manifest(
         name=origin.name,
@@ -124,12 +126,14 @@ def _build_in(staging: Path, request: BuildRequest, advance: Advance) -> Path:
         licence=origin.licence,
         fallback=origin.fallback,
         weights_sha256=weights_sha256(origin),
-        programs={file: sha256_of(contents / file) for file in (ONNX_PROGRAM, TORCH_PROGRAM)},
+        programs={file: sha256_of(contents / file) for file in (ONNX_PROGRAM, TORCH_PROGRAM, PROOF)},
         labels=model.labels,
         input=model.input,
         built_with=versions(),
         fingerprint=request.fingerprint,
-        quantisation=quantisation,
+        precision=request.precision.name,
+        requires_vnni=request.precision.name == "int8" and has_vnni(),
+        agreement=agreement,
     )
     (contents / FILE_NAME).write_text(manifest.to_json(), encoding="utf-8")
     config = staging / "model-config.yaml"
@@ -138,17 +142,23 @@ def _build_in(staging: Path, request: BuildRequest, advance: Advance) -> Path:
     return _pack(manifest, contents, config, staging)
 
 
-def _quantise(precision: Precision, program: Path, spec: InputSpec) -> Quantisation | None:
-    """Convert the CPU's program to the requested precision, in place."""
-    if precision.name == "float32":
-        return None
-    from scripts.build.int8 import quantise  # noqa: PLC0415 - imports torch, which takes seconds
+def _measure_precision(precision: Precision, model: SourceModel, contents: Path) -> tuple[Agreement, ...]:
+    """Measure what bfloat16 changes; for int8, convert the CPU's program and measure what that changes."""
+    from scripts.build import agreement, program, sample_images  # noqa: PLC0415 - they import torch, which takes seconds
 
-    images = quantise.read_images(precision.calibration)
-    print(f"quantising {program.name} on {images.source} (a minute)", flush=True)
-    found = quantise.quantise(program, images, spec, precision.min_agreement)
-    print(f"measured: {describe.quantisation(found)}", flush=True)
-    return found
+    images = sample_images.read_images(precision.calibration)
+    if precision.name == "float32":
+        print(f"measuring what bfloat16 changes on {images.source}", flush=True)
+        measured: tuple[Agreement, ...] = (agreement.of_bfloat16(model, images, precision.threshold),)
+    else:
+        from scripts.build.int8 import quantise  # noqa: PLC0415 - likewise
+
+        print(f"quantising {ONNX_PROGRAM} on {images.source} (a minute)", flush=True)
+        measured = quantise.quantise(contents / ONNX_PROGRAM, images, model.input, precision.threshold)
+        program.prove_int8(contents)
+    for found in measured:
+        print(f"measured in {found.precision} ({found.engine}): {describe.agreement(found)}", flush=True)
+    return measured
 
 
 def weights_sha256(origin: Origin) -> str:

@@ -12,15 +12,16 @@ from torch import Tensor, nn
 from handler.decode.resize import to_input
 from handler.engines.engine import Engine
 from handler.engines.onnx_runtime import OnnxEngine
+from handler.engines.openvino import OpenVinoEngine
+from handler.engines.proof import TOLERANCE, Proof, difference
 from handler.engines.pytorch import TorchEngine
-from handler.manifest import ONNX_PROGRAM, TORCH_PROGRAM, InputSpec
+from handler.manifest import ONNX_PROGRAM, PROOF, TORCH_PROGRAM, InputSpec
 from handler.model import normalize
 from scripts.build.sources.source import SourceModel
 from scripts.common.errors import CommandError
 
-# Two engines compute the same logits except for rounding: at most 1e-4 of the largest logit, as measured.
-TOLERANCE = 1e-3
 MAX_BATCH = 1024
+PROOF_IMAGES = 2  # of those that prove a build, so many prove each engine on the machine that serves
 
 
 class Logits(nn.Module):
@@ -77,13 +78,15 @@ def export(model: SourceModel, directory: Path) -> None:
 
 
 def prove(model: SourceModel, directory: Path) -> float:
-    """Check that both programs agree with the source model on `proof_images`, in a batch and one image alone.
+    """Check that every engine agrees with the source model on `proof_images`, in a batch and one image alone.
+
+    Writes `proof.npz`, with which a worker checks it again.
 
     Returns:
         The largest difference of a logit, as a fraction of the largest logit.
 
     Raises:
-        CommandError: they differ by more than TOLERANCE.
+        CommandError: they differ by more than TOLERANCE allows.
     """
     batch = normalize(torch.stack([to_input(image, model.input) for image in proof_images()]), model.input)
     with torch.inference_mode():
@@ -93,24 +96,29 @@ def prove(model: SourceModel, directory: Path) -> float:
             f"the network returns logits of shape {tuple(expected.shape)} for {len(batch)} images, but there are "
             f"{len(model.labels)} labels: the label map belongs to another model"
         )
+    threads = torch.get_num_threads()
     engines: list[Engine] = [
-        OnnxEngine(directory / ONNX_PROGRAM, threads=torch.get_num_threads()),
+        OnnxEngine(directory / ONNX_PROGRAM, threads),
+        OpenVinoEngine(directory / ONNX_PROGRAM, threads, "float32"),
         TorchEngine(directory / TORCH_PROGRAM, torch.device("cpu")),
     ]
     worst = max(
         difference(engine.run(images), expected[: len(images)]) for engine in engines for images in (batch, batch[:1])
     )
-    if not worst <= TOLERANCE:
+    if not worst <= TOLERANCE["float32"]:
         raise CommandError(
-            f"a program differs from its source model by {worst:.1e} of the largest logit, more than {TOLERANCE}: "
-            "report it with the versions that python -m scripts show prints"
+            f"a program differs from its source model by {worst:.1e} of the largest logit, more than "
+            f"{TOLERANCE['float32']}: report it with the versions that python -m scripts show prints"
         )
+    Proof(batch[:PROOF_IMAGES], {"float32": expected[:PROOF_IMAGES]}).save(directory / PROOF)
     return worst
 
 
-def difference(actual: Tensor, expected: Tensor) -> float:
-    """Return the largest absolute difference of two logits (N, classes), relative to the largest expected one."""
-    return float((actual - expected).abs().max() / expected.abs().max().clamp(min=1.0))
+def prove_int8(directory: Path) -> None:
+    """Add to the proof what the quantised `program.onnx` computes on this machine."""
+    proof = Proof.load(directory / PROOF)
+    logits = OnnxEngine(directory / ONNX_PROGRAM, torch.get_num_threads(), "int8").run(proof.batch)
+    Proof(proof.batch, proof.logits | {"int8": logits}).save(directory / PROOF)
 
 
 def prove_input(spec: InputSpec, directory: Path) -> None:

@@ -12,7 +12,7 @@ from scripts.cli import options
 @options.name
 @options.port
 @options.images
-@click.option("--quick", is_flag=True, help="Run four minutes instead of thirteen.")
+@click.option("--quick", is_flag=True, help="Measure less, in a third of the time.")
 @click.option("--rounds", type=int, help="Number of repetitions.")
 @click.pass_context
 def bench(
@@ -46,6 +46,18 @@ def precision(model: str, port: int, images: str, rounds: int, seconds: float, c
     from scripts.bench.precision import run
 
     run(model, calibration, images, port, rounds, seconds)
+
+
+@bench.command()
+@options.model
+@options.port
+@options.images
+@click.option("--requests", default=200)
+def lone(model: str, port: int, images: str, requests: int) -> None:
+    """Show where the time of a lone request goes, from socket to socket."""
+    from scripts.bench.lone import run
+
+    run(model, images, port, requests)
 
 
 @bench.command()

@@ -19,7 +19,7 @@ from scripts.common.errors import CommandError
 from scripts.common.signals import stopping_on_signals
 from scripts.container import status
 from scripts.container.readiness import Readiness
-from scripts.server import state
+from scripts.server import restore
 from scripts.server.ports import Ports
 from scripts.server.torchserve import TorchServe
 
@@ -32,7 +32,7 @@ def bring_archives(archives: Path, store: Path, kept: Path) -> dict[str, str]:
     """Copy the image's archives that this store has not had yet, and return them: served name -> file name."""
     new = {}
     for archive in sorted(archives.glob("*.mar")):
-        if not state.is_new(kept, archive):
+        if not restore.is_new(kept, archive):
             continue
         draft = store / f".{archive.name}"
         try:
@@ -70,7 +70,7 @@ def run() -> None:
         try:
             with server:
                 for archive in new.values():
-                    state.remember(kept, store / archive)
+                    restore.remember(kept, store / archive)
                 readiness.accepting.set()
                 print("ready", flush=True)
                 try:

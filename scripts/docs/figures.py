@@ -61,34 +61,40 @@ def headlines() -> str:
 def machine() -> str:
     """Return the machine and the model of the benchmark as a phrase."""
     bench = read("bench")
-    return f"{bench['machine']['cpus']} cores ({bench['machine']['cpu']}) with {_name(bench)}"
+    serving, cpu = bench["serving"], bench["machine"]["cpu"]
+    engine = f"{serving['engine']} in {serving['precision']}, {serving['instruction_set']}"
+    return f"{bench['machine']['cpus']} cores ({cpu}) with {_name(bench)} ({engine})"
 
 
 def service() -> str:
-    """Return throughput and latency over HTTP, compared with the stock handler."""
+    """Return throughput and latency over HTTP, compared with the stock handler and the peers."""
     bench = read("bench")
     memory = bench["memory"][_name(bench)]
     turns = pick(bench["turns"], kind="closed loop")
     (image,) = pick(bench["turns"], kind="stages", image=AS_THEY_ARE)
     best = max(pick(bench["turns"], kind="engine"), key=lambda row: row["images_per_second"])
     stock = {row["clients"]: row for row in pick(turns, server=STOCK)}
-    head = ("clients", "images/s", "p50, ms", "p99, ms", "stock handler: images/s", "p50, ms")
+    peers = [name for name in dict.fromkeys(row["server"] for row in turns) if name not in (_name(bench), STOCK)]
+    rates = {(row["server"], row["clients"]): f"{row['images_per_second']:.1f}" for row in turns}
+    head = ["clients", "images/s", "p50, ms", "p99, ms", "stock handler: images/s", "p50, ms"]
+    head += [f"{peer}: images/s" for peer in peers]
     rows = [
         (
             row["clients"],
-            f"{row['images_per_second']:.1f}",
+            rates[_name(bench), row["clients"]],
             f"{row['p50_ms']:.0f}",
             f"{row['p99_ms']:.0f}",
-            f"{stock[row['clients']]['images_per_second']:.1f}",
+            rates[STOCK, row["clients"]],
             f"{stock[row['clients']]['p50_ms']:.0f}",
+            *(rates.get((peer, row["clients"]), "") for peer in peers),
         )
         for row in pick(turns, server=_name(bench))
     ]
     return (
         f"Measured on {machine()}, images of {image['bytes'] / 1e6:.2f} MB, medians of {bench['plan']['rounds']} "
         f"rounds. The fastest engine alone, {best['engine']} at batch {best['batch']}, computes "
-        f"{best['images_per_second']:.1f} images/s. After the run the worker held {memory['workers_mb']:.0f} MB of its "
-        f"own and the JVM {memory['jvm_mb']:.0f} MB.\n\n{table(head, rows)}"
+        f"{best['images_per_second']:.1f} images/s. After the run the worker held {memory['workers_mb']:.0f} MB "
+        f"and the JVM {memory['jvm_mb']:.0f} MB.\n\n{table(head, rows)}"
     )
 
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from handler.lifecycle import RUN_DIRECTORY, STOPPING_FILE
+from handler.lifecycle import RUN_DIRECTORY, STOPPING_FILE, TRIALS_DIRECTORY
 from scripts.archives import allowed
 from scripts.archives.reading import identity
 from scripts.client.management import Management
@@ -22,7 +22,7 @@ from scripts.client.predict import check_prediction
 from scripts.common.errors import CommandError
 from scripts.common.paths import BUILD, CONFIG, MODEL_STORE, remove_abandoned
 from scripts.common.waiting import wait_until
-from scripts.server import java, jvm, snapshot, state
+from scripts.server import java, jvm, restore, snapshot
 from scripts.server.drain import Drain
 from scripts.server.ports import Ports
 
@@ -157,7 +157,7 @@ class TorchServe:
 
     def _write_config(self) -> None:
         """Write the config file of this start: config.properties, and what is restored."""
-        restored = state.restore(self.state, self.store) if self.state else state.Restored()
+        restored = restore.restore(self.state, self.store) if self.state else restore.Restored()
         for sentence in restored.left_out:
             print(f"warning: {sentence}", flush=True)
         self._restored = restored.versions
@@ -167,7 +167,7 @@ class TorchServe:
             snapshot.forget_old(self.state / snapshot.FOLDER)
         self._config = self.run_directory / "config.properties"
         config = (CONFIG / "config.properties").read_text(encoding="utf-8")
-        self._config.write_text(state.config_with(self._restored, config), encoding="utf-8")
+        self._config.write_text(restore.config_with(self._restored, config), encoding="utf-8")
 
     def _register_new(self) -> dict[str, str | None]:
         """Register what was not restored, and return it: served name -> version; None stands for the only one.
@@ -200,6 +200,7 @@ class TorchServe:
             "MODEL_STORE": str(self.store.resolve()),
             "METRICS_CONFIG": str(CONFIG / "metrics.yaml"),
             RUN_DIRECTORY: str(self._scratch),
+            TRIALS_DIRECTORY: str((self.state or BUILD).resolve() / "trials"),
             "LOG_LOCATION": str((self.state or self.run_directory).resolve()),  # snapshots go to config/ below it
             "TS_INFERENCE_ADDRESS": url(ports.inference),
             "TS_MANAGEMENT_ADDRESS": url(ports.management),

@@ -81,7 +81,7 @@ def test_model_servers_have_no_route_out(stack: Stack) -> None:
 def test_the_image_has_only_packages_for_serving(stack: Stack) -> None:
     server = stack.containers("torchserve")[0]
     installed = docker("exec", server, "ls", "/opt/venv/lib/python3.11/site-packages").split()
-    for needed in ("torch", "torchvision", "ts", "onnxruntime"):
+    for needed in ("torch", "torchvision", "ts", "onnxruntime", "openvino"):
         assert needed in installed
     for unwanted in ("transformers", "pip", "model_archiver", "onnx", "jupyter", "notebook", "pandas", "pytest"):
         assert unwanted not in installed

@@ -38,12 +38,25 @@ def stored(directory: str, name: str, config: Path = archive.MODEL_CONFIG) -> Pa
         return archive.ensure(directory, name, store=STORE, config=config)
 
 
+def config_with(folder: Path, **handler: object) -> Path:
+    """Write the packed configuration with other settings of the handler, and return its path."""
+    config = yaml.safe_load(archive.MODEL_CONFIG.read_text())
+    path = folder / "model-config.yaml"
+    path.write_text(yaml.safe_dump(config | {"handler": config["handler"] | handler}))
+    return path
+
+
+def packed_resnet(folder: Path) -> Path:
+    """Return the real ResNet-50 as resnet-50.mar: in float32 on every machine, whose scores tests know."""
+    return stored(str(RESNET), "", config_with(folder, precision="float32"))
+
+
 @pytest.fixture(scope="session")
-def resnet() -> Path:
-    """The real ResNet-50, packed as resnet-50."""
+def resnet(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The real ResNet-50."""
     if not RESNET.is_dir():
         pytest.skip("no real weights beside the project: ../shared/models/resnet-50 is not there")
-    return stored(str(RESNET), "")
+    return packed_resnet(tmp_path_factory.mktemp("config"))
 
 
 @pytest.fixture(scope="session")
@@ -71,7 +84,7 @@ def server(fallback_archive: Path, patient: Path, tmp_path_factory: pytest.TempP
     """A running server with the fallback model, the tiny network and, if it is there, the real ResNet-50."""
     archives = [fallback_archive, patient]
     if RESNET.is_dir():
-        archives.append(stored(str(RESNET), ""))
+        archives.append(packed_resnet(tmp_path_factory.mktemp("config")))
     models = {path.stem: path.name for path in archives}
     with TorchServe(models, STORE, free_ports(), tmp_path_factory.mktemp("serve")) as running:
         yield running

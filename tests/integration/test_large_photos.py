@@ -14,7 +14,8 @@ from handler.decode.resize import to_input
 from handler.engines.choice import open_engine
 from handler.engines.engine import Engine
 from handler.manifest import InputSpec, Manifest
-from handler.model import normalize, scores_of
+from handler.model import normalize
+from handler.scores import scores_of
 from handler.settings import Settings
 from scripts.bench.jpegs import enlarged
 
@@ -36,7 +37,7 @@ def model(resnet: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Engin
     with zipfile.ZipFile(resnet) as file:
         file.extractall(directory)
     manifest = Manifest.from_json((directory / "model.json").read_text())
-    return open_engine(manifest, directory, Settings(), 2), manifest.input
+    return open_engine(manifest, directory, Settings(engine="onnx"), 2).engine, manifest.input
 
 
 def scores(model: tuple[Engine, InputSpec], photo: Tensor) -> Tensor:

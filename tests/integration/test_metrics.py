@@ -43,6 +43,20 @@ def test_every_configured_metric_is_exported(server: TorchServe, classify: str) 
         assert (f"{name}_bucket" if kind.value == "histogram" else name) in exported
 
 
-def test_model_info(server: TorchServe) -> None:
-    labels = (("engine", "onnx"), ("model_name", MODEL), ("stand_in", "true"), ("version", "1.0"))
-    assert scrape(server)[("classifier_model_info", labels)] == 1
+def test_what_serves_is_in_the_metrics_the_description_and_the_log(server: TorchServe) -> None:
+    described = requests.get(f"{server.management.url}/models/{MODEL}?customized=true").json()[0]
+    serving = described["customizedMetadata"]["serving"]
+    chosen = {key: serving[key] for key in ("engine", "precision", "instruction_set")}
+    labels = {"model_name": MODEL, "stand_in": "true", "version": "1.0", **chosen}
+    exported = scrape(server)
+    assert exported["classifier_model_info", tuple(sorted(labels.items()))] == 1
+
+    rates = {(trial["engine"], trial["precision"]): trial["images_per_second"] for trial in serving["trials"]}
+    assert {("onnx", "float32"), ("openvino", "float32")} <= set(rates)
+    assert max(rates, key=lambda one: rates[one]) == (serving["engine"], serving["precision"])
+    for (engine, precision), rate in rates.items():
+        one = {"model_name": MODEL, "engine": engine, "precision": precision}
+        assert exported["classifier_trial_images_per_second", tuple(sorted(one.items()))] == rate
+
+    log = server.log.read_text(errors="replace")
+    assert f"ready: {MODEL} 1.0 on {chosen['engine']} in {chosen['precision']} ({chosen['instruction_set']})" in log

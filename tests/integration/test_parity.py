@@ -1,5 +1,6 @@
 """The served scores equal those of a transformers pipeline on the same bytes."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,12 @@ from PIL import Image
 from handler.decode.image import decode_image
 from handler.decode.resize import to_input
 from handler.engines.choice import open_engine
+from handler.engines.cpu import has_bfloat16
 from handler.manifest import Manifest
 from handler.model import normalize
 from handler.settings import Settings
+from scripts.server.torchserve import TorchServe
+from tests.integration.conftest import config_with, stored
 
 TIE = 0.001
 LIMIT = 64_000_000
@@ -44,9 +48,9 @@ def test_logits_of_the_two_cats(resnet: Path, cats: bytes, tmp_path: Path) -> No
         file.extractall(tmp_path)
     manifest = Manifest.from_json((tmp_path / "model.json").read_text())
     image = normalize(to_input(decode_image(cats, LIMIT), manifest.input)[None], manifest.input)
-    for engine in ("onnx", "torch"):
-        settings = Settings(engine=engine)
-        logits = open_engine(manifest, tmp_path, settings, 2).run(image)[0]
+    for engine in ("onnx", "openvino", "torch"):
+        settings = Settings(engine=engine, precision="float32")
+        logits = open_engine(manifest, tmp_path, settings, 2).engine.run(image)[0]
         assert logits[:3].tolist() == pytest.approx([-14.3454, -11.1594, -16.1291], abs=2e-2)
         assert manifest.labels[int(logits.argmax())] == "tabby, tabby cat"
 
@@ -54,3 +58,27 @@ def test_logits_of_the_two_cats(resnet: Path, cats: bytes, tmp_path: Path) -> No
 def test_the_two_cats_over_http(resnet: Path, cats: bytes, inference: str) -> None:
     response = requests.post(f"{inference}/predictions/resnet-50", data=cats, headers={"Accept": "text/plain"})
     assert response.text.splitlines()[0] == "tabby, tabby cat"
+
+
+@pytest.fixture(scope="module")
+def bfloat16(server: TorchServe, resnet_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of predictions by the same model in bfloat16."""
+    config = config_with(tmp_path_factory.mktemp("config"), precision="bfloat16")
+    archive = stored(str(resnet_directory), "resnet-50-bfloat16", config)
+    server.management.register(archive.name)
+    yield f"{server.ports.url(server.ports.inference)}/predictions/{archive.stem}"
+    server.management.unregister(archive.stem)
+
+
+@pytest.mark.skipif(not has_bfloat16(), reason="this CPU has no instructions for bfloat16")
+def test_bfloat16_keeps_the_class_where_float32_is_confident(
+    coco_photos: list[Path], resnet: Path, inference: str, bfloat16: str
+) -> None:
+    for path in coco_photos:
+        exact, rounded = (
+            requests.post(url, data=path.read_bytes()).json()
+            for url in (f"{inference}/predictions/resnet-50", bfloat16)
+        )
+        if exact[0]["score"] >= 0.5:
+            assert rounded[0]["label"] == exact[0]["label"], path.name
+        assert rounded[0]["score"] == pytest.approx(exact[0]["score"], abs=0.1), path.name

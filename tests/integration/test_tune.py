@@ -2,14 +2,18 @@
 
 from pathlib import Path
 
-from scripts.bench.tune import Candidate, candidates, measure, table, variant
+from scripts.bench.tune import Candidate, candidates, measure, table
+from scripts.bench.variant import variant
 from scripts.server.torchserve import TorchServe
 from tests.integration.conftest import free_ports
 
 
 def test_two_candidates_side_by_side(tiny_archive: Path, tmp_path: Path) -> None:
     chosen = [Candidate(1, 1, 8, 1), Candidate(2, 1, 4, 20)]
-    models = {candidate.name: variant(tiny_archive, candidate, tmp_path).name for candidate in chosen}
+    models = {
+        candidate.name: variant(tiny_archive, candidate.name, candidate.model_config(), tmp_path).name
+        for candidate in chosen
+    }
     with TorchServe(models, tmp_path, free_ports(), tmp_path / "serve") as server:
         served = server.management.version(chosen[1].name)
         assert (served.min_workers, served.batch_size, served.max_batch_delay) == (2, 4, 20)

@@ -1,4 +1,4 @@
-"""constraints.txt pins every package of pyproject.toml with its hashes, and names no index."""
+"""The locks pin every package with its hashes, and name no index."""
 
 import re
 import tomllib
@@ -7,26 +7,44 @@ import pytest
 
 from tests.conftest import PROJECT
 
+PEERS = PROJECT / "scripts" / "bench" / "peers"
 LOCK = (PROJECT / "constraints.txt").read_text(encoding="utf-8")
+PEERS_LOCK = (PEERS / "requirements.txt").read_text(encoding="utf-8")
+LOCKS = pytest.mark.parametrize("lock", [LOCK, PEERS_LOCK], ids=["constraints.txt", "peers"])
 PACKAGE = re.compile(
     r"^(?P<name>[a-z0-9-]+)==(?P<version>\S+) \\\n(?P<hashes>(?:    --hash=\S+(?: \\)?\n)+)", re.MULTILINE
 )
-PINNED = {match["name"]: match["version"] for match in PACKAGE.finditer(LOCK)}
+PINNED, PEERS_PINNED = (
+    {match["name"]: match["version"] for match in PACKAGE.finditer(lock)} for lock in (LOCK, PEERS_LOCK)
+)
 GROUPS = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]
 NAMES = sorted({entry for entries in GROUPS.values() for entry in entries if isinstance(entry, str)})
 
 
-def test_the_lock_has_only_versions_with_hashes() -> None:
-    rest = re.sub(r"^#.*\n", "", PACKAGE.sub("", LOCK), flags=re.MULTILINE)
+@LOCKS
+def test_the_lock_has_only_versions_with_hashes(lock: str) -> None:
+    rest = re.sub(r"^#.*\n", "", PACKAGE.sub("", lock), flags=re.MULTILINE)
     assert rest == ""
-    for match in PACKAGE.finditer(LOCK):
+    for match in PACKAGE.finditer(lock):
         for line in match["hashes"].splitlines():
             assert re.fullmatch(r"    --hash=sha256:[0-9a-f]{64}( \\)?", line), match["name"]
 
 
-def test_the_lock_has_no_url() -> None:
-    assert "://" not in LOCK
-    assert "@" not in LOCK
+@LOCKS
+def test_the_lock_has_no_url(lock: str) -> None:
+    assert "://" not in lock
+    assert "@" not in lock
+
+
+def test_peers_have_the_versions_of_this_project() -> None:
+    """Where both have a package, so that the benchmark compares servers and not two versions of ONNX Runtime."""
+    assert {"numpy", "onnxruntime", "pillow"} <= PINNED.keys() & PEERS_PINNED.keys()
+    for name in PINNED.keys() & PEERS_PINNED.keys():
+        assert PEERS_PINNED[name] == PINNED[name], f"{name}: run make lock"
+
+
+def test_the_lock_of_the_peers_has_every_package() -> None:
+    assert set((PEERS / "requirements.in").read_text(encoding="utf-8").split()) <= PEERS_PINNED.keys()
 
 
 @pytest.mark.parametrize("name", NAMES)

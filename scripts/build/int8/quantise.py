@@ -10,27 +10,24 @@ Other tools were tried in its place, on the same images: docs/performance.md has
 agreement, and AIMET's cross-layer equalisation in place of `equalise` keeps fewer classes.
 """
 
-import importlib.util
 import logging
-import random
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 import torch
 from torch import Tensor
 
-from handler.decode.image import decode_image
-from handler.decode.resize import to_input
 from handler.engines.cpu import has_vnni
-from handler.errors import RequestError
-from handler.manifest import InputSpec, Quantisation
-from handler.model import normalize
-from handler.settings import Settings
+from handler.engines.engine import Engine
+from handler.engines.onnx_runtime import OnnxEngine
+from handler.engines.openvino import OpenVinoEngine
+from handler.manifest import Agreement, InputSpec
+from handler.settings import cpus
+from scripts.build.agreement import BATCH, Compared, compare
 from scripts.build.int8.equalise import equalise, even_out
+from scripts.build.sample_images import SampleImages, inputs
 from scripts.common.errors import CommandError
 
 # Share of the network's multiplications that stay in float32, counted from its beginning: 5 dB less noise in the logits
@@ -38,110 +35,47 @@ from scripts.common.errors import CommandError
 FLOAT_SHARE = 0.2
 CALIBRATION = 96  # inputs: the images, and random crops of them
 HELD_OUT = 480
-MIN_IMAGES = 4
-BATCH = 8
-MIN_CONFIDENCE = 0.5  # score from which float32 counts as confident of its top-1 class
-EXAMPLES = (  # images that packages of this project contain
-    ("skimage", ("astronaut.png", "chelsea.png", "coffee.png", "motorcycle_left.png", "rocket.jpg", "retina.jpg")),
-    ("matplotlib", ("grace_hopper.jpg",)),
-)
 
 
-@dataclass(frozen=True)
-class ImageSplit:
-    """The calibration set and the held-out images, which never overlap.
-
-    Args:
-        source: what to call them.
-        calibration: some of them, uint8 (3, height, width).
-        held_out: the others.
-    """
-
-    source: str
-    calibration: list[Tensor]
-    held_out: list[Tensor]
-
-
-def read_images(folder: str) -> ImageSplit:
-    """Read the images of a folder, or without one those of installed packages.
-
-    Raises:
-        CommandError: there are too few.
-    """
-    paths = sorted(path for path in Path(folder).rglob("*") if path.is_file()) if folder else _examples()
-    found = []
-    for path in paths:
-        try:
-            found.append(decode_image(path.read_bytes(), Settings.max_pixels))
-        except RequestError:
-            continue  # whatever else lies in the folder
-    if len(found) < MIN_IMAGES:
-        raise CommandError(
-            f"{len(found)} images are too few to calibrate on: name a folder of {MIN_IMAGES} or more, better "
-            "hundreds, of the kind that will be served, with CALIBRATION="
-        )
-    source = f"{len(found)} images of {Path(folder).name}" if folder else f"{len(found)} images of installed packages"
-    return ImageSplit(source, found[::2], found[1::2])
-
-
-def _examples() -> list[Path]:
-    paths = []
-    for package, names in EXAMPLES:
-        spec = importlib.util.find_spec(package)
-        roots = list(spec.submodule_search_locations or []) if spec else []
-        paths += [path for root in roots for name in names for path in Path(root).rglob(name)]
-    return sorted(paths)
-
-
-def inputs(images: list[Tensor], count: int, spec: InputSpec) -> Tensor:
-    """Return so many normalised inputs: each image, then random crops of at least half of it, some mirrored."""
-    chance = random.Random(0)  # noqa: S311 - the same crops every time
-    found = []
-    for index in range(count):
-        image = images[index % len(images)]
-        if index >= len(images):
-            height, width = (int(side * chance.uniform(0.5**0.5, 1)) or 1 for side in image.shape[1:])
-            top, left = (
-                chance.randint(0, side - part) for side, part in zip(image.shape[1:], (height, width), strict=True)
-            )
-            image = image[:, top : top + height, left : left + width]
-            image = image.flip(2) if chance.random() < 0.5 else image
-        found.append(to_input(image, spec))
-    return normalize(torch.stack(found), spec)
-
-
-def quantise(program: Path, images: ImageSplit, spec: InputSpec, least: float) -> Quantisation:
+def quantise(program: Path, images: SampleImages, spec: InputSpec, min_agreement: float) -> tuple[Agreement, ...]:
     """Replace a float32 program by its 8-bit form.
 
     Args:
         program: the ONNX file, which is replaced.
         images: see `read_images`.
         spec: the model's input.
-        least: share of the held-out inputs that must keep their top-1 class.
+        min_agreement: share of the held-out inputs that must keep their top-1 class.
+
+    Returns:
+        What was measured with each engine.
 
     Raises:
-        CommandError: fewer keep it; the program is left as it was.
+        CommandError: fewer keep it in ONNX Runtime; the program is left as it was.
     """
-    calibration = _batches(inputs(images.calibration, CALIBRATION, spec))
-    held_out = _batches(inputs(images.held_out, HELD_OUT, spec))
-    before = _logits(program, held_out)
-    vnni = has_vnni()
+    calibration = [batch.numpy() for batch in torch.split(inputs(images.calibration, CALIBRATION, spec), BATCH)]
+    held_out = torch.split(inputs(images.held_out, HELD_OUT, spec), BATCH)
+    before = _logits(OnnxEngine(program, cpus()), held_out)
     staged = program.with_suffix(".int8.onnx")
-    _write(program, staged, calibration, full_range=vnni)
-    found = compare(before, _logits(staged, held_out), images.source, vnni)
-    if found.top_1_kept < least:
+    _write(program, staged, calibration, full_range=has_vnni())
+    engines: list[Engine] = [OnnxEngine(staged, cpus(), "int8"), OpenVinoEngine(staged, cpus(), "int8")]
+    found = tuple(
+        compare(before, _logits(engine, held_out), Compared("int8", engine.name, images.source, min_agreement))
+        for engine in engines
+    )
+    if not found[0].accepted:
         staged.unlink()
+        kept = found[0].top_1_kept
         raise CommandError(
-            f"in 8 bits only {found.top_1_kept:.1%} of {HELD_OUT} held-out inputs keep their top-1 class, fewer than "
-            f"{least:.0%}: calibrate on more images of the kind that is served (CALIBRATION=), pack float32, or take "
-            f"it as it is with MIN_AGREEMENT={found.top_1_kept:.2f} or less"
+            f"in 8 bits only {kept:.1%} of {HELD_OUT} held-out inputs keep their top-1 class, fewer than "
+            f"{min_agreement:.0%}: calibrate on more images of the kind that is served (CALIBRATION=), pack float32, "
+            f"or take it as it is with MIN_AGREEMENT={kept:.2f} or less"
         )
     staged.replace(program)
     return found
 
 
-def _batches(images: Tensor) -> list[np.ndarray]:
-    return [batch.numpy() for batch in torch.split(images, BATCH)]
+def _logits(engine: Engine, batches: tuple[Tensor, ...]) -> Tensor:
+    return torch.cat([engine.run(batch) for batch in batches])
 
 
 def _write(program: Path, target: Path, calibration: list[np.ndarray], *, full_range: bool) -> None:
@@ -205,37 +139,3 @@ def first_layers(model: onnx.ModelProto, share: float) -> Iterator[str]:
         if so_far > share * spent[-1]:
             return
         yield node.name
-
-
-def _logits(program: Path, batches: list[np.ndarray]) -> np.ndarray:
-    session = onnxruntime.InferenceSession(program, providers=["CPUExecutionProvider"])
-    name = session.get_inputs()[0].name
-    return np.concatenate([session.run(None, {name: batch})[0] for batch in batches])
-
-
-def compare(before: np.ndarray, after: np.ndarray, source: str, requires_vnni: bool) -> Quantisation:
-    """Return how far 8 bits change the predictions.
-
-    Args:
-        before: logits in float32, (inputs, classes).
-        after: logits in 8 bits.
-        source: what it was calibrated on.
-        requires_vnni: whether the weights use their full range, which takes a CPU with VNNI.
-    """
-    scores, changed = (torch.softmax(torch.from_numpy(logits), dim=1) for logits in (before, after))
-    same = scores.argmax(1) == changed.argmax(1)
-    confident = scores.amax(1) >= MIN_CONFIDENCE
-    k = min(5, scores.shape[1])
-    top, top_changed = (each.topk(k, dim=1).indices.sort(dim=1).values for each in (scores, changed))
-    moved = (scores - changed).abs().amax(1)
-    return Quantisation(
-        calibration_set=source,
-        held_out=len(before),
-        top_1_kept=round(float(same.float().mean()), 4),
-        confident=int(confident.sum()),
-        confident_top_1_kept=round(float(same[confident].float().mean()), 4) if bool(confident.any()) else 0.0,
-        top_5_kept=round(float((top == top_changed).all(1).float().mean()), 4),
-        score_change_mean=round(float(moved.mean()), 4),
-        score_change_p95=round(float(moved.quantile(0.95)), 4),
-        requires_vnni=requires_vnni,
-    )

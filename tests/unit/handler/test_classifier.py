@@ -19,6 +19,7 @@ from ts.protocol import otf_message_handler
 from handler.classifier import ImageClassifier
 from handler.decode.formats import open_image
 from handler.lifecycle import RUN_DIRECTORY, STOPPING_FILE, activity_of
+from handler.manifest import PrecisionName
 from tests.conftest import encoded, picture
 from tests.unit.handler.batches import PHOTO, handled, loaded, new_context
 from tests.unit.handler.decode.test_bombs import bomb
@@ -51,6 +52,7 @@ def test_a_failing_engine_is_a_500_that_leaks_nothing(
 ) -> None:
     class Broken:
         name, device = "broken", torch.device("cpu")
+        precision: PrecisionName = "float32"
 
         def run(self, batch: Tensor) -> Tensor:
             raise ZeroDivisionError("a secret of the server")
@@ -126,7 +128,7 @@ def test_the_model_describes_itself(classifier: ImageClassifier, context: Contex
 @pytest.mark.parametrize(
     ("section", "message"),
     [
-        ({"engine": "tensorrt"}, "set auto, onnx or torch"),
+        ({"engine": "tensorrt"}, "set auto, onnx, openvino or torch"),
         ({"threads": -1}, "at least 0"),
         ({"max_pixels": "many"}, "a whole number"),
         ({"max_pixel": 5}, "handler.max_pixel is no setting"),
@@ -135,6 +137,11 @@ def test_the_model_describes_itself(classifier: ImageClassifier, context: Contex
 def test_a_wrong_setting_is_a_load_error(tiny_model: Path, section: dict[str, Any], message: str) -> None:
     with pytest.raises(RuntimeError, match=message):
         ImageClassifier().initialize(new_context(tiny_model, {"handler": section}))
+
+
+def test_a_number_of_workers_that_was_not_filled_in_is_a_load_error(tiny_model: Path) -> None:
+    with pytest.raises(RuntimeError, match="minWorkers is 'auto': set a whole number"):
+        ImageClassifier().initialize(new_context(tiny_model, {"minWorkers": "auto"}))
 
 
 def test_an_archive_without_a_manifest_is_a_load_error(tmp_path: Path) -> None:

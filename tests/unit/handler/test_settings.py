@@ -12,13 +12,23 @@ from handler.settings import Settings, threads_per_worker
 def test_defaults_and_values() -> None:
     assert Settings.from_model_config({}) == Settings()
     assert Settings.from_model_config({"handler": None, "minWorkers": 2}) == Settings()
-    assert Settings.from_model_config({"handler": {"engine": "torch", "threads": 3}}) == Settings("torch", 3)
+    assert Settings.from_model_config({"handler": {"engine": "torch", "threads": 3}}) == Settings(
+        engine="torch", threads=3
+    )
 
 
-def test_large_jpegs_is_one_of_two() -> None:
-    assert Settings.from_model_config({"handler": {"large_jpegs": "scaled"}}).large_jpegs == "scaled"
-    with pytest.raises(ValueError, match="set exact or scaled"):
-        Settings.from_model_config({"handler": {"large_jpegs": "fast"}})
+@pytest.mark.parametrize(
+    ("name", "value", "choices"),
+    [
+        ("large_jpegs", "scaled", "exact or scaled"),
+        ("engine", "openvino", "auto, onnx, openvino or torch"),
+        ("precision", "bfloat16", "auto, float32 or bfloat16"),
+    ],
+)
+def test_a_choice(name: str, value: str, choices: str) -> None:
+    assert getattr(Settings.from_model_config({"handler": {name: value}}), name) == value
+    with pytest.raises(ValueError, match=f"handler.{name} is 'fast': set {choices}"):
+        Settings.from_model_config({"handler": {name: "fast"}})
 
 
 @pytest.mark.parametrize(("cpus", "workers", "threads"), [(2, 1, 2), (2, 2, 1), (8, 3, 2), (2, 5, 1), (2, 0, 2)])

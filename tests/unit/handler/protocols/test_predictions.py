@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from handler.protocols import kserve_v1, native
+from handler.protocols.encoding import encode_response
 from handler.protocols.media_types import JSON, TEXT
-from handler.protocols.predictions import Predictions, encode_response, predictions_of
+from handler.protocols.predictions import Predictions, predictions_of
 
 LABELS = ("cat", "crane", "Hündin", "crane")
 SCORES = torch.tensor([0.1, 0.2, 0.5, 0.2])

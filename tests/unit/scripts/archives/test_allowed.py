@@ -14,9 +14,9 @@ from scripts.client.management import Management
 from scripts.common.errors import CommandError
 from scripts.container import status
 from scripts.container.readiness import Readiness
-from scripts.server import state
+from scripts.server import restore
 from scripts.server.torchserve import TorchServe
-from tests.unit.scripts.server.test_state import save, version
+from tests.unit.scripts.server.test_restore import save, version
 
 
 @pytest.fixture
@@ -85,9 +85,9 @@ def test_a_restart_leaves_out_archives_that_are_not_allowed(
     store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     save(tmp_path, "20261122092014267", {"good": {"1.0": version("good.mar", default=True)}})
-    assert [version.id for version in state.restore(tmp_path, store).versions] == [("good", "1.0")]
+    assert [version.id for version in restore.restore(tmp_path, store).versions] == [("good", "1.0")]
     monkeypatch.setenv(allowed.VARIABLE, "0" * 64)
-    restored = state.restore(tmp_path, store)
+    restored = restore.restore(tmp_path, store)
     assert restored.versions == ()
     assert restored.left_out[0].startswith("good 1.0 is not restored: good.mar has SHA-256 ")
 

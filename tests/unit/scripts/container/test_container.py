@@ -11,7 +11,7 @@ import yaml
 
 from scripts.common.paths import CONFIG, PROJECT
 from scripts.container import run as container
-from scripts.server import state, torchserve
+from scripts.server import restore, torchserve
 
 
 def write_archive(path: Path, version: str) -> None:
@@ -27,7 +27,7 @@ def test_an_image_brings_its_archive_once(tmp_path: Path) -> None:
     store.mkdir()
     write_archive(image / "resnet-50.mar", "1.0")
     assert container.bring_archives(image, store, kept) == {"resnet-50": "resnet-50.mar"}
-    state.remember(kept, store / "resnet-50.mar")
+    restore.remember(kept, store / "resnet-50.mar")
     assert container.bring_archives(image, store, kept) == {}
     (store / "resnet-50.mar").unlink()  # unregistered, which deletes it: it must not come back
     assert container.bring_archives(image, store, kept) == {}

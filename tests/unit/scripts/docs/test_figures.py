@@ -4,7 +4,7 @@ import ast
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -13,6 +13,7 @@ from tests.conftest import PROJECT
 
 BENCH = {
     "machine": {"cpus": 2, "cpu": "a CPU"},
+    "serving": {"engine": "onnx", "precision": "float32", "instruction_set": "avx2"},
     "model": {"name": "x"},
     "plan": {"rounds": 3},
     "memory": {"x": {"jvm_mb": 200.0, "workers_mb": 600.0}},
@@ -58,10 +59,20 @@ def test_headlines() -> None:
 @pytest.mark.usefixtures("published")
 def test_throughput_is_compared_with_the_stock_handler() -> None:
     text = figures.service()
-    assert "2 cores (a CPU) with x, images of 0.12 MB, medians of 3 rounds" in text
+    assert "2 cores (a CPU) with x (onnx in float32, avx2), images of 0.12 MB, medians of 3 rounds" in text
     assert "program.onnx at batch 8, computes 21.0 images/s" in text
-    assert "held 600 MB of its own and the JVM 200 MB" in text
+    assert "held 600 MB and the JVM 200 MB" in text
     assert text.splitlines()[-2:] == ["| 1 | 10.0 | 100 | 120 | 5.0 | 200 |", "| 16 | 20.0 | 800 | 900 | 99.0 | 160 |"]
+
+
+@pytest.mark.usefixtures("published")
+def test_throughput_is_compared_with_peers(monkeypatch: pytest.MonkeyPatch) -> None:
+    peer = {"kind": "closed loop", "server": "a peer", "clients": 16, "images_per_second": 18.0}
+    monkeypatch.setattr(figures, "read", lambda _: {**BENCH, "turns": [*cast("list[object]", BENCH["turns"]), peer]})
+    head, _, one, sixteen = figures.service().splitlines()[-4:]
+    assert head.endswith("| a peer: images/s |")
+    assert one.endswith("| 200 | |")
+    assert sixteen.endswith("| 160 | 18.0 |")
 
 
 @pytest.mark.usefixtures("published")

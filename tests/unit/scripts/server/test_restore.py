@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from scripts.client.models import VersionId
-from scripts.server import snapshot, state
+from scripts.server import restore, snapshot
 from scripts.server.snapshot import SavedVersion
 
 # As TorchServe 0.12 writes one: Java's properties format around JSON.
@@ -55,20 +55,20 @@ def save(folder: Path, stamp: str, models: Models, kind: str = "snapshot") -> Pa
 
 
 def test_no_snapshot(tmp_path: Path, store: Path) -> None:
-    assert state.restore(tmp_path / "state", store) == state.Restored()
+    assert restore.restore(tmp_path / "state", store) == restore.Restored()
 
 
 def test_versions_default_and_workers_are_restored(tmp_path: Path, store: Path) -> None:
     models = {"a": {"1.0": version("a.mar", 1), "2.0": version("a2.mar", 3, default=True)}}
     save(tmp_path, "20261122092014267", models)
-    assert state.restore(tmp_path, store) == state.Restored(saved(models))
+    assert restore.restore(tmp_path, store) == restore.Restored(saved(models))
 
 
 def test_the_newest_snapshot_of_any_kind_counts(tmp_path: Path, store: Path) -> None:
     save(tmp_path, "20261122092014267", {"a": {"1.0": version("a.mar", 1, default=True)}})
     save(tmp_path, "20261122092014268", {"a": {"1.0": version("a.mar", 2, default=True)}}, "shutdown")
     save(tmp_path, "20261122092014266", {"a": {"1.0": version("a.mar", 3, default=True)}}, "startup")
-    assert [saved_version.workers for saved_version in state.restore(tmp_path, store).versions] == [2]
+    assert [saved_version.workers for saved_version in restore.restore(tmp_path, store).versions] == [2]
 
 
 @pytest.mark.parametrize("kept", [0, 60, 200, 330])
@@ -77,19 +77,19 @@ def test_a_truncated_snapshot_is_skipped(tmp_path: Path, store: Path, kept: int)
     save(tmp_path, "20261122092014267", whole)
     cut = save(tmp_path, "20261122092014268", {"a": {"1.0": version("a.mar", 9, default=True)}})
     cut.write_text(cut.read_text()[:kept])
-    assert state.restore(tmp_path, store).versions == saved(whole)
+    assert restore.restore(tmp_path, store).versions == saved(whole)
 
 
 def test_a_missing_archive_is_left_out(tmp_path: Path, store: Path) -> None:
     save(tmp_path, "1", {"a": {"1.0": version("a.mar")}, "b": {"1.0": version("b.mar", default=True)}})
-    restored = state.restore(tmp_path, store)
+    restored = restore.restore(tmp_path, store)
     assert [saved_version.id for saved_version in restored.versions] == [("a", "1.0")]
     assert restored.left_out == ("b 1.0 is not restored: its archive b.mar is gone from the model store",)
 
 
 def test_an_archive_that_holds_another_version_is_left_out(tmp_path: Path, store: Path) -> None:
     save(tmp_path, "1", {"a": {"1.0": version("a2.mar", default=True)}})
-    restored = state.restore(tmp_path, store)
+    restored = restore.restore(tmp_path, store)
     assert restored.versions == ()
     assert restored.left_out == ("a 1.0 is not restored: its archive a2.mar now holds version 2.0",)
 
@@ -97,7 +97,7 @@ def test_an_archive_that_holds_another_version_is_left_out(tmp_path: Path, store
 def test_a_damaged_archive_is_left_out(tmp_path: Path, store: Path) -> None:
     (store / "a.mar").write_bytes(b"PK no more")
     save(tmp_path, "1", {"a": {"1.0": version("a.mar", default=True)}})
-    assert state.restore(tmp_path, store).left_out == ("a 1.0 is not restored: its archive a.mar is damaged",)
+    assert restore.restore(tmp_path, store).left_out == ("a 1.0 is not restored: its archive a.mar is damaged",)
 
 
 def test_the_highest_version_replaces_a_missing_default(tmp_path: Path, store: Path) -> None:
@@ -105,14 +105,14 @@ def test_the_highest_version_replaces_a_missing_default(tmp_path: Path, store: P
     versions = {"1.0": version("a.mar"), "2.0": version("a2.mar"), "3.0": version("gone.mar", default=True)}
     save(tmp_path, "1", {"a": versions})
     defaults = {
-        saved_version.id.version: saved_version.default for saved_version in state.restore(tmp_path, store).versions
+        saved_version.id.version: saved_version.default for saved_version in restore.restore(tmp_path, store).versions
     }
     assert defaults == {"1.0": False, "2.0": True}
 
 
 def test_the_config_keeps_its_text_and_gains_one_line() -> None:
     models = {'odd "näme"\\': {"1.0": version("a.mar", default=True)}}
-    config = state.config_with(saved(models), "a=1\n# comment\nb=2\n")
+    config = restore.config_with(saved(models), "a=1\n# comment\nb=2\n")
     *before, line = config.splitlines()
     assert before == ["a=1", "# comment", "b=2"]
     key, _, value = line.partition("=")
@@ -120,7 +120,7 @@ def test_the_config_keeps_its_text_and_gains_one_line() -> None:
     assert value.isascii()
     unescaped = value.replace("\\\\", "\\")  # what Java's Properties makes of it
     assert json.loads(unescaped)["models"] == models
-    assert state.config_with((), "a=1\n") == "a=1\n"
+    assert restore.config_with((), "a=1\n") == "a=1\n"
 
 
 def test_old_snapshots_are_deleted(tmp_path: Path, store: Path) -> None:
@@ -132,9 +132,9 @@ def test_old_snapshots_are_deleted(tmp_path: Path, store: Path) -> None:
 
 def test_an_archive_is_new_once(tmp_path: Path, store: Path) -> None:
     archive, kept = store / "a.mar", tmp_path / "kept"
-    assert state.is_new(kept, archive)
-    state.remember(kept, archive)
-    assert not state.is_new(kept, archive)
-    assert state.is_new(kept, store / "a2.mar")
+    assert restore.is_new(kept, archive)
+    restore.remember(kept, archive)
+    assert not restore.is_new(kept, archive)
+    assert restore.is_new(kept, store / "a2.mar")
     archive.write_bytes((store / "a2.mar").read_bytes())
-    assert state.is_new(kept, archive)
+    assert restore.is_new(kept, archive)

@@ -1,0 +1,109 @@
+"""What each candidate reaches on this machine.
+
+Each is tried in a process of its own, so that one that crashes or hangs is out and the worker goes on.
+"""
+
+import multiprocessing
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Any
+
+from handler.engines.candidates import Candidate
+from handler.engines.engine import Engine, EngineError
+from handler.engines.proof import Proof
+
+SECONDS = 0.2  # of computing for each candidate, once it is proved
+MIN_RUNS = 2
+TIME_LIMIT = 20  # s for one candidate, loading included; then the kernel ends its process
+
+Open = Callable[[Candidate], Engine]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """How a candidate did.
+
+    Args:
+        candidate: the engine and its precision.
+        images_per_second: of the fastest run.
+        problem: why it cannot serve; then it has no rate.
+    """
+
+    candidate: Candidate
+    images_per_second: float | None = None
+    problem: str | None = None
+
+    def to_document(self) -> dict[str, Any]:
+        """Return it as JSON shows it."""
+        result = {"images_per_second": self.images_per_second} if self.problem is None else {"problem": self.problem}
+        return {"engine": self.candidate.engine, "precision": self.candidate.precision, **result}
+
+    @classmethod
+    def from_document(cls, document: dict[str, Any]) -> "Trial":
+        """Read what `to_document` returned.
+
+        Raises:
+            KeyError: it is something else.
+        """
+        candidate = Candidate(document["engine"], document["precision"])
+        return cls(candidate, document.get("images_per_second"), document.get("problem"))
+
+
+def try_each(candidates: list[Candidate], open_candidate: Open, proof: Proof) -> list[Trial]:
+    """Try every candidate, one after the other."""
+    return [try_in_process(candidate, open_candidate, proof) for candidate in candidates]
+
+
+def try_in_process(candidate: Candidate, open_candidate: Open, proof: Proof) -> Trial:
+    """Try a candidate in a forked process, which has all modules already."""
+    context = multiprocessing.get_context("fork")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_send_trial, args=(sender, candidate, open_candidate, proof))
+    try:
+        process.start()
+    except OSError as error:  # no memory, or no process left
+        return Trial(candidate, problem=f"its process did not start: {error}")
+    sender.close()
+    try:
+        trial: Trial = receiver.recv()
+    except EOFError:
+        process.join()
+        trial = Trial(candidate, problem=_end_of(process.exitcode))
+    process.join()
+    return trial
+
+
+def _end_of(exitcode: int | None) -> str:
+    if exitcode == -signal.SIGALRM:
+        return f"it took more than {TIME_LIMIT} s"
+    return f"its process crashed (status {exitcode})"
+
+
+def _send_trial(sender: Connection, candidate: Candidate, open_candidate: Open, proof: Proof) -> None:
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)  # which ends the process, in whatever loop it is
+    signal.alarm(TIME_LIMIT)
+    try:
+        trial = Trial(candidate, round(measure(open_candidate(candidate), proof), 1))
+    except EngineError as error:
+        trial = Trial(candidate, problem=str(error))
+    except Exception as error:  # noqa: BLE001 - an engine's own errors are of any kind, and it is out
+        trial = Trial(candidate, problem=repr(error))
+    sender.send(trial)
+
+
+def measure(engine: Engine, proof: Proof) -> float:
+    """Prove an engine, and return the images per second of its fastest run.
+
+    Raises:
+        EngineError: it computes something else.
+    """
+    proof.check(engine)
+    times: list[float] = []
+    while len(times) < MIN_RUNS or sum(times) < SECONDS:
+        start = time.perf_counter()
+        engine.run(proof.batch)
+        times.append(time.perf_counter() - start)
+    return len(proof.batch) / min(times)

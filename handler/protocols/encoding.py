@@ -1,0 +1,26 @@
+"""From predictions to the bytes of a response, JSON or plain text."""
+
+import json
+from collections.abc import Callable
+
+from handler.protocols.media_types import JSON, TEXT
+from handler.protocols.predictions import Predictions
+
+CONTENT_TYPES = {JSON: JSON, TEXT: f"{TEXT}; charset=utf-8"}
+
+ToDocument = Callable[[list[Predictions]], object]
+
+
+def encode_response(predictions: list[Predictions], media_type: str, to_document: ToDocument) -> bytes:
+    """Return the body of a response.
+
+    Args:
+        predictions: of each image of the request.
+        media_type: `application/json` or `text/plain`.
+        to_document: the protocol's JSON document.
+    """
+    if media_type == TEXT:
+        # An empty line separates several images, as it does paragraphs.
+        names = ("".join(f"{prediction['label']}\n" for prediction in image) for image in predictions)
+        return "\n".join(names).encode()
+    return json.dumps(to_document(predictions), ensure_ascii=False, separators=(",", ":")).encode()

@@ -1,0 +1,96 @@
+"""What is measured of a precision is right, and decides whether a worker may choose it."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from handler.manifest import PrecisionName
+from scripts.archives.reading import read_manifest
+from scripts.build import agreement
+from scripts.build.agreement import Compared, compare
+from scripts.build.sample_images import read_images
+from scripts.build.sources import local
+from scripts.build.sources.source import SourceModel
+
+
+def logits(*best: int) -> Tensor:
+    """Return logits of ten classes with a confident top-1 class, a row each."""
+    return 10 * torch.nn.functional.one_hot(torch.tensor(best), 10).float() + torch.linspace(0, 1, 10)
+
+
+def compared(precision: PrecisionName = "int8", min_agreement: float = 0.9) -> Compared:
+    return Compared(precision, "onnx", "4 photos", min_agreement)
+
+
+def test_what_is_measured() -> None:
+    before, after = logits(1, 2, 3, 4), logits(1, 2, 3, 9)
+    before[2] = torch.linspace(0, 1, 10)  # not confident; its top-1 class is 9
+    found = compare(before, after, compared())
+    assert (found.held_out, found.top_1_kept, found.confident, found.confident_top_1_kept) == (4, 0.5, 3, 0.6667)
+    assert found.score_change_p95 > 0.9
+    same = compare(before, before, compared())
+    assert (same.top_1_kept, same.top_5_kept, same.score_change_mean) == (1.0, 1.0, 0.0)
+    assert (same.precision, same.engine, same.images) == ("int8", "onnx", "4 photos")
+
+
+@pytest.mark.parametrize(
+    ("precision", "threshold", "accepted"),
+    [("int8", 0.7, True), ("int8", 0.8, False), ("bfloat16", 0.8, False), ("bfloat16", 0.7, False)],
+)
+def test_a_confident_class_that_changes(precision: PrecisionName, threshold: float, accepted: bool) -> None:
+    found = compare(logits(1, 2, 3, 4), logits(1, 2, 3, 9), compared(precision, threshold))
+    assert found.accepted is accepted
+
+
+def test_only_unconfident_classes_change() -> None:
+    before = logits(1, 2, 3, 4)
+    before[3] = torch.linspace(0, 1, 10)
+    after = before.clone()
+    after[3] = after[3].flip(0)
+    assert compare(before, after, compared("bfloat16", 0.7)).accepted
+    assert not compare(before, after, compared("bfloat16", 0.8)).accepted
+
+
+@pytest.fixture
+def source(tiny_directory: Path) -> SourceModel:
+    return local.load(tiny_directory)
+
+
+def test_bfloat16_moves_scores_a_little(source: SourceModel, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(agreement, "HELD_OUT", 20)
+    weights = {name: weight.clone() for name, weight in source.network.state_dict().items()}
+    found = agreement.of_bfloat16(source, read_images(str(photos)), 0.99)
+    assert (found.held_out, found.engine, found.images) == (20, "emulated", f"6 images of {photos.name}")
+    assert 0 < found.score_change_mean < 0.01
+    assert all(torch.equal(weight, weights[name]) for name, weight in source.network.state_dict().items())
+
+
+class Rounding(nn.Module):
+    """A product of numbers that bfloat16 cannot tell from others, and a sum that it could not hold."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.full((1, 4), 1 + 2**-9))
+
+    def forward(self, values: Tensor) -> Tensor:
+        total = torch.zeros(1, 1)
+        total += 256.0
+        total += values @ self.weight.T
+        return total
+
+
+def test_factors_are_rounded_and_sums_are_not() -> None:
+    network, values = Rounding(), torch.ones(1, 4)
+    with torch.inference_mode():
+        assert float(network(values)) == 260 + 4 * 2**-9
+        with agreement._Bfloat16():  # type: ignore[no-untyped-call]
+            assert float(network(values)) == 260
+
+
+def test_an_archive_says_what_bfloat16_changes(tiny_archive: Path) -> None:
+    (found,) = read_manifest(tiny_archive).agreement
+    assert (found.precision, found.engine, found.held_out) == ("bfloat16", "emulated", agreement.HELD_OUT)
+    assert dataclasses.asdict(found)["images"] == "7 images of installed packages"
