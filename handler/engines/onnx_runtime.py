@@ -1,5 +1,6 @@
 """ONNX Runtime on the CPU."""
 
+import os
 from pathlib import Path
 
 import torch
@@ -8,6 +9,9 @@ from torch import Tensor
 from handler.engines.cpu import affinities
 from handler.engines.engine import EngineError, program_path, require_vnni
 from handler.manifest import ONNX_PROGRAM, Manifest, PrecisionName
+
+# Otherwise it writes a device id and usage statistics below the home directory as soon as it is imported.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 
 class OnnxEngine:
