@@ -6,6 +6,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import ScalarFormatter
 
 from scripts.bench import goals
 from scripts.bench.stages import STAGES
@@ -107,11 +108,13 @@ def plot(results: Sample, path: Path) -> None:
     turns, name = results["turns"], results["model"]["name"]
     figure = Figure(figsize=(15, 4.6), layout="constrained")
     rate, latency, size = figure.subplots(1, 3)
-    for server, colour in ((name, "tab:blue"), (STOCK, "tab:gray")):
+    colours = {name: "tab:blue", goals.FLOAT32.format(name=name): "tab:cyan", STOCK: "tab:gray"}
+    colours |= dict(zip(results["peers"], ("tab:orange", "tab:green"), strict=True))
+    for server, colour in colours.items():
         rows = goals.pick(turns, kind="closed loop", server=server)
         clients = [row["clients"] for row in rows]
         rate.plot(clients, [row["images_per_second"] for row in rows], "o-", color=colour, label=server)
-        for percent, style in ((50, "-"), (99, ":")):
+        for percent, style in ((50, "-"), (99, ":")) if server in (name, STOCK) else ():
             values = [row[f"p{percent}_ms"] for row in rows]
             latency.plot(clients, values, f"o{style}", color=colour, label=f"{server}, p{percent}")
     best = max(goals.pick(turns, kind="engine"), key=lambda row: float(row["images_per_second"]))
@@ -121,7 +124,10 @@ def plot(results: Sample, path: Path) -> None:
         axes.set_xscale("log", base=2)
         axes.set_xticks(results["plan"]["clients"], [str(clients) for clients in results["plan"]["clients"]])
     latency.set_yscale("log")
+    for axis in (latency.yaxis.set_major_formatter, latency.yaxis.set_minor_formatter):
+        axis(ScalarFormatter())  # 60 instead of 6 x 10^1
     _label(rate, "Throughput", "clients (closed loop)", "images/s")
+    rate.set_ylim(top=1.6 * best["images_per_second"])  # room for the legend
     _label(latency, "Latency", "clients (closed loop)", "ms")
     rows = sorted(goals.pick(turns, kind="stages"), key=lambda row: float(row["megapixels"]))
     sizes = [row["megapixels"] for row in rows]
@@ -133,7 +139,8 @@ def plot(results: Sample, path: Path) -> None:
     for label, values in curves.items():
         size.plot(sizes, values, "o-", label=label)
     _label(size, "One image alone", "megapixels", "ms")
-    figure.suptitle(f"{name} on {results['machine']['cpus']} CPUs")
+    serving = results["serving"]
+    figure.suptitle(f"{name} on {results['machine']['cpus']} CPUs, {serving['engine']} in {serving['precision']}")
     figure.savefig(path, dpi=110)
 
 
