@@ -10,7 +10,7 @@ from typing import Any, Literal
 FILE_NAME = "model.json"
 ONNX_PROGRAM = "program.onnx"
 TORCH_PROGRAM = "program.pt2"
-PROOF = "proof.npz"  # uint8 `images` (N, 3, height, width), and their logits (N, classes) by precision
+PROOF = "proof.npz"  # normalised images, and their logits by precision: see handler/engines/proof.py
 
 PrecisionName = Literal["float32", "bfloat16", "int8"]
 
@@ -134,6 +134,7 @@ class Manifest:
             for name in ("crop", "mean", "std"):
                 spec[name] = tuple(spec[name]) if spec[name] is not None else None
             labels = tuple(fields.pop("labels"))
+            fields.pop("quantisation", None)  # of archives before OpenVINO
             agreement = tuple(Agreement(**found) for found in fields.pop("agreement", ()))
             return cls(input=InputSpec(**spec), labels=labels, agreement=agreement, **fields)
         except (AttributeError, KeyError, TypeError, ValueError) as error:

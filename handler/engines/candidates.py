@@ -57,10 +57,13 @@ def candidates(manifest: Manifest, settings: Settings) -> list[Candidate]:
     found = [Candidate("onnx", packed), Candidate("openvino", packed), Candidate("torch", "float32")]
     if packed == "float32":
         found[2:2] = [Candidate("openvino", "bfloat16")]
-        found.append(Candidate("torch", "bfloat16"))
+        if has_bfloat16():  # else torch emulates it, at a hundredth of the rate
+            found.append(Candidate("torch", "bfloat16"))
     elif auto and not manifest.accepts("int8", "openvino"):
         found.remove(Candidate("openvino", "int8"))  # each engine rounds in its own way
-    allowed = {"float32", packed, *_bfloat16(manifest)} if settings.precision == "auto" else {settings.precision}
+    allowed = {"float32", packed} if settings.precision == "auto" else {settings.precision}
+    if settings.precision == "auto" and settings.engine != "onnx":
+        allowed |= _bfloat16(manifest)
     return [
         candidate
         for candidate in found

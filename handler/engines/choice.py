@@ -16,7 +16,7 @@ from handler.engines.pytorch import TorchEngine
 from handler.engines.remembered import key_of, trials_of
 from handler.engines.trial import Trial, try_each
 from handler.lifecycle import TRIALS_DIRECTORY
-from handler.manifest import PROOF, TORCH_PROGRAM, Manifest
+from handler.manifest import ONNX_PROGRAM, PROOF, TORCH_PROGRAM, Manifest
 from handler.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ class Choice:
     Args:
         engine: it.
         threads: its CPU threads.
-        trials: what it and the others reached; empty where there was nothing to choose from.
+        trials: what the engines of the CPU reached; empty on a GPU, and with torch forced.
     """
 
     engine: Engine
@@ -44,7 +44,7 @@ class Choice:
 
     @property
     def instruction_set(self) -> str:
-        """What computes: the CPU's best instructions for the precision, or `cuda`."""
+        """The best instructions that this CPU has for the precision, or `cuda`."""
         device = self.engine.device.type
         return instruction_set(self.engine.precision) if device == "cpu" else device
 
@@ -98,50 +98,45 @@ def _open_on_cpu(manifest: Manifest, directory: Path, settings: Settings, thread
     allowed = candidates(manifest, settings)
     if not allowed:
         raise EngineError(
-            f"handler.engine {settings.engine} with handler.precision {settings.precision} cannot serve this archive, "
-            f"whose {manifest.precision} program needs handler.precision auto"
+            f"handler.engine {settings.engine} has no {settings.precision} here for this archive, whose program is "
+            f"{manifest.precision}: set handler.precision auto"
         )
-    # On a CPU, torch was the slowest engine on every machine measured, and its program takes seconds to load.
+    # On a CPU, torch was slower than the faster one of the two on every machine measured, and takes seconds to load.
     last_resort = [candidate for candidate in allowed if candidate.engine == "torch"]
     tried = [candidate for candidate in allowed if candidate not in last_resort]
-    trials = _trials(manifest, directory, tried, threads) if len(tried) > 1 else []
+    trials = _trials(manifest, directory, tried, threads) if tried else []
+    problems = []
     for trial in trials:
         if trial.problem:
+            problems.append(f"{trial.candidate}: {trial.problem}")
             logger.warning("%s cannot be used: %s", trial.candidate, trial.problem)
         else:
             logger.info("%s reaches %.1f images/s", trial.candidate, trial.images_per_second)
-    ranked = [*(_fastest(trials) if trials else tried), *last_resort]
-    return _open_first(ranked, manifest, directory, threads, tuple(trials))
+    for candidate in [*_fastest(trials), *last_resort]:
+        try:
+            return Choice(candidate.open(manifest, directory, threads), threads, tuple(trials))
+        except EngineError as error:
+            problems.append(f"{candidate}: {error}")
+            logger.warning("%s cannot be used: %s", candidate, error)
+    raise EngineError("no engine can serve this archive: " + "; ".join(problems))
 
 
-def _trials(manifest: Manifest, directory: Path, allowed: list[Candidate], threads: int) -> list[Trial]:
+def _trials(manifest: Manifest, directory: Path, candidates: list[Candidate], threads: int) -> list[Trial]:
     try:
-        proof = Proof.load(program_path(manifest, directory, PROOF))
-    except EngineError as error:
-        logger.warning("the engines are not compared: %s", error)
-        return []
-    remembered = Path(os.environ.get(TRIALS_DIRECTORY) or directory) / key_of(manifest, allowed, threads)
+        for name in (ONNX_PROGRAM, PROOF):
+            program_path(manifest, directory, name)
+    except EngineError as error:  # a damaged archive must not be remembered for a whole one of the same manifest
+        return [Trial(candidate, problem=str(error)) for candidate in candidates]
+    proof = Proof.load(directory / PROOF)
 
     def open_candidate(candidate: Candidate) -> Engine:
         return candidate.open(manifest, directory, threads)
 
-    return trials_of(remembered, lambda: try_each(allowed, open_candidate, proof))
+    remembered = Path(os.environ.get(TRIALS_DIRECTORY) or directory) / key_of(manifest, candidates, threads)
+    return trials_of(remembered, candidates, lambda untried: try_each(untried, open_candidate, proof))
 
 
 def _fastest(trials: list[Trial]) -> list[Candidate]:
     """Return the candidates that passed, the fastest first."""
     passed = [trial for trial in trials if trial.images_per_second is not None]
     return [trial.candidate for trial in sorted(passed, key=lambda trial: -(trial.images_per_second or 0))]
-
-
-def _open_first(
-    ranked: list[Candidate], manifest: Manifest, directory: Path, threads: int, trials: tuple[Trial, ...]
-) -> Choice:
-    problems = [f"{trial.candidate}: {trial.problem}" for trial in trials if trial.problem]
-    for candidate in ranked:
-        try:
-            return Choice(candidate.open(manifest, directory, threads), threads, trials)
-        except EngineError as error:
-            problems.append(f"{candidate}: {error}")
-            logger.warning("%s cannot be used: %s", candidate, error)
-    raise EngineError("no engine can serve this archive: " + "; ".join(problems))

@@ -40,6 +40,8 @@ class OpenVinoEngine:
         config = {
             "INFERENCE_NUM_THREADS": threads,
             "NUM_STREAMS": 1,
+            # It would pin its threads to the first CPUs, and those of other workers and containers to the same ones.
+            "ENABLE_CPU_PINNING": False,
             "INFERENCE_PRECISION_HINT": HINTS[precision],
         }
         self._request = core.compile_model(program, "CPU", config).create_infer_request()

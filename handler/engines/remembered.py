@@ -1,11 +1,13 @@
-"""Remembers trials in a file, so that an archive whose engines all work is tried once on each machine."""
+"""Remembers trials in a file, so that an archive is tried once on each machine; after a problem, for ten minutes."""
 
 import fcntl
 import hashlib
 import importlib.metadata
 import json
 import logging
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from handler.engines.candidates import Candidate
@@ -16,16 +18,18 @@ from handler.manifest import Manifest
 logger = logging.getLogger(__name__)
 
 PACKAGES = ("onnxruntime", "openvino", "torch")
+LOCK = "trials.lock"
+RETRY = 600.0  # s after which trials with a problem are taken again: not by each of the workers that start together
 
 
-def key_of(manifest: Manifest, candidates: list[Candidate], threads: int) -> str:
+def key_of(manifest: Manifest, candidates: Sequence[Candidate], threads: int) -> str:
     """Return a file name for everything that trials depend on."""
     inputs = {
         "programs": manifest.programs,
         "candidates": [str(candidate) for candidate in candidates],
         "threads": threads,
         "cpu": [cpu_name(), *sorted(features())],
-        "versions": {package: _version(package) for package in PACKAGES},
+        "versions": [_version(package) for package in PACKAGES],
     }
     digest = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
     return f"trials-{digest[:16]}.json"
@@ -38,39 +42,39 @@ def _version(package: str) -> str | None:
         return None
 
 
-def trials_of(path: Path, take: Callable[[], list[Trial]]) -> list[Trial]:
-    """Return the trials that a file remembers, or else take them and write it.
+def trials_of(path: Path, candidates: list[Candidate], take: Callable[[list[Candidate]], list[Trial]]) -> list[Trial]:
+    """Return the trials of these candidates that a file remembers, or else take them and write it.
 
-    The workers of a model start together: the first one takes the trials and the others wait for it, because trials at
-    the same time would slow each other down. Where the file cannot be written, each start takes them.
+    One process takes trials at a time, and the others wait for it: at the same time, they would slow each other down.
+    Where the folder cannot be written, each start takes them.
     """
+    trials: list[Trial] = []
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("a+", encoding="utf-8")
+        with _locked(path.parent / LOCK):
+            if not (trials := _read(path, candidates)):
+                trials = take(candidates)
+                documents = [trial.to_document() for trial in trials]
+                path.write_text(json.dumps(documents, indent=1) + "\n", encoding="utf-8")
     except OSError as error:
         logger.warning("what the engines reach here cannot be remembered: %s", error)
-        return take()
-    with file:
+    return trials or take(candidates)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        file.seek(0)
-        if trials := _read(file.read()):
-            return trials
-        trials = take()
-        if not any(trial.problem for trial in trials):  # the next start may find it mended
-            _write(path, trials)
-        return trials
+        yield
 
 
-def _read(text: str) -> list[Trial]:
-    """Return the trials of a file's text; none where it is new or was cut off."""
+def _read(path: Path, candidates: list[Candidate]) -> list[Trial]:
+    """Return the trials of a file; none where it is new, was cut off, has others, or has a problem that is old."""
     try:
-        return [Trial.from_document(document) for document in json.loads(text)]
-    except (AttributeError, KeyError, TypeError, ValueError):
+        trials = [Trial.from_document(document) for document in json.loads(path.read_bytes())]
+        age = time.time() - path.stat().st_mtime
+    except (FileNotFoundError, AttributeError, KeyError, TypeError, ValueError):
         return []
-
-
-def _write(path: Path, trials: list[Trial]) -> None:
-    try:
-        path.write_text(json.dumps([trial.to_document() for trial in trials], indent=1) + "\n", encoding="utf-8")
-    except OSError as error:  # a full disk
-        logger.warning("what the engines reach here cannot be remembered: %s", error)
+    if [trial.candidate for trial in trials] != candidates:
+        return []
+    return [] if any(trial.problem for trial in trials) and age > RETRY else trials

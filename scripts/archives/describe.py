@@ -27,7 +27,8 @@ def agreement(found: Agreement) -> str:
         f"of {found.held_out} held-out inputs from {found.images}, {found.top_1_kept:.1%} keep their top-1 class "
         f"({found.confident_top_1_kept:.1%} of the {found.confident} where float32 is confident), "
         f"{found.top_5_kept:.1%} their top-5; "
-        f"scores change by {found.score_change_mean:.3f}, 95 % by less than {found.score_change_p95:.3f}"
+        f"scores change by {found.score_change_mean:.3f}, 95 % by less than {found.score_change_p95:.3f}; "
+        f"{'accepted' if found.accepted else 'not accepted'}"
     )
 
 

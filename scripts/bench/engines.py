@@ -34,8 +34,7 @@ def open_all(model: SourceModel, manifest: Manifest, directory: Path, threads: i
 
     engines: dict[str, Run] = {EAGER: eager}
     for candidate in candidates(manifest, Settings()):
-        if (candidate.engine, candidate.precision) != ("torch", "bfloat16"):  # a hundredth of the others' rate
-            engines[str(candidate)] = candidate.open(manifest, directory, threads).run
+        engines[str(candidate)] = candidate.open(manifest, directory, threads).run
     return engines
 
 

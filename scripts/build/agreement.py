@@ -20,10 +20,8 @@ from scripts.build.sources.source import SourceModel
 
 MIN_CONFIDENCE = 0.5  # score from which float32 counts as confident of its top-1 class
 HELD_OUT = 200  # inputs for bfloat16: all images and crops of them
-MIN_AREA = (
-    0.9  # of such a crop: half of an image, which does for 8 bits, is ambiguous more often than what clients send
-)
 BATCH = 8
+MIN_AREA = 0.9  # share of an image in such a crop: smaller ones are ambiguous more often than what clients send
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,8 @@ def compare(before: Tensor, after: Tensor, what: Compared) -> Agreement:
     top, top_changed = (each.topk(k, dim=1).indices.sort(dim=1).values for each in (scores, changed))
     moved = (scores - changed).abs().amax(1)
     kept = round(float(same.float().mean()), 4)
-    confident_kept = round(float(same[confident].float().mean()), 4) if bool(confident.any()) else 1.0
+    some_confident = bool(confident.any())
+    all_confident_kept = some_confident and bool(same[confident].all())
     return Agreement(
         precision=what.precision,
         engine=what.engine,
@@ -66,23 +65,24 @@ def compare(before: Tensor, after: Tensor, what: Compared) -> Agreement:
         held_out=len(before),
         top_1_kept=kept,
         confident=int(confident.sum()),
-        confident_top_1_kept=confident_kept,
+        confident_top_1_kept=round(float(same[confident].float().mean()), 4) if some_confident else 0.0,
         top_5_kept=round(float((top == top_changed).all(1).float().mean()), 4),
         score_change_mean=round(float(moved.mean()), 4),
         score_change_p95=round(float(moved.quantile(0.95)), 4),
-        accepted=kept >= what.min_agreement and (what.precision == "int8" or confident_kept == 1.0),
+        accepted=kept >= what.min_agreement and (what.precision == "int8" or all_confident_kept),
     )
 
 
 def of_bfloat16(model: SourceModel, images: SampleImages, min_agreement: float) -> Agreement:
-    """Return what bfloat16 changes, on all images: none is needed to calibrate.
+    """Return what bfloat16 changes, on images from the whole folder: none is needed to calibrate.
 
     Args:
         model: the source model.
         images: see `read_images`.
         min_agreement: share of the inputs that must keep their top-1 class; all confident ones must.
     """
-    batches = torch.split(inputs(images.images, HELD_OUT, model.input, MIN_AREA), BATCH)
+    spread = images.images[:: -(-len(images.images) // HELD_OUT)]
+    batches = torch.split(inputs(spread, HELD_OUT, model.input, MIN_AREA), BATCH)
     with torch.no_grad():  # tensors of inference_mode() refuse some operations within a dispatch mode
         before = torch.cat([model.network(batch) for batch in batches])
         with _Bfloat16():  # type: ignore[no-untyped-call]
@@ -93,15 +93,15 @@ def of_bfloat16(model: SourceModel, images: SampleImages, min_agreement: float) 
 class _Bfloat16(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Rounds the tensors that every operation in its context reads to bfloat16.
 
-    What an operation writes to keeps its precision, as sums do; so do vectors, such as the parameters of a batch
-    normalisation, which engines keep in float32 or fold into weights.
+    What an operation writes to or returns a view of stays what it is, because a copy would lose later writes. Vectors
+    keep their precision, such as the parameters of a batch normalisation, which engines fold into weights.
     """
 
     def __torch_dispatch__(
         self, func: Any, types: Sequence[type], args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
-        written = [bool(each.alias_info and each.alias_info.is_write) for each in func._schema.arguments[: len(args)]]
-        read = [arg if keep else tree_map(_rounded, arg) for arg, keep in zip(args, written, strict=True)]
+        aliased = [each.alias_info is not None for each in func._schema.arguments[: len(args)]]
+        read = [arg if keep else tree_map(_rounded, arg) for arg, keep in zip(args, aliased, strict=True)]
         return func(*read, **(kwargs or {}))
 
 

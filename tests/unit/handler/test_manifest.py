@@ -1,5 +1,6 @@
 """model.json survives the round trip and nothing else passes for it."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,13 @@ def test_round_trip(tiny_model: Path) -> None:
     assert Manifest.from_json(manifest.to_json()) == manifest
     assert manifest.input.size == (32, 32)
     assert manifest.labels[8:] == ("class 8", "class 8")
+
+
+def test_a_manifest_from_before_there_were_several_precisions(tiny_model: Path) -> None:
+    fields = json.loads((tiny_model / "model.json").read_text())
+    del fields["agreement"], fields["precision"], fields["requires_vnni"]
+    old = Manifest.from_json(json.dumps(fields | {"quantisation": None}))
+    assert (old.precision, old.agreement) == ("float32", ())
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"input": 3}', "null", '{"name": "x"}'])

@@ -4,7 +4,9 @@ import builtins
 import dataclasses
 import json
 import logging
+import os
 import shutil
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -77,7 +79,7 @@ def test_or_in_the_servers_directory(
 ) -> None:
     monkeypatch.setenv(TRIALS_DIRECTORY, str(tmp_path / "trials"))
     open_engine(manifest, copy, FLOAT32, 1)
-    assert len(list((tmp_path / "trials").iterdir())) == 1
+    assert len(list((tmp_path / "trials").glob("trials-*.json"))) == 1
     assert not list(copy.glob("trials-*"))
 
 
@@ -156,13 +158,22 @@ def test_a_program_that_neither_engine_can_load(
     assert "OpenVINO cannot load program.onnx" in caplog.text
 
 
-def test_without_a_proof_nothing_is_compared(copy: Path, manifest: Manifest, caplog: pytest.LogCaptureFixture) -> None:
+def test_without_a_proof_only_torch_may_serve(copy: Path, manifest: Manifest, caplog: pytest.LogCaptureFixture) -> None:
     (copy / PROOF).unlink()
     with caplog.at_level(logging.WARNING):
-        choice = open_engine(manifest, copy, FLOAT32, 1)
-    assert (choice.engine.name, choice.trials) == ("onnx", ())
-    (record,) = caplog.records
-    assert record.getMessage() == "the engines are not compared: proof.npz is not in the archive"
+        assert open_engine(manifest, copy, FLOAT32, 1).engine.name == "torch"
+    assert "onnx in float32 cannot be used: proof.npz is not in the archive" in caplog.messages
+
+
+def test_a_single_candidate_that_crashes_does_not_take_the_worker_with_it(
+    copy: Path, manifest: Manifest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crash(*_: object) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    monkeypatch.setattr(Candidate, "open", crash)
+    with pytest.raises(EngineError, match=r"onnx in float32: its process crashed \(status -9\)"):
+        open_engine(manifest, copy, Settings(engine="onnx"), 1)
 
 
 def test_nothing_is_served_when_all_programs_are_changed(copy: Path, manifest: Manifest) -> None:
@@ -182,7 +193,9 @@ def test_a_forced_engine_does_not_fall_back(copy: Path, manifest: Manifest, engi
 
 
 def test_settings_that_the_archive_cannot_meet(copy: Path, manifest: Manifest) -> None:
-    with pytest.raises(EngineError, match=r"handler\.engine onnx with handler\.precision bfloat16 cannot serve"):
+    with pytest.raises(
+        EngineError, match=r"handler\.engine onnx has no bfloat16 here.*is float32: set handler\.precision auto"
+    ):
         open_engine(manifest, copy, Settings(engine="onnx", precision="bfloat16"), 1)
 
 

@@ -57,3 +57,10 @@ def test_vnni(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def test_this_machine_has_a_name() -> None:
     assert cpu.cpu_name()
     assert cpu.features()
+
+
+def test_a_sandbox_that_hides_the_cpu(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(cpu, "CPU_INFO", tmp_path / "none")
+    assert cpu.features() == frozenset()
+    assert not cpu.has_bfloat16()
+    assert cpu.cpu_name() == platform.machine()

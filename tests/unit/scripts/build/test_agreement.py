@@ -11,7 +11,7 @@ from handler.manifest import PrecisionName
 from scripts.archives.reading import read_manifest
 from scripts.build import agreement
 from scripts.build.agreement import Compared, compare
-from scripts.build.sample_images import read_images
+from scripts.build.sample_images import SampleImages, read_images
 from scripts.build.sources import local
 from scripts.build.sources.source import SourceModel
 
@@ -88,6 +88,40 @@ def test_factors_are_rounded_and_sums_are_not() -> None:
         assert float(network(values)) == 260 + 4 * 2**-9
         with agreement._Bfloat16():  # type: ignore[no-untyped-call]
             assert float(network(values)) == 260
+
+
+class Mask(nn.Module):
+    """Writes to a part of a tensor."""
+
+    def forward(self, values: Tensor) -> Tensor:
+        mask = torch.zeros(1, 4, 4)
+        mask[:, :2] = 1
+        return values * mask
+
+
+def test_what_is_written_to_a_view_is_not_lost() -> None:
+    values = torch.ones(1, 4, 4)
+    with torch.no_grad(), agreement._Bfloat16():  # type: ignore[no-untyped-call]
+        assert float(Mask()(values).sum()) == 8
+
+
+def test_without_a_confident_input_nothing_is_accepted() -> None:
+    before = torch.linspace(0, 1, 10).expand(4, 10)
+    assert not compare(before, before, compared("bfloat16", 0.5)).accepted
+
+
+def test_images_are_taken_from_the_whole_folder(source: SourceModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    images = SampleImages("five", [torch.full((3, 40, 40), 50 * index, dtype=torch.uint8) for index in range(5)])
+    taken: list[list[Tensor]] = []
+
+    def watched(given: list[Tensor], *_: object) -> Tensor:
+        taken.append(given)
+        return torch.zeros(2, 3, 32, 32)
+
+    monkeypatch.setattr(agreement, "HELD_OUT", 3)
+    monkeypatch.setattr(agreement, "inputs", watched)
+    agreement.of_bfloat16(source, images, 0.99)
+    assert [int(image[0, 0, 0]) for image in taken[0]] == [0, 100, 200]
 
 
 def test_an_archive_says_what_bfloat16_changes(tiny_archive: Path) -> None:
