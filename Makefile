@@ -33,8 +33,9 @@ PEERS = scripts/bench/peers/requirements
 COG = $(PY) -m cogapp -P -p "from scripts.docs import figures, scaling, tables" --verbosity=1
 PAGES = README.md $(wildcard docs/*.md)
 
-# PRECISION: float32 or int8, for every command that packs or serves   CALIBRATION: a folder of images for int8
-# MIN_AGREEMENT: share of held-out images that must keep their top-1 class in int8
+# PRECISION: float32 or int8, for every command that packs or serves
+# CALIBRATION: a folder of images to calibrate int8, and to measure what int8 or bfloat16 changes
+# MIN_AGREEMENT: share of held-out images that must keep their top-1 class
 # WORKERS: workers per model; auto is one for every 4 CPUs, or two for each GPU
 PRECISION ?= float32
 WORKERS ?= auto

@@ -61,11 +61,11 @@ class ImageClassifier:
             settings = Settings.from_model_config(model_config)
             self.manifest = Manifest.from_json((directory / FILE_NAME).read_text(encoding="utf-8"))
             threads = threads_per_worker(settings, model_config.get("minWorkers", 1))
+            choice = open_engine(self.manifest, directory, settings, threads, context.system_properties.get("gpu_id"))
         except (OSError, ValueError) as error:
             raise RuntimeError(str(error)) from error
         self.max_images = settings.max_images
         self.metrics = Metrics(context.metrics, context.model_name)
-        choice = open_engine(self.manifest, directory, settings, threads, context.system_properties.get("gpu_id"))
         self.description = self.manifest.to_json(serving=choice.to_document()).encode()
         self.model = Model(choice.engine, self.manifest.input, self.metrics)
         self.decoder = Decoder(self.manifest.input, settings, self.metrics, threads, choice.engine.device)

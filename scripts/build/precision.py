@@ -49,6 +49,8 @@ class Precision:
             min_agreement = float(given) if given else None
         except ValueError as error:
             raise CommandError(f"MIN_AGREEMENT is {given!r}: give a number from 0 to 1") from error
+        if min_agreement is not None and not 0 <= min_agreement <= 1:
+            raise CommandError(f"MIN_AGREEMENT is {given!r}: give a number from 0 to 1")
         name = os.environ.get("PRECISION") or "float32"
         return cls(cast(Any, name), os.environ.get("CALIBRATION", ""), min_agreement)
 

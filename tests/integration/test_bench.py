@@ -122,7 +122,7 @@ def test_goals_compare_each_round_with_itself() -> None:
     assert "middle_half" not in judged[5]
 
 
-def test_goals_with_amx_are_higher() -> None:
+def test_goals_with_amx_have_other_bounds() -> None:
     bounds = [[row["bound"] for row in goals.judge(results(amx=amx))] for amx in (False, True)]
     assert bounds[0][:4] == [">= 1.15", ">= 1", ">= 0.95", ">= 1.15"]
     assert bounds[1][:4] == [">= 1.25", ">= 1.2", ">= 0.9", ">= 1.2"]

@@ -34,6 +34,10 @@ def test_the_environment_says_how(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     monkeypatch.setenv("MIN_AGREEMENT", "0.8")
     assert Precision.of_environment() == Precision("int8", str(tmp_path), 0.8)
     assert Precision.of_environment().threshold == 0.8
-    monkeypatch.setenv("MIN_AGREEMENT", "most")
+
+
+@pytest.mark.parametrize("text", ["most", "1.5", "-1", "nan", "inf"])
+def test_no_share(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("MIN_AGREEMENT", text)
     with pytest.raises(CommandError, match="a number from 0 to 1"):
         Precision.of_environment()

@@ -49,4 +49,4 @@ def test_crops_have_at_least_the_given_area(tiny_model: Path, photos: Path, monk
     monkeypatch.setattr(sample_images, "to_input", watched)
     sample_images.inputs([image], 50, spec, min_area=0.9)
     assert taken[0] == 1
-    assert 0.85 < min(taken) < 0.97  # a side is rounded down to whole pixels
+    assert 0.87 < min(taken) < 0.95  # a side is rounded down to whole pixels
