@@ -1,13 +1,16 @@
 """The interface of an engine: a batch of tensors in, logits out."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import torch
 from torch import Tensor
 
 from handler.engines.cpu import has_vnni
 from handler.manifest import ONNX_PROGRAM, Manifest, PrecisionName, sha256_of
+
+Opened = TypeVar("Opened")
 
 MAX_BATCH = 16  # images that an engine takes at once: a JSON request may bring more than TorchServe's batch
 
@@ -42,11 +45,26 @@ def program_path(manifest: Manifest, directory: Path, name: str) -> Path:
     return path
 
 
-def require_vnni(manifest: Manifest) -> None:
-    """Make sure that this CPU computes `program.onnx` as the one that packed it.
+def open_onnx_program(package: str, manifest: Manifest, directory: Path, construct: Callable[[Path], Opened]) -> Opened:
+    """Open `program.onnx` in an engine.
+
+    Args:
+        package: the engine's name in errors.
+        manifest: the model.
+        directory: the unpacked archive.
+        construct: makes the engine from the file.
 
     Raises:
-        EngineError: its sums would overflow.
+        EngineError: it cannot be used on this machine.
     """
+    program = program_path(manifest, directory, ONNX_PROGRAM)
     if manifest.requires_vnni and not has_vnni():
         raise EngineError(f"{ONNX_PROGRAM} was quantised for CPUs with VNNI, and would be wrong on this one")
+    try:
+        return construct(program)
+    except EngineError:
+        raise
+    except ImportError as error:
+        raise EngineError(f"{package} is not installed: {error}") from error
+    except Exception as error:
+        raise EngineError(f"{package} cannot load {program.name}: {error}") from error

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from handler.engines.cpu import affinities
-from handler.engines.engine import EngineError, program_path, require_vnni
-from handler.manifest import ONNX_PROGRAM, Manifest, PrecisionName
+from handler.engines.engine import open_onnx_program
+from handler.manifest import Manifest, PrecisionName
 
 # Otherwise it writes a device id and usage statistics below the home directory as soon as it is imported.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
@@ -56,11 +56,6 @@ def open_onnx(manifest: Manifest, directory: Path, threads: int) -> OnnxEngine:
     Raises:
         EngineError: it cannot be used on this machine.
     """
-    program = program_path(manifest, directory, ONNX_PROGRAM)
-    require_vnni(manifest)
-    try:
-        return OnnxEngine(program, threads, manifest.precision)
-    except ImportError as error:
-        raise EngineError(f"ONNX Runtime is not installed: {error}") from error
-    except Exception as error:
-        raise EngineError(f"ONNX Runtime cannot load {program.name}: {error}") from error
+    return open_onnx_program(
+        "ONNX Runtime", manifest, directory, lambda program: OnnxEngine(program, threads, manifest.precision)
+    )

@@ -7,8 +7,8 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from handler.engines.engine import EngineError, program_path, require_vnni
-from handler.manifest import ONNX_PROGRAM, Manifest, PrecisionName
+from handler.engines.engine import EngineError, open_onnx_program
+from handler.manifest import Manifest, PrecisionName
 
 HINTS: Final = {"float32": "f32", "bfloat16": "bf16", "int8": "f32"}  # of the layers that are not in 8 bits
 
@@ -58,13 +58,6 @@ def open_openvino(manifest: Manifest, directory: Path, threads: int, precision: 
     Raises:
         EngineError: it cannot be used on this machine.
     """
-    program = program_path(manifest, directory, ONNX_PROGRAM)
-    require_vnni(manifest)
-    try:
-        return OpenVinoEngine(program, threads, precision)
-    except EngineError:
-        raise
-    except ImportError as error:
-        raise EngineError(f"OpenVINO is not installed: {error}") from error
-    except Exception as error:
-        raise EngineError(f"OpenVINO cannot load {program.name}: {error}") from error
+    return open_onnx_program(
+        "OpenVINO", manifest, directory, lambda program: OpenVinoEngine(program, threads, precision)
+    )

@@ -1,7 +1,7 @@
 """One request from socket to socket: where a lone client's time goes.
 
-The archive is served with an entry point that writes down when the worker reads a request, calls the handler and has
-sent the response. All processes read the same clock.
+The archive is served with an entry point that writes down when the worker reads a request and calls the handler. All
+processes read the same clock.
 """
 
 import http.client
@@ -12,13 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import requests
-
 from handler.metrics import Stage
 from scripts.bench import jpegs, service
 from scripts.bench.variant import variant
 from scripts.build import archive, packing
-from scripts.client.metrics import samples
 from scripts.common.errors import CommandError
 from scripts.common.paths import BUILD
 from scripts.common.signals import stopping_on_signals
@@ -27,7 +24,7 @@ from scripts.server.ports import Ports
 from scripts.server.torchserve import TorchServe
 
 PROBE = "LONE_REQUEST_PROBE"  # environment variable: the file that the worker writes
-ENTRY_POINT = '''"""Writes a line for each batch: when it began to arrive, was read, was handled, and was sent back."""
+ENTRY_POINT = '''"""Writes a line for each batch: when it began to arrive, was read, and was handled."""
 
 import os
 import sys
@@ -52,7 +49,7 @@ def read_noting_the_first_byte(connection, length):
 
 def retrieve_noting_the_time(connection):
     if len(times) == 4:
-        print(*times, time.perf_counter(), file=log)
+        print(*times, file=log)
     message = retrieve(connection)
     times.append(time.perf_counter())
     return message
@@ -84,7 +81,6 @@ class Times:
     read: float
     handled_from: float
     handled_to: float
-    replied: float
 
 
 def send(url: str, images: Sequence[Path], count: int) -> list[tuple[float, float, float]]:
@@ -108,11 +104,10 @@ def send(url: str, images: Sequence[Path], count: int) -> list[tuple[float, floa
 
 def stage_seconds(served: service.Served) -> dict[str, tuple[float, float]]:
     """Return the seconds and the number of times of each stage so far."""
-    text = requests.get(f"{served.server.ports.url(served.server.ports.metrics)}/metrics", timeout=30).text
     own = {
         (sample.name.removeprefix("classifier_stage_seconds"), sample.labels.get("stage")): sample.value
-        for sample in samples(text)
-        if sample.name.startswith("classifier_stage_seconds") and sample.labels.get("model_name") == served.name
+        for sample in served.metrics()
+        if sample.name.startswith("classifier_stage_seconds")
     }
     return {stage: (own.get(("_sum", stage), 0.0), own.get(("_count", stage), 0.0)) for stage in STAGES}
 

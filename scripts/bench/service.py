@@ -4,13 +4,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import psutil
 import requests
+from prometheus_client.samples import Sample
 
 from scripts.client.metrics import samples
 from scripts.common.errors import CommandError
@@ -79,10 +80,14 @@ class Served:
         serving: dict[str, Any] = described["customizedMetadata"]["serving"]
         return serving
 
+    def metrics(self) -> Iterator[Sample]:
+        """Yield the samples of this model that the handler exports."""
+        text = requests.get(f"{self.server.ports.url(self.server.ports.metrics)}/metrics", timeout=30).text
+        return (sample for sample in samples(text) if sample.labels.get("model_name") == self.name)
+
     def batches(self) -> tuple[float, float]:
         """Return the engine's images and batches so far, zeros for a model without these metrics."""
-        text = requests.get(f"{self.server.ports.url(self.server.ports.metrics)}/metrics", timeout=30).text
-        own = {sample.name: sample.value for sample in samples(text) if sample.labels.get("model_name") == self.name}
+        own = {sample.name: sample.value for sample in self.metrics()}
         return own.get("classifier_batch_images_sum", 0.0), own.get("classifier_batch_images_count", 0.0)
 
 

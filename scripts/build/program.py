@@ -15,7 +15,7 @@ from handler.engines.onnx_runtime import OnnxEngine
 from handler.engines.openvino import OpenVinoEngine
 from handler.engines.proof import TOLERANCE, Proof, difference
 from handler.engines.pytorch import TorchEngine
-from handler.manifest import ONNX_PROGRAM, PROOF, TORCH_PROGRAM, InputSpec
+from handler.manifest import ONNX_PROGRAM, PROOF, TORCH_PROGRAM, InputSpec, PrecisionName
 from handler.model import normalize
 from scripts.build.sources.source import SourceModel
 from scripts.common.errors import CommandError
@@ -96,15 +96,8 @@ def prove(model: SourceModel, directory: Path) -> float:
             f"the network returns logits of shape {tuple(expected.shape)} for {len(batch)} images, but there are "
             f"{len(model.labels)} labels: the label map belongs to another model"
         )
-    threads = torch.get_num_threads()
-    engines: list[Engine] = [
-        OnnxEngine(directory / ONNX_PROGRAM, threads),
-        TorchEngine(directory / TORCH_PROGRAM, torch.device("cpu")),
-    ]
-    try:
-        engines.append(OpenVinoEngine(directory / ONNX_PROGRAM, threads, "float32"))
-    except (ImportError, RuntimeError) as error:  # a CPU that it refuses: a worker proves it where it runs
-        print(f"OpenVINO cannot be used here: {error}", flush=True)
+    engines = onnx_engines(directory / ONNX_PROGRAM, torch.get_num_threads(), "float32")
+    engines.append(TorchEngine(directory / TORCH_PROGRAM, torch.device("cpu")))
     worst = max(
         difference(engine.run(images), expected[: len(images)]) for engine in engines for images in (batch, batch[:1])
     )
@@ -115,6 +108,16 @@ def prove(model: SourceModel, directory: Path) -> float:
         )
     Proof(batch[:PROOF_IMAGES], {"float32": expected[:PROOF_IMAGES]}).save(directory / PROOF)
     return worst
+
+
+def onnx_engines(program: Path, threads: int, precision: PrecisionName) -> list[Engine]:
+    """Return the engines that run `program.onnx` here: ONNX Runtime, then OpenVINO unless it refuses this CPU."""
+    engines: list[Engine] = [OnnxEngine(program, threads, precision)]
+    try:
+        engines.append(OpenVinoEngine(program, threads, precision))
+    except (ImportError, RuntimeError) as error:  # a worker proves it where it runs
+        print(f"OpenVINO cannot be used here: {error}", flush=True)
+    return engines
 
 
 def prove_int8(directory: Path) -> None:

@@ -22,11 +22,11 @@ from torch import Tensor
 from handler.engines.cpu import has_vnni
 from handler.engines.engine import Engine
 from handler.engines.onnx_runtime import OnnxEngine
-from handler.engines.openvino import OpenVinoEngine
 from handler.manifest import Agreement, InputSpec
 from handler.settings import cpus
 from scripts.build.agreement import BATCH, Compared, compare
 from scripts.build.int8.equalise import equalise, even_out
+from scripts.build.program import onnx_engines
 from scripts.build.sample_images import SampleImages, inputs
 from scripts.common.errors import CommandError
 
@@ -57,14 +57,9 @@ def quantise(program: Path, images: SampleImages, spec: InputSpec, min_agreement
     before = _logits(OnnxEngine(program, cpus()), held_out)
     staged = program.with_suffix(".int8.onnx")
     _write(program, staged, calibration, full_range=has_vnni())
-    engines: list[Engine] = [OnnxEngine(staged, cpus(), "int8")]
-    try:
-        engines.append(OpenVinoEngine(staged, cpus(), "int8"))
-    except (ImportError, RuntimeError) as error:  # a CPU that it refuses
-        print(f"OpenVINO cannot be used here: {error}", flush=True)
     found = tuple(
         compare(before, _logits(engine, held_out), Compared("int8", engine.name, images.source, min_agreement))
-        for engine in engines
+        for engine in onnx_engines(staged, cpus(), "int8")
     )
     if not found[0].accepted:
         staged.unlink()
