@@ -26,7 +26,7 @@ def test_what_cannot_be_asked_for(tmp_path: Path) -> None:
 
 def test_the_environment_says_how(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("PRECISION", "CALIBRATION", "MIN_AGREEMENT"):
-        monkeypatch.setenv(name, "")  # as the Makefile passes what nobody named
+        monkeypatch.setenv(name, "")  # as the Makefile passes variables that are not set
     assert Precision.of_environment() == Precision("float32", "", None)
     assert (Precision("float32").threshold, Precision("int8").threshold) == (0.99, 0.9)
     monkeypatch.setenv("PRECISION", "int8")
