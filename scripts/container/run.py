@@ -3,6 +3,8 @@
 ARCHIVES   the archives that the image brings (default /srv/archives)
 STORE      the model store, on a volume (default /srv/models)
 STATE      what is registered, on a volume (default /srv/state)
+MANAGEMENT_ADDRESS
+           where the management API listens (default 0.0.0.0, for the gateway; 127.0.0.1 in Kubernetes)
 
 ALLOWED_SHA256 (see scripts/archives/allowed.py) holds at the start and, through the gateway, for every registration.
 """
@@ -46,10 +48,11 @@ def bring_archives(archives: Path, store: Path, kept: Path) -> dict[str, str]:
 
 
 def addresses(ports: Ports) -> dict[str, str]:
-    """Return the variables that make TorchServe listen on every address of the container."""
+    """Return the variables that make TorchServe listen on every address of the container, for management if wanted."""
+    management = os.environ.get("MANAGEMENT_ADDRESS", EVERYWHERE)
     return {
         "TS_INFERENCE_ADDRESS": f"http://{EVERYWHERE}:{ports.inference}",
-        "TS_MANAGEMENT_ADDRESS": f"http://{EVERYWHERE}:{ports.management}",
+        "TS_MANAGEMENT_ADDRESS": f"http://{management}:{ports.management}",
         "TS_METRICS_ADDRESS": f"http://{EVERYWHERE}:{ports.metrics}",
     }
 
