@@ -6,7 +6,6 @@ here as the kubelet does it: probes, the hook before a stop, the grace period, a
 
 import json
 import os
-import resource
 import shutil
 import subprocess
 import time
@@ -27,6 +26,7 @@ from tests.waiting import wait_for
 NETWORK = (
     "classifier-kubernetes"  # internal, so that a pod that needs a way out fails, as it would under the NetworkPolicy
 )
+LIMIT = 4096  # open files and processes: podman would ask for more than some machines allow
 PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
 
 
@@ -70,13 +70,9 @@ def _podman(*command: str, stdin: str | None = None, timeout: float = 300.0) -> 
 
 
 def _settings() -> Path:
-    """Write podman's settings for this machine: an installed runtime, and no limit above this process's own."""
+    """Write podman's settings for this machine: an installed runtime, and limits that each machine allows."""
     runtime = "runc" if shutil.which("runc") else "crun"
-    limits = [
-        f"{name}={hard}:{hard}"
-        for name, number in (("nofile", resource.RLIMIT_NOFILE), ("nproc", resource.RLIMIT_NPROC))
-        if (hard := resource.getrlimit(number)[1]) != resource.RLIM_INFINITY
-    ]
+    limits = [f"{name}={LIMIT}:{LIMIT}" for name in ("nofile", "nproc")]
     path = BUILD / "containers.conf"
     path.parent.mkdir(exist_ok=True)
     path.write_text(f'[engine]\nruntime = "{runtime}"\n[containers]\ndefault_ulimits = {json.dumps(limits)}\n')
@@ -95,7 +91,8 @@ def load_from_docker(image: str) -> None:
 @contextmanager
 def network() -> Iterator[None]:
     """Provide the pods' network."""
-    podman("network", "create", "--ignore", "--internal", "--disable-dns", NETWORK)
+    _podman("network", "rm", "--force", NETWORK)  # of an interrupted run
+    podman("network", "create", "--internal", "--disable-dns", NETWORK)
     try:
         yield
     finally:
