@@ -4,13 +4,13 @@ ARCHIVES   the archives that the image brings (default /srv/archives)
 STORE      the model store, on a volume (default /srv/models)
 STATE      what is registered, on a volume (default /srv/state)
 
-ALLOWED_SHA256 (see scripts/archives/allowed.py) holds at the start and, through the gateway, for every registration.
+ALLOWED_SHA256 (see scripts/archives/allowed.py) holds at the start and, through the gateway, for every registration;
+scripts/container/authorization.py reads the management token.
 """
 
 import os
 import shutil
 import sys
-import time
 from pathlib import Path
 
 from scripts.archives.reading import identity
@@ -18,6 +18,7 @@ from scripts.client.management import Management
 from scripts.common.errors import CommandError
 from scripts.common.signals import stopping_on_signals
 from scripts.container import status
+from scripts.container.authorization import Authorization, read_token
 from scripts.container.readiness import Readiness
 from scripts.server import restore
 from scripts.server.ports import Ports
@@ -25,7 +26,6 @@ from scripts.server.torchserve import TorchServe
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - inside the container's own network; compose decides what is published
 CALL_TIMEOUT = 3.0  # s for one call of the management API
-GATEWAY_NOTICES = 5.0  # s in which the gateway, which asks every two seconds, stops sending requests here
 
 
 def bring_archives(archives: Path, store: Path, kept: Path) -> dict[str, str]:
@@ -55,17 +55,18 @@ def addresses(ports: Ports) -> dict[str, str]:
 
 
 def run() -> None:
-    """Run until SIGTERM; then let the gateway notice, drain, and stop."""
+    """Run until SIGTERM; then drain and stop."""
     archives = Path(os.environ.get("ARCHIVES", "/srv/archives"))
     store = Path(os.environ.get("STORE", "/srv/models"))
     kept = Path(os.environ.get("STATE", "/srv/state"))
+    authorization = Authorization(read_token(), store, os.environ.get("SERVICE"))
     new = bring_archives(archives, store, kept)
     ports = Ports()
     scratch = Path("/tmp/serve")  # noqa: S108 - a tmpfs of this container alone
     server = TorchServe(new, store, ports, scratch, addresses(ports), kept, to_console=True)
     management = Management(ports.url(ports.management), timeout=CALL_TIMEOUT)
     readiness = Readiness(management, ports.url(ports.inference))
-    status.serve(readiness, EVERYWHERE, status.DEFAULT_PORT, store)
+    status.serve(readiness, authorization, EVERYWHERE, status.DEFAULT_PORT)
     with stopping_on_signals():
         try:
             with server:
@@ -78,7 +79,6 @@ def run() -> None:
                 except KeyboardInterrupt:
                     readiness.accepting.clear()
                     print("stopping: draining requests", flush=True)
-                    time.sleep(GATEWAY_NOTICES)
                     raise
         except KeyboardInterrupt:
             print("stopped", flush=True)
