@@ -102,3 +102,11 @@ def test_every_setting_is_documented(services: dict[str, Any]) -> None:
     settings = set(re.findall(r"\$\{([A-Z0-9_]+)", text))
     assert len(settings) > 10
     assert {name for name in settings if f"`{name}`" not in page} == set()
+def test_every_services_log_is_limited(services: dict[str, Any]) -> None:
+    for name, service in services.items():
+        logging = service.get("logging", {})
+        assert logging.get("driver") == "json-file", name
+        assert set(logging["options"]) == {"max-size", "max-file"}, name
+        assert all(isinstance(value, str) for value in logging["options"].values()), name  # Docker refuses numbers
+
+
