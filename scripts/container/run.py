@@ -29,19 +29,19 @@ GATEWAY_NOTICES = 5.0  # s in which the gateway, which asks every two seconds, s
 
 
 def bring_archives(archives: Path, store: Path, kept: Path) -> dict[str, str]:
-    """Copy the image's archives that this store has not had yet, and return them: served name -> file name."""
+    """Copy the image's archives that this store has not had yet, and return them: served name -> file name.
+
+    One that is registered but lost from the store is copied again, and restored with the other registered ones.
+    """
     new = {}
     for archive in sorted(archives.glob("*.mar")):
-        if not restore.is_new(kept, archive):
-            continue
-        draft = store / f".{archive.name}"
-        try:
-            shutil.copyfile(archive, draft)
-            draft.replace(store / archive.name)  # atomic: another replica may be reading it
-        finally:
-            draft.unlink(missing_ok=True)  # half an archive on a full disk would keep it full
-        name, _ = identity(archive)  # not its file's name: that of a later version has the version in it
-        new[name] = archive.name
+        if restore.is_new(kept, archive):
+            _copy(archive, store)
+            name, _ = identity(archive)  # not its file's name: that of a later version has the version in it
+            new[name] = archive.name
+        elif restore.is_lost(kept, archive, store):
+            print(f"{archive.name} is gone from the model store or damaged there: taking the image's", flush=True)
+            _copy(archive, store)
     return new
 
 
