@@ -136,6 +136,26 @@ def test_up_waits_at_the_port_that_compose_publishes(
     assert f"  inference   http://127.0.0.1:{port}\n" in result.stdout
 
 
+def test_a_clone_under_umask_077_is_opened_to_the_containers_users(clone: Path) -> None:
+    """But for the secrets, which belong to the gateway's user."""
+    config = clone / "config"
+    secret = config / "nginx" / "secrets" / "tls.key"
+    secret.write_text("secret")
+    for path in [config, *config.rglob("*")]:
+        path.chmod(0o700 if path.is_dir() else 0o600)
+    subprocess.run(
+        ["bash", "scripts/container/compose.sh", "up"],
+        cwd=clone,
+        env={**os.environ, "PATH": f"{clone / 'bin'}:{os.environ['PATH']}"},
+        capture_output=True,
+        check=False,
+    )
+    assert (clone / "bin" / "docker.environment").exists()  # compose was called, and finds the modes as they are now
+    closed = {path for path in config.rglob("*") if path.stat().st_mode & 0o4 == 0}
+    assert closed == {secret, secret.with_name("README.md")}
+    assert all(path.stat().st_mode & 0o1 for path in config.rglob("*") if path.is_dir())
+
+
 def test_without_docker_the_notebook_uses_the_local_server(bare_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(bare_path))
     monkeypatch.delenv("SERVICE", raising=False)
