@@ -6,6 +6,7 @@ substitute of Debian, so that builds in it reach the same package index. Remove 
 docker rmi $(docker images -q --filter label=substitute=true)
 """
 
+import base64
 import hashlib
 import json
 import os
@@ -25,7 +26,7 @@ BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 # Only variables that are valid inside a container, so no paths of this machine.
 PASSED_ON = ("PIP_INDEX_URL", "PIP_DEFAULT_TIMEOUT", "PIP_TRUSTED_HOST", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 # Debian's packages for the other images, by name without tag.
-PACKAGES = {"nginx": "nginx-light curl", "prom/prometheus": "prometheus"}
+PACKAGES = {"nginx": "nginx-light libnginx-mod-http-js curl gettext-base", "prom/prometheus": "prometheus"}
 # Bookworm's nginx is too old for the gateway, so install a later Debian's over it. Check-Valid-Until is off because the
 # lists of a snapshot mirror may have expired.
 NEWER = r"""RUN sed -i -e '/-security/!s/bookworm\(-updates\)*/forky/g' -e '/^Suites:.*-security/aEnabled: no' \
@@ -33,8 +34,26 @@ NEWER = r"""RUN sed -i -e '/-security/!s/bookworm\(-updates\)*/forky/g' -e '/^Su
 RUN echo 'Acquire::Check-Valid-Until "false"; Dpkg::Options { "--force-overwrite"; };' >/etc/apt/apt.conf.d/newer
 """
 SOURCES = {"nginx": NEWER}
+# The parts of the official image's entrypoint that the gateway uses: it sources /docker-entrypoint.d/*.envsh, exports the
+# name servers, and fills environment variables into templates.
+ENTRYPOINT = r"""#!/bin/sh
+set -e
+for file in /docker-entrypoint.d/*.envsh; do [ ! -x "$file" ] || . "$file"; done
+export NGINX_LOCAL_RESOLVERS="$(awk '$1 == "nameserver" { printf "%s ", $2 }' /etc/resolv.conf | sed 's/ $//')"
+names=$(env | sed -n 's/^\([A-Za-z_0-9]*\)=.*/\1/p' | grep -E "${NGINX_ENVSUBST_FILTER:-.}" | sed 's/.*/${&}/')
+for template in "${NGINX_ENVSUBST_TEMPLATE_DIR:-/etc/nginx/templates}"/*.template; do
+  envsubst "$names" <"$template" >"${NGINX_ENVSUBST_OUTPUT_DIR:-/etc/nginx/conf.d}/$(basename "$template" .template)"
+done
+exec "$@"
+"""
+NGINX_EXTRAS = (
+    f"RUN echo {base64.b64encode(ENTRYPOINT.encode()).decode()} | base64 --decode >/docker-entrypoint.sh"
+    " && chmod +x /docker-entrypoint.sh && mkdir /docker-entrypoint.d\n"
+    'ENTRYPOINT ["/docker-entrypoint.sh"]\nCMD ["nginx", "-g", "daemon off;"]\n'
+)
 # What the official image has and Debian's package does not.
 EXTRAS = {
+    "nginx": NGINX_EXTRAS,
     "prom/prometheus": 'RUN install -d -o 65534 -g 65534 /prometheus\nENTRYPOINT ["/bin/prometheus"]\n',
 }
 
