@@ -8,16 +8,15 @@ VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.complete
 
-# MODEL: a local Hugging Face model directory   NAME: the served name   PHOTO: an image for `demo`
-MODEL ?=
-NAME ?=
-PHOTO ?=
+# MODEL: a local Hugging Face model directory   NAME: the served name   VERSION: the served version, 1.0 without it
+# They have no default here: exported to docker compose, it would win over .env.
 # WSL sets NAME to the host name, which is never meant as a model's name.
-ifeq ($(NAME),$(file </proc/sys/kernel/hostname))
-  NAME :=
+ifeq ($(origin NAME)-$(NAME),environment-$(file </proc/sys/kernel/hostname))
+  unexport NAME
 endif
+# PHOTO: an image for `demo`
+PHOTO ?=
 PORT ?= 8080
-VERSION ?= 1.0
 DATA ?=
 # PHOTOS: a folder of JPEGs for `bench`   BENCH: its options, such as --quick
 PHOTOS ?= $(wildcard ../shared/photos/coco)
@@ -43,7 +42,7 @@ CALIBRATION ?=
 MIN_AGREEMENT ?=
 
 # Paths may contain spaces, so recipes read them from the environment instead of pasting them into a command.
-export MODEL NAME PHOTO PHOTOS PRECISION CALIBRATION MIN_AGREEMENT WORKERS PORT VERSION DATA MINUTES
+export PHOTO PHOTOS PRECISION CALIBRATION MIN_AGREEMENT WORKERS PORT DATA MINUTES
 
 .PHONY: help setup lock archive serve demo up down notebook test test-e2e faults soak fuzz bench audit lint format docs figures clean eda
 
@@ -63,7 +62,7 @@ lock:  ## update constraints.txt from pyproject.toml (LOCK="--upgrade-package NA
 	$(UV_COMPILE) --constraint constraints.txt --output-file $(PEERS).txt $(PEERS).in
 
 archive: $(STAMP)  ## pack the model into model_store/ (MODEL= a local directory, NAME= the served name, PRECISION=int8)
-	@$(PY) -m scripts archive --model "$$MODEL" --name "$$NAME" --version "$$VERSION"
+	@$(PY) -m scripts archive --model "$$MODEL" --name "$$NAME" --version "$${VERSION:-1.0}"
 
 serve: $(STAMP)  ## run TorchServe in the foreground (MODEL=, NAME=, PORT=); Ctrl-C stops it
 	@exec $(PY) -m scripts serve --model "$$MODEL" --name "$$NAME" --port "$$PORT"

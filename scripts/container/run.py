@@ -29,25 +29,35 @@ CALL_TIMEOUT = 3.0  # s for one call of the management API
 
 
 def bring_archives(archives: Path, store: Path, kept: Path) -> dict[str, str]:
-    """Copy the image's archives that this store has not had yet, and return them: served name -> file name."""
+    """Copy the image's archives that this store has not had yet, and return them: served name -> file name.
+
+    One that is registered but lost from the store is copied again, and restored with the other registered ones.
+    """
     new = {}
     for archive in sorted(archives.glob("*.mar")):
-        if not restore.is_new(kept, archive):
-            continue
-        draft = store / f".{archive.name}"
-        try:
-            shutil.copyfile(archive, draft)
-            draft.replace(store / archive.name)  # atomic: another replica may be reading it
-        finally:
-            draft.unlink(missing_ok=True)  # half an archive on a full disk would keep it full
-        name, _ = identity(archive)  # not its file's name: that of a later version has the version in it
-        new[name] = archive.name
+        if restore.is_new(kept, archive):
+            _copy(archive, store)
+            name, _ = identity(archive)  # not its file's name: that of a later version has the version in it
+            new[name] = archive.name
+        elif restore.is_lost(kept, archive, store):
+            print(f"{archive.name} is gone from the model store or damaged there: taking the image's", flush=True)
+            _copy(archive, store)
     return new
 
 
-def addresses(ports: Ports) -> dict[str, str]:
-    """Return the variables that make TorchServe listen on every address of the container."""
+def _copy(archive: Path, store: Path) -> None:
+    draft = store / f".{archive.name}"
+    try:
+        shutil.copyfile(archive, draft)
+        draft.replace(store / archive.name)  # atomic: another replica may be reading it
+    finally:
+        draft.unlink(missing_ok=True)  # half an archive on a full disk would keep it full
+
+
+def environment(ports: Ports) -> dict[str, str]:
+    """Return the variables with which TorchServe listens on every address and does not log the container's requests."""
     return {
+        "OWN_REQUESTS": "DENY",  # see config/log4j2.xml
         "TS_INFERENCE_ADDRESS": f"http://{EVERYWHERE}:{ports.inference}",
         "TS_MANAGEMENT_ADDRESS": f"http://{EVERYWHERE}:{ports.management}",
         "TS_METRICS_ADDRESS": f"http://{EVERYWHERE}:{ports.metrics}",
@@ -63,7 +73,7 @@ def run() -> None:
     new = bring_archives(archives, store, kept)
     ports = Ports()
     scratch = Path("/tmp/serve")  # noqa: S108 - a tmpfs of this container alone
-    server = TorchServe(new, store, ports, scratch, addresses(ports), kept, to_console=True)
+    server = TorchServe(new, store, ports, scratch, environment(ports), kept, to_console=True)
     management = Management(ports.url(ports.management), timeout=CALL_TIMEOUT)
     readiness = Readiness(management, ports.url(ports.inference))
     status.serve(readiness, authorization, EVERYWHERE, status.DEFAULT_PORT)

@@ -2,11 +2,12 @@
 # Builds and starts the containers, waits until a prediction works, and prints the addresses.
 set -euo pipefail
 here=$(dirname "$0")
-# Prints a setting from the environment, or else from .env.
+# Prints a setting as compose reads it: from the environment, even if it is empty there, or else from .env.
 setting() {
-  local line
-  line=$(grep -s "^$1=" "$here/../../.env" | tail -1 || true)
-  printf '%s' "${!1:-${line#*=}}"
+  local value
+  value=$(grep -s "^$1=" "$here/../../.env" | tail -1 || true)
+  value=${value#*=}
+  printf '%s' "${!1-${value//[\"\']/}}"
 }
 # Refuse a token that every user of the machine can read.
 if grep -qs '^MANAGEMENT_TOKEN=.' "$here/../../.env" && [ -n "$(find -L "$here/../../.env" -perm /o+rw)" ]; then

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from handler.manifest import sha256_of
 from scripts.archives import allowed
-from scripts.archives.reading import identity
+from scripts.archives.reading import damage, identity
 from scripts.server import snapshot
 from scripts.server.snapshot import SavedVersion
 
@@ -70,6 +70,15 @@ def is_new(state: Path, archive: Path) -> bool:
     One that was offered and is not registered now was unregistered by an operator: a start must not bring it back.
     """
     return _offered(state).get(archive.name) != sha256_of(archive)
+
+
+def is_lost(state: Path, archive: Path, store: Path) -> bool:
+    """Whether an archive is registered, but gone from the store, with its volume, or damaged there, by a full disk.
+
+    Unregistering deletes the file too, but leaves the archive in no snapshot.
+    """
+    registered = {saved.archive for saved in snapshot.newest(state / snapshot.FOLDER)}
+    return archive.name in registered and damage(store / archive.name) is not None
 
 
 def remember(state: Path, archive: Path) -> None:

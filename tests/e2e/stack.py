@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import requests
@@ -41,11 +42,13 @@ class Stack:
 
     Args:
         project: its name, the prefix of its containers, networks and volumes.
+        directory: of docker-compose.yml.
         ports: the published ports by the variable that sets them.
         early: responses while the model was loading.
     """
 
     project: str
+    directory: Path = PROJECT
     ports: dict[str, int] = field(default_factory=dict)
     early: dict[str, requests.Response] = field(default_factory=dict)
 
@@ -71,7 +74,7 @@ class Stack:
     def compose(self, *command: str, timeout: float = 1800.0) -> str:
         """Run docker compose on this project and return its output."""
         result = subprocess.run(
-            ["bash", str(PROJECT / "scripts" / "container" / "compose.sh"), *command],
+            ["bash", str(self.directory / "scripts" / "container" / "compose.sh"), *command],
             env=self.environment,
             capture_output=True,
             text=True,

@@ -3,6 +3,7 @@
 import json
 import resource
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import yaml
 from scripts.common.paths import CONFIG, PROJECT
 from scripts.container import run as container
 from scripts.server import restore, torchserve
+from tests.unit.scripts.server.test_restore import save, version
 
 
 def write_archive(path: Path, version: str) -> None:
@@ -34,6 +36,49 @@ def test_an_image_brings_its_archive_once(tmp_path: Path) -> None:
     write_archive(image / "resnet-50-2.0.mar", "2.0")  # the next image
     assert container.bring_archives(image, store, kept) == {"resnet-50": "resnet-50-2.0.mar"}
     assert (store / "resnet-50-2.0.mar").read_bytes() == (image / "resnet-50-2.0.mar").read_bytes()
+
+
+def register(kept: Path, archive: str, workers: int = 1) -> None:
+    """Write down a registration as TorchServe does."""
+    save(kept, "20261122092014267", {"resnet-50": {"1.0": version(archive, workers, default=True)}})
+
+
+def lose(path: Path) -> None:
+    path.unlink()
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:100])
+
+
+@pytest.mark.parametrize("happens", [lose, cut])
+def test_a_registered_archive_that_the_store_has_lost_comes_back(
+    tmp_path: Path, happens: Callable[[Path], None]
+) -> None:
+    """With its workers, as it was registered; the volume `models` may be lost while `state` is kept."""
+    image, store, kept = tmp_path / "image", tmp_path / "store", tmp_path / "kept"
+    store.mkdir()
+    write_archive(image / "resnet-50.mar", "1.0")
+    container.bring_archives(image, store, kept)
+    restore.remember(kept, store / "resnet-50.mar")
+    register(kept, "resnet-50.mar", workers=3)
+    happens(store / "resnet-50.mar")
+    assert container.bring_archives(image, store, kept) == {}  # it is restored, not registered anew
+    assert [saved.workers for saved in restore.restore(kept, store).versions] == [3]
+
+
+def test_an_operators_own_archive_stays(tmp_path: Path) -> None:
+    image, store, kept = tmp_path / "image", tmp_path / "store", tmp_path / "kept"
+    store.mkdir()
+    write_archive(image / "resnet-50.mar", "1.0")
+    restore.remember(kept, image / "resnet-50.mar")
+    register(kept, "resnet-50.mar")
+    write_archive(store / "resnet-50.mar", "1.0")
+    with zipfile.ZipFile(store / "resnet-50.mar", "a") as archive:
+        archive.writestr("own", "")
+    before = (store / "resnet-50.mar").read_bytes()
+    container.bring_archives(image, store, kept)
+    assert (store / "resnet-50.mar").read_bytes() == before
 
 
 def test_half_an_archive_does_not_stay_on_a_full_disk(tmp_path: Path) -> None:
@@ -92,6 +137,14 @@ def test_every_service_is_confined(services: dict[str, Any]) -> None:
         assert service["init"] is True, name
         for port in service.get("ports", []):
             assert port.startswith(("127.0.0.1:", "${GATEWAY_ADDRESS:-127.0.0.1}:")), name
+
+
+def test_every_services_log_is_limited(services: dict[str, Any]) -> None:
+    for name, service in services.items():
+        logging = service.get("logging", {})
+        assert logging.get("driver") == "json-file", name
+        assert set(logging["options"]) == {"max-size", "max-file"}, name
+        assert all(isinstance(value, str) for value in logging["options"].values()), name  # Docker refuses numbers
 
 
 def test_every_setting_is_documented(services: dict[str, Any]) -> None:
