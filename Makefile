@@ -44,7 +44,7 @@ MIN_AGREEMENT ?=
 # Paths may contain spaces, so recipes read them from the environment instead of pasting them into a command.
 export PHOTO PHOTOS PRECISION CALIBRATION MIN_AGREEMENT WORKERS PORT DATA MINUTES
 
-.PHONY: help setup lock archive serve demo up down notebook test test-e2e faults soak fuzz bench audit lint format docs figures clean eda
+.PHONY: help setup lock archive serve demo up update down notebook test test-e2e faults soak fuzz bench audit lint format docs figures clean eda
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -72,6 +72,9 @@ demo: $(STAMP)  ## build, serve, classify an image, stop (MODEL=, NAME=, PORT=, 
 
 up:  ## start the containers: gateway, model server, Prometheus (docs/deployment.md lists the settings)
 	@bash scripts/container/up.sh
+
+update:  ## build the image again and replace the running model servers by it, without an outage
+	@bash scripts/container/update.sh
 
 down:  ## stop the containers after in-flight requests finish; keeps models and metrics
 	@bash scripts/container/compose.sh down

@@ -21,8 +21,9 @@ from scripts.container import status
 from scripts.container.authorization import Authorization, read_token
 from scripts.container.readiness import Readiness
 from scripts.server import restore
+from scripts.server.idle import wait_idle
 from scripts.server.ports import Ports
-from scripts.server.torchserve import TorchServe
+from scripts.server.torchserve import DRAIN_TIMEOUT, TorchServe
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - inside the container's own network; compose decides what is published
 CALL_TIMEOUT = 3.0  # s for one call of the management API
@@ -54,6 +55,17 @@ def _copy(archive: Path, store: Path) -> None:
         draft.unlink(missing_ok=True)  # half an archive on a full disk would keep it full
 
 
+def _replace(management: Management, kept: Path, archive: Path) -> None:
+    """Make the image's new version the default, in place of the one that an earlier image brought."""
+    name, version = identity(archive)
+    management.set_default(name, version)
+    before = restore.remember(kept, archive)
+    if before and before in {known.id for known in management.versions(name)}:
+        print(f"{name} {version} replaces {before}", flush=True)
+        wait_idle(management, DRAIN_TIMEOUT, before)
+        management.unregister(*before)
+
+
 def environment(ports: Ports) -> dict[str, str]:
     """Return the variables with which TorchServe listens on every address and does not log the container's requests."""
     return {
@@ -81,7 +93,7 @@ def run() -> None:
         try:
             with server:
                 for archive in new.values():
-                    restore.remember(kept, store / archive)
+                    _replace(server.management, kept, store / archive)
                 readiness.accepting.set()
                 print("ready", flush=True)
                 try:
