@@ -55,6 +55,8 @@ def test_several_replicas_refuse_changes_alone(store: Path, monkeypatch: pytest.
         ("DELETE", "/models/m"),
         ("PATCH", "/models/m"),
         ("PUT", "/gateway/canary/m"),
+        ("DELETE", "/gateway/canary/../../models/m"),
+        ("DELETE", "/gateway/canary/%2e%2e/models/m"),
     ):
         assert several.refusal(method, address, BEARER) == SEVERAL, (method, address)
     for method, address in (("GET", "/models"), ("HEAD", "/models"), ("DELETE", "/gateway/canary/m")):
