@@ -41,6 +41,10 @@ WORKERS ?= auto
 CALIBRATION ?=
 MIN_AGREEMENT ?=
 
+# JupyterLab fetches neither news nor versions nor a list of extensions.
+JUPYTER = --LabApp.news_url=None --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate \
+  --LabApp.extension_manager=readonly
+
 # Paths may contain spaces, so recipes read them from the environment instead of pasting them into a command.
 export PHOTO PHOTOS PRECISION CALIBRATION MIN_AGREEMENT WORKERS PORT DATA MINUTES
 
@@ -80,7 +84,7 @@ down:  ## stop the containers after in-flight requests finish; keeps models and 
 	@bash scripts/container/compose.sh down
 
 notebook: $(STAMP)  ## open the notebook, from build to prediction, in Jupyter
-	@$(VENV)/bin/jupyter lab scripts/notebook/image_classification.ipynb
+	@$(VENV)/bin/jupyter lab $(JUPYTER) scripts/notebook/image_classification.ipynb
 
 # Two processes: most tests wait for a server to start, which keeps one CPU busy. With loadfile instead of worksteal,
 # xdist would run only one of the tests to which Schemathesis gives the same id.

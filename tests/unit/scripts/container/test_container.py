@@ -154,6 +154,23 @@ def test_every_service_is_confined(services: dict[str, Any]) -> None:
             assert port.startswith(("127.0.0.1:", "${GATEWAY_ADDRESS:-127.0.0.1}:")), name
 
 
+def test_grafana_sends_nothing_home_and_loads_nothing_from_there(services: dict[str, Any]) -> None:
+    """It would do all of this by default; neither nginx nor Prometheus does any."""
+    environment = services["grafana"]["environment"]
+    off = (
+        "ANALYTICS_REPORTING_ENABLED",
+        "ANALYTICS_CHECK_FOR_UPDATES",
+        "ANALYTICS_CHECK_FOR_PLUGIN_UPDATES",
+        "ANALYTICS_FEEDBACK_LINKS_ENABLED",
+        "NEWS_NEWS_FEED_ENABLED",
+        "PLUGINS_PLUGIN_ADMIN_ENABLED",
+        "SNAPSHOTS_EXTERNAL_ENABLED",
+    )
+    on = ("SECURITY_DISABLE_GRAVATAR", "PLUGINS_PREINSTALL_DISABLED", "PLUGINS_PUBLIC_KEY_RETRIEVAL_DISABLED")
+    expected = dict.fromkeys(off, "false") | dict.fromkeys(on, "true")
+    assert {name: environment.get(f"GF_{name}") for name in expected} == expected
+
+
 def test_every_services_log_is_limited(services: dict[str, Any]) -> None:
     for name, service in services.items():
         logging = service.get("logging", {})
