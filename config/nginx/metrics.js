@@ -31,22 +31,21 @@ function add(counts, target, status, seconds) {
     counts.incr(`${SECONDS}_sum{${timed}}`, seconds, 0);
 }
 
-// Renders the counts in Prometheus' text format, with zeros for the predictions of these models.
+// Renders the counts in Prometheus' text format, with zeros for these models and for all that has been counted.
 function render(counts, models) {
+    const keys = counts.keys(100000).sort();
+    const counted = keys.filter((key) => key.startsWith(`${REQUESTS}{`));
     const requests = {};
-    [''].concat(models).forEach((model) => {
-        STATUSES.forEach((status) => {
-            requests[`${REQUESTS}{${labels('predictions', model, model && 'default')},status="${status}"}`] = 0;
-        });
+    counted.map((key) => key.slice(REQUESTS.length + 1, key.lastIndexOf(',status=')))
+        .concat([''].concat(models).map((model) => labels('predictions', model, model && 'default')))
+        .forEach((target) => STATUSES.forEach((status) => {
+            requests[`${REQUESTS}{${target},status="${status}"}`] = 0;
+        }));
+    counted.forEach((key) => {
+        requests[key] = counts.get(key);
     });
-    const times = [];
-    counts.keys(100000).sort().forEach((key) => {
-        if (key.startsWith(`${REQUESTS}{`)) {
-            requests[key] = counts.get(key);
-        } else if (key.startsWith(`${SECONDS}_sum{`)) {
-            times.push(histogram(counts, key.slice(key.indexOf('{') + 1, -1)));
-        }
-    });
+    const times = keys.filter((key) => key.startsWith(`${SECONDS}_sum{`))
+        .map((key) => histogram(counts, key.slice(key.indexOf('{') + 1, -1)));
     const lines = Object.keys(requests).map((key) => `${key} ${requests[key]}\n`);
     return [
         `# HELP ${REQUESTS} Requests by route, model, version and status.\n# TYPE ${REQUESTS} counter\n`,
