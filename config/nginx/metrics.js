@@ -11,9 +11,11 @@ const SECONDS = 'gateway_request_seconds';
 function count(r) {
     const v = r.variables;
     canary.end(r);
-    // TorchServe has answered, and not that there is no such model: a client cannot make up names here.
-    const known = v.canary || (v.upstream_status && v.status !== '404');
-    const target = labels(v.route, known ? v.model : '', known ? v.version : '');
+    const asked = labels(v.route, v.model, v.version);
+    // A client cannot make up names here. TorchServe responds 404 to those, or it does not respond at all.
+    const known = v.canary || (/\d/.test(v.upstream_header_time) && v.status !== '404')
+        || ngx.shared.metrics.has(`${SECONDS}_sum{${asked},outcome="success"}`);
+    const target = known ? asked : labels(v.route, '', '');
     add(ngx.shared.metrics, target, Number(v.status), Number(v.request_time));
     return '';
 }

@@ -24,10 +24,18 @@ def node() -> str:
     return found
 
 
-def request(status: int, model: str = "", version: str = "default", seconds: float = 0.02, **more: str) -> Request:
-    """Return nginx's variables for a prediction; without a model, no model server has responded."""
-    target = {"model": model, "version": version, "upstream_status": str(status)} if model else {}
-    return {"route": "predictions", "status": str(status), "request_time": f"{seconds:.3f}", **target, **more}
+def request(status: int, model: str = "", version: str = "default", responds: bool = True, **more: str) -> Request:
+    """Return nginx's variables for a prediction.
+
+    Args:
+        status: of the response.
+        model: the model that the client names, '' for requests without one.
+        version: its version.
+        responds: whether a model server responds.
+        more: other variables.
+    """
+    target = {"model": model, "version": version, "upstream_header_time": "0.015" if responds else "-"} if model else {}
+    return {"route": "predictions", "status": str(status), "request_time": "0.020", **target, **more}
 
 
 @cache

@@ -1,4 +1,4 @@
-"""A counter begins at 0, because Prometheus sees no increase in a series that begins at 1."""
+"""The gateway's counters begin at 0, because Prometheus sees no increase in a series that begins at 1."""
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -37,3 +37,12 @@ def test_a_version_begins_at_0_with_its_first_success() -> None:
 
 def test_zeros_stay_while_no_model_server_responds() -> None:
     assert errors([request(200, "m")], None)["m", "default"] == 0
+
+
+def test_names_that_clients_make_up_are_no_labels() -> None:
+    unknown, stopped = request(404, "made-up"), request(503, "made-up-2", responds=False)
+    assert errors([unknown, stopped, request(503, "m")], []) == {("", ""): 1, ("m", "default"): 1}
+
+
+def test_a_known_model_keeps_its_label_while_no_model_server_responds() -> None:
+    assert errors([request(200, "m"), request(503, "m", responds=False)], None)["m", "default"] == 1
