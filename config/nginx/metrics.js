@@ -11,9 +11,11 @@ const SECONDS = 'gateway_request_seconds';
 function count(r) {
     const v = r.variables;
     canary.end(r);
-    // TorchServe has answered, and not that there is no such model: a client cannot make up names here.
-    const known = v.canary || (v.upstream_status && v.status !== '404');
-    const target = labels(v.route, known ? v.model : '', known ? v.version : '');
+    const asked = labels(v.route, v.model, v.version);
+    // A client cannot make up names here. TorchServe responds 404 to those, or it does not respond at all.
+    const known = v.canary || (/\d/.test(v.upstream_header_time) && v.status !== '404')
+        || ngx.shared.metrics.has(`${SECONDS}_sum{${asked},outcome="success"}`);
+    const target = known ? asked : labels(v.route, '', '');
     add(ngx.shared.metrics, target, Number(v.status), Number(v.request_time));
     return '';
 }
@@ -31,22 +33,21 @@ function add(counts, target, status, seconds) {
     counts.incr(`${SECONDS}_sum{${timed}}`, seconds, 0);
 }
 
-// Renders the counts in Prometheus' text format, with zeros for the predictions of these models.
+// Renders the counts in Prometheus' text format, with zeros for these models and for all that has been counted.
 function render(counts, models) {
+    const keys = counts.keys(100000).sort();
+    const counted = keys.filter((key) => key.startsWith(`${REQUESTS}{`));
     const requests = {};
-    [''].concat(models).forEach((model) => {
-        STATUSES.forEach((status) => {
-            requests[`${REQUESTS}{${labels('predictions', model, model && 'default')},status="${status}"}`] = 0;
-        });
+    counted.map((key) => key.slice(REQUESTS.length + 1, key.lastIndexOf(',status=')))
+        .concat([''].concat(models).map((model) => labels('predictions', model, model && 'default')))
+        .forEach((target) => STATUSES.forEach((status) => {
+            requests[`${REQUESTS}{${target},status="${status}"}`] = 0;
+        }));
+    counted.forEach((key) => {
+        requests[key] = counts.get(key);
     });
-    const times = [];
-    counts.keys(100000).sort().forEach((key) => {
-        if (key.startsWith(`${REQUESTS}{`)) {
-            requests[key] = counts.get(key);
-        } else if (key.startsWith(`${SECONDS}_sum{`)) {
-            times.push(histogram(counts, key.slice(key.indexOf('{') + 1, -1)));
-        }
-    });
+    const times = keys.filter((key) => key.startsWith(`${SECONDS}_sum{`))
+        .map((key) => histogram(counts, key.slice(key.indexOf('{') + 1, -1)));
     const lines = Object.keys(requests).map((key) => `${key} ${requests[key]}\n`);
     return [
         `# HELP ${REQUESTS} Requests by route, model, version and status.\n# TYPE ${REQUESTS} counter\n`,

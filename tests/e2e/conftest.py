@@ -37,8 +37,12 @@ def docker_engine() -> Iterator[int | None]:
 
 
 @pytest.fixture(scope="session")
-def stack(docker_engine: int | None) -> Iterator[Stack]:
+def base_images(docker_engine: int | None) -> None:
     subprocess.run([sys.executable, str(Path(__file__).with_name("base_images.py"))], check=True)
+
+
+@pytest.fixture(scope="session")
+def stack(base_images: None) -> Iterator[Stack]:
     stack = Stack(PROJECT_NAME)
     stack.compose("down", "--volumes")  # leftovers of an interrupted run
     stack.compose("build")
