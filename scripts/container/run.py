@@ -3,6 +3,8 @@
 ARCHIVES   the archives that the image brings (default /srv/archives)
 STORE      the model store, on a volume (default /srv/models)
 STATE      what is registered, on a volume (default /srv/state)
+MANAGEMENT_ADDRESS
+           where the management API listens (default 0.0.0.0, for the gateway; 127.0.0.1 in Kubernetes)
 
 ALLOWED_SHA256 (see scripts/archives/allowed.py) holds at the start and, through the gateway, for every registration;
 scripts/container/authorization.py reads the management token.
@@ -68,10 +70,11 @@ def _replace(management: Management, kept: Path, archive: Path) -> None:
 
 def environment(ports: Ports) -> dict[str, str]:
     """Return the variables with which TorchServe listens on every address and does not log the container's requests."""
+    management = os.environ.get("MANAGEMENT_ADDRESS", EVERYWHERE)
     return {
         "OWN_REQUESTS": "DENY",  # see config/log4j2.xml
         "TS_INFERENCE_ADDRESS": f"http://{EVERYWHERE}:{ports.inference}",
-        "TS_MANAGEMENT_ADDRESS": f"http://{EVERYWHERE}:{ports.management}",
+        "TS_MANAGEMENT_ADDRESS": f"http://{management}:{ports.management}",
         "TS_METRICS_ADDRESS": f"http://{EVERYWHERE}:{ports.metrics}",
     }
 

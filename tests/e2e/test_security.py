@@ -222,5 +222,5 @@ def test_invalid_http_gets_a_problem_document(stack: Stack, line: str, status: i
 def test_the_gateway_serves_openapi_yaml(stack: Stack) -> None:
     response = requests.get(f"{stack.url}/openapi.yaml", timeout=10)
     assert (response.status_code, response.headers["Content-Type"]) == (200, "application/yaml")
-    shipped = (CONFIG / "openapi.yaml").read_bytes()
+    shipped = (CONFIG / "api" / "openapi.yaml").read_bytes()
     assert hashlib.sha256(response.content).digest() == hashlib.sha256(shipped).digest()

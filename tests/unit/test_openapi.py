@@ -1,4 +1,4 @@
-"""config/openapi.yaml is valid, and lists exactly the problems of the handler and the gateway."""
+"""config/api/openapi.yaml is valid, and lists exactly the problems of the handler and the gateway."""
 
 import base64
 import json
@@ -20,7 +20,7 @@ MANAGEMENT = {"token-needed", "management-closed", "registration-refused", "repl
 
 @pytest.fixture(scope="module")
 def document() -> dict[str, Any]:
-    document: dict[str, Any] = yaml.safe_load((CONFIG / "openapi.yaml").read_text(encoding="utf-8"))
+    document: dict[str, Any] = yaml.safe_load((CONFIG / "api" / "openapi.yaml").read_text(encoding="utf-8"))
     return document
 
 
@@ -54,7 +54,7 @@ def test_problems_match_handler_and_gateway(document: dict[str, Any]) -> None:
 
 
 def test_references_match_components(document: dict[str, Any]) -> None:
-    references = set(re.findall(r"\$ref: '#/components/([\w/-]+)'", (CONFIG / "openapi.yaml").read_text()))
+    references = set(re.findall(r"\$ref: '#/components/([\w/-]+)'", (CONFIG / "api" / "openapi.yaml").read_text()))
     components = {f"{kind}/{name}" for kind, named in document["components"].items() for name in named}
     assert references == components
 
