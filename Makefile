@@ -8,16 +8,15 @@ VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.complete
 
-# MODEL: a local Hugging Face model directory   NAME: the served name   PHOTO: an image for `demo`
-MODEL ?=
-NAME ?=
-PHOTO ?=
+# MODEL: a local Hugging Face model directory   NAME: the served name   VERSION: the served version, 1.0 without it
+# They have no default here: exported to docker compose, it would win over .env.
 # WSL sets NAME to the host name, which is never meant as a model's name.
-ifeq ($(NAME),$(file </proc/sys/kernel/hostname))
-  NAME :=
+ifeq ($(origin NAME)-$(NAME),environment-$(file </proc/sys/kernel/hostname))
+  unexport NAME
 endif
+# PHOTO: an image for `demo`
+PHOTO ?=
 PORT ?= 8080
-VERSION ?= 1.0
 DATA ?=
 # PHOTOS: a folder of JPEGs for `bench`   BENCH: its options, such as --quick
 PHOTOS ?= $(wildcard ../shared/photos/coco)
@@ -42,10 +41,14 @@ WORKERS ?= auto
 CALIBRATION ?=
 MIN_AGREEMENT ?=
 
-# Paths may contain spaces, so recipes read them from the environment instead of pasting them into a command.
-export MODEL NAME PHOTO PHOTOS PRECISION CALIBRATION MIN_AGREEMENT WORKERS PORT VERSION DATA MINUTES
+# JupyterLab fetches neither news nor versions nor a list of extensions.
+JUPYTER = --LabApp.news_url=None --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate \
+  --LabApp.extension_manager=readonly
 
-.PHONY: help setup lock archive serve demo up down notebook test test-e2e test-kubernetes faults soak fuzz bench audit lint format docs figures clean eda
+# Paths may contain spaces, so recipes read them from the environment instead of pasting them into a command.
+export PHOTO PHOTOS PRECISION CALIBRATION MIN_AGREEMENT WORKERS PORT DATA MINUTES
+
+.PHONY: help setup lock archive serve demo up update down notebook test test-e2e test-kubernetes faults soak fuzz bench audit lint format docs figures clean eda
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,7 +66,7 @@ lock:  ## update constraints.txt from pyproject.toml (LOCK="--upgrade-package NA
 	$(UV_COMPILE) --constraint constraints.txt --output-file $(PEERS).txt $(PEERS).in
 
 archive: $(STAMP)  ## pack the model into model_store/ (MODEL= a local directory, NAME= the served name, PRECISION=int8)
-	@$(PY) -m scripts archive --model "$$MODEL" --name "$$NAME" --version "$$VERSION"
+	@$(PY) -m scripts archive --model "$$MODEL" --name "$$NAME" --version "$${VERSION:-1.0}"
 
 serve: $(STAMP)  ## run TorchServe in the foreground (MODEL=, NAME=, PORT=); Ctrl-C stops it
 	@exec $(PY) -m scripts serve --model "$$MODEL" --name "$$NAME" --port "$$PORT"
@@ -74,11 +77,14 @@ demo: $(STAMP)  ## build, serve, classify an image, stop (MODEL=, NAME=, PORT=, 
 up:  ## start the containers: gateway, model server, Prometheus (docs/deployment.md lists the settings)
 	@bash scripts/container/up.sh
 
+update:  ## build the image again and replace the running model servers by it, without an outage
+	@bash scripts/container/update.sh
+
 down:  ## stop the containers after in-flight requests finish; keeps models and metrics
 	@bash scripts/container/compose.sh down
 
 notebook: $(STAMP)  ## open the notebook, from build to prediction, in Jupyter
-	@$(VENV)/bin/jupyter lab scripts/notebook/image_classification.ipynb
+	@$(VENV)/bin/jupyter lab $(JUPYTER) scripts/notebook/image_classification.ipynb
 
 # Two processes: most tests wait for a server to start, which keeps one CPU busy. With loadfile instead of worksteal,
 # xdist would run only one of the tests to which Schemathesis gives the same id.

@@ -1,16 +1,14 @@
 """The handler's own settings: the `handler:` section of model-config.yaml."""
 
 import dataclasses
-import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal, get_args
+
+from handler.cpus import cpus
 
 EngineSetting = Literal["auto", "onnx", "openvino", "torch"]
 PrecisionSetting = Literal["auto", "float32", "bfloat16"]
 LargeJpegs = Literal["exact", "scaled"]
-
-CPU_LIMIT = Path("/sys/fs/cgroup/cpu.max")  # microseconds of CPU time a period, and the period; of this container
 
 
 @dataclass(frozen=True)
@@ -23,7 +21,7 @@ class Settings:
         precision: `float32` or `bfloat16` force that precision; `auto` takes float32 or, where the machine has
             instructions for it and the archive's manifest accepts it, bfloat16. The 8 bits of an archive that was
             packed so are served with `auto` alone.
-        threads: CPU threads of one worker; 0 shares the CPUs this process may use among the model's workers.
+        threads: CPU threads of one worker; 0 shares the CPUs this process may use (`cpus`) among the model's workers.
         max_pixels: most pixels of all images of one request together; 64 megapixels is a phone's largest photo.
         max_images: most images in one JSON request; a full batch of such requests must end within responseTimeout.
         max_seconds: most seconds that the images of a request may take to decode and resize, for the same reason.
@@ -65,16 +63,6 @@ class Settings:
         if unknown := sorted(set(section) - known):
             raise ValueError(f"handler.{unknown[0]} is no setting: use {', '.join(sorted(known))}")
         return cls(**section)
-
-
-def cpus() -> int:
-    """Return the CPUs that this process may use: those it may run on, or fewer where a container's limit says so."""
-    available = len(os.sched_getaffinity(0))
-    try:
-        quota, period = CPU_LIMIT.read_text(encoding="utf-8").split()
-    except (OSError, ValueError):  # no control groups of version 2
-        return available
-    return available if quota == "max" else max(1, min(available, int(quota) // int(period)))
 
 
 def threads_per_worker(settings: Settings, workers: Any) -> int:

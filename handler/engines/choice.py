@@ -133,7 +133,7 @@ def _trials(manifest: Manifest, directory: Path, candidates: list[Candidate], th
         return candidate.open(manifest, directory, threads)
 
     remembered = Path(os.environ.get(TRIALS_DIRECTORY) or directory) / key_of(manifest, candidates, threads)
-    return trials_of(remembered, candidates, lambda untried: try_each(untried, open_candidate, proof))
+    return trials_of(remembered, candidates, lambda untried: try_each(untried, open_candidate, proof, threads))
 
 
 def _fastest(trials: list[Trial]) -> list[Candidate]:

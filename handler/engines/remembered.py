@@ -28,6 +28,7 @@ def key_of(manifest: Manifest, candidates: Sequence[Candidate], threads: int) ->
         "programs": manifest.programs,
         "candidates": [str(candidate) for candidate in candidates],
         "threads": threads,
+        "rates by": "CPU time",
         "cpu": [cpu_name(), *sorted(features())],
         "versions": [_version(package) for package in PACKAGES],
     }

@@ -16,9 +16,9 @@ from handler.engines.candidates import Candidate
 from handler.engines.engine import Engine, EngineError
 from handler.engines.proof import Proof
 
-SECONDS = 0.2  # of computing for each candidate, once it is proved
+SECONDS = 0.2  # of CPU time of each thread for each candidate, once it is proved
 MIN_RUNS = 2
-SLOW = 1.0  # s of the proof, after which there is no time for more
+SLOW = 1.0  # s of the same for the proof, after which there is no time for more
 TIME_LIMIT = 20  # s for one candidate, loading included; then the kernel ends its process
 
 Open = Callable[[Candidate], Engine]
@@ -32,7 +32,7 @@ class Trial:
 
     Args:
         candidate: the engine and its precision.
-        images_per_second: of the fastest run.
+        images_per_second: of its fastest run, with all its threads on cores of their own.
         problem: why it cannot serve; then it has no rate.
     """
 
@@ -58,16 +58,16 @@ class Trial:
         return cls(candidate, float(document["images_per_second"]))
 
 
-def try_each(candidates: list[Candidate], open_candidate: Open, proof: Proof) -> list[Trial]:
+def try_each(candidates: list[Candidate], open_candidate: Open, proof: Proof, threads: int) -> list[Trial]:
     """Try every candidate, one after the other."""
-    return [try_in_process(candidate, open_candidate, proof) for candidate in candidates]
+    return [try_in_process(candidate, open_candidate, proof, threads) for candidate in candidates]
 
 
-def try_in_process(candidate: Candidate, open_candidate: Open, proof: Proof) -> Trial:
-    """Try a candidate in a forked process, which has torch already."""
+def try_in_process(candidate: Candidate, open_candidate: Open, proof: Proof, threads: int) -> Trial:
+    """Try a candidate, which has this many threads, in a forked process, which has torch already."""
     context = multiprocessing.get_context("fork")
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_send_trial, args=(sender, candidate, open_candidate, proof))
+    process = context.Process(target=_send_trial, args=(sender, candidate, open_candidate, proof, threads))
     try:
         process.start()
     except OSError as error:  # no memory, or no process left
@@ -88,12 +88,12 @@ def _end_of(exitcode: int | None) -> str:
     return f"its process crashed (status {exitcode})"
 
 
-def _send_trial(sender: Connection, candidate: Candidate, open_candidate: Open, proof: Proof) -> None:
+def _send_trial(sender: Connection, candidate: Candidate, open_candidate: Open, proof: Proof, threads: int) -> None:
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # it must not outlive the worker, whose socket it has
     signal.signal(signal.SIGALRM, signal.SIG_DFL)  # which ends the process, in whatever loop it is
     signal.alarm(TIME_LIMIT)
     try:
-        trial = Trial(candidate, round(measure(open_candidate(candidate), proof), 1))
+        trial = Trial(candidate, round(measure(open_candidate(candidate), proof, threads), 1))
     except EngineError as error:
         trial = Trial(candidate, problem=str(error))
     except Exception as error:  # noqa: BLE001 - an engine's own errors are of any kind, and it is out
@@ -101,23 +101,31 @@ def _send_trial(sender: Connection, candidate: Candidate, open_candidate: Open, 
     sender.send(trial)
 
 
-def measure(engine: Engine, proof: Proof) -> float:
+def measure(engine: Engine, proof: Proof, threads: int) -> float:
     """Prove an engine, and return the images per second of its fastest run; a slow one runs for the proof alone.
+
+    The rate comes from the CPU time that a run takes, not from the clock: other workers that start at the same time
+    would slow down one candidate and not the next, and the wrong one would be remembered.
+
+    Args:
+        engine: the engine.
+        proof: what it must compute.
+        threads: its CPU threads, which share the CPU time.
 
     Raises:
         EngineError: it computes something else.
     """
-    start = time.perf_counter()
+    start = time.process_time()
     proof.check(engine)
-    proved_in = time.perf_counter() - start
-    times = [proved_in] if proved_in > SLOW else list(_run_times(engine, proof))
+    proved_in = (time.process_time() - start) / threads
+    times = [proved_in] if proved_in > SLOW else list(_run_times(engine, proof, threads))
     return len(proof.batch) / min(times)
 
 
-def _run_times(engine: Engine, proof: Proof) -> Iterator[float]:
+def _run_times(engine: Engine, proof: Proof, threads: int) -> Iterator[float]:
     spent, runs = 0.0, 0
     while runs < MIN_RUNS or spent < SECONDS:
-        start = time.perf_counter()
+        start = time.process_time()
         engine.run(proof.batch)
-        yield (taken := time.perf_counter() - start)
+        yield (taken := (time.process_time() - start) / threads)
         spent, runs = spent + taken, runs + 1

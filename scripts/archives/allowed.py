@@ -1,4 +1,4 @@
-"""Which archives may be served: an archive is code, and ALLOWED_SHA256 lists the trusted ones.
+"""Which archives may be served: whole ones, and as an archive is code, those that ALLOWED_SHA256 lists.
 
 ALLOWED_SHA256   SHA-256 sums with commas or spaces between them; unset or empty: every archive of the model store
 """
@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 from handler.manifest import sha256_of
+from scripts.archives.reading import damage
 from scripts.common.errors import CommandError
 
 VARIABLE = "ALLOWED_SHA256"
@@ -35,7 +36,7 @@ def refusal(archive: Path) -> str | None:
     allowed = sums()
     if allowed and (found := sha256_of(archive)) not in allowed:
         return f"{archive.name} has SHA-256 {found}, which is not in {VARIABLE}: add it there if you trust the archive"
-    return None
+    return damage(archive)
 
 
 def require(archive: Path) -> None:

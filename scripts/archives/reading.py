@@ -1,13 +1,18 @@
 """Reads archives of this project."""
 
+import hashlib
 import json
 import zipfile
+import zlib
 from pathlib import Path
+from typing import IO
 
 from handler.manifest import FILE_NAME, Manifest
 from scripts.common.errors import CommandError
 
 ARCHIVER_MANIFEST = "MAR-INF/MANIFEST.json"  # torch-model-archiver's own
+# What zipfile and json raise: RuntimeError for encryption, and for methods of compression that it does not know.
+DAMAGED = (OSError, EOFError, KeyError, TypeError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
 def identity(archive: Path) -> tuple[str, str]:
@@ -36,3 +41,42 @@ def read_manifest(archive: Path) -> Manifest:
         raise CommandError(f"there is no {archive}: build it with make archive") from error
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise CommandError(f"{archive} is damaged or no archive of this project") from error
+
+
+def damage(archive: Path) -> str | None:
+    """Return what is wrong with an archive's bytes, None if they are as they were packed; the sentence holds no quotes.
+
+    Checksums find half an archive, which a full disk leaves. The programs are compared with the manifest too, where
+    the archive is one of this project.
+    """
+    try:
+        with zipfile.ZipFile(archive) as file:
+            json.loads(file.read(ARCHIVER_MANIFEST))["model"]["modelName"]
+            programs = _programs(file)
+            for name in file.namelist():
+                with file.open(name) as content:
+                    found = _sha256_of(content)
+                if programs.pop(name, found) != found:
+                    return f"a program in {archive.name} is not the one of its manifest: build the archive again"
+    except DAMAGED:
+        return f"{archive.name} is cut off, damaged or no archive: copy it again, and see whether the disk is full"
+    return f"{archive.name} lacks a program of its manifest: build the archive again" if programs else None
+
+
+def _sha256_of(content: IO[bytes]) -> str:
+    """Return the SHA-256 of a file in an archive; raises BadZipFile at its end if the archive's checksum differs."""
+    digest = hashlib.sha256()
+    for block in iter(lambda: content.read(2**20), b""):
+        digest.update(block)
+    return digest.hexdigest()
+
+
+def _programs(file: zipfile.ZipFile) -> dict[str, str]:
+    """Return the SHA-256 of each program in the manifest; none where the archive is not of this project."""
+    if FILE_NAME not in file.namelist():
+        return {}
+    text = file.read(FILE_NAME).decode("utf-8")
+    try:
+        return dict(Manifest.from_json(text).programs)
+    except ValueError:
+        return {}

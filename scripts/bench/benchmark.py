@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
+from handler.cpus import cpus
 from handler.engines import cpu
 from handler.manifest import FILE_NAME, Manifest, PrecisionName
-from handler.settings import cpus
 from scripts.bench import engines, goals, jpegs, report, service, stock
 from scripts.bench.peers import environment
 from scripts.bench.peers.server import all_running

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from handler.settings import cpus
+from handler.cpus import cpus
 from scripts.bench.variant import model_config, variant
 from scripts.build import archive, workers
 from scripts.common.example import example_image

@@ -11,6 +11,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from handler.cpus import cpus
 from handler.engines.cpu import has_vnni
 from handler.manifest import FILE_NAME, ONNX_PROGRAM, PROOF, TORCH_PROGRAM, Agreement, Manifest, sha256_of
 from scripts.archives import describe
@@ -103,8 +104,11 @@ def build(request: BuildRequest, archive: Path) -> None:
 
 def _build_in(staging: Path, request: BuildRequest, advance: Advance) -> Path:
     """Build an archive in an empty folder and return its path."""
-    from scripts.build import program  # noqa: PLC0415 - imports torch, which takes seconds
+    import torch  # noqa: PLC0415 - takes seconds
 
+    from scripts.build import program  # noqa: PLC0415 - imports torch
+
+    torch.set_num_threads(cpus())  # torch itself knows no limits of control groups
     origin = request.origin
     contents = staging / "contents"
     contents.mkdir()

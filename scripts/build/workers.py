@@ -9,7 +9,7 @@ import os
 import re
 from pathlib import Path
 
-from handler.settings import cpus
+from handler.cpus import cpus
 from scripts.common.errors import CommandError
 
 # One worker with all CPUs gives a lone client the lowest latency and holds one copy of the weights. But its

@@ -45,9 +45,10 @@ def describe(name: str, version: str | None, url: str) -> None:
 @options.management_url
 def register(archive: str, workers: int, wait: float, store: Path, url: str) -> None:
     """Register an archive in the model store; ARCHIVE is its file name, such as resnet-50.mar."""
-    # The gateway checks archives; a server without the gateway does not.
-    if allowed.sums() or (store / archive).is_symlink():
-        allowed.require(store / archive)
+    # The gateway checks archives; a server without the gateway does not. Its store may be another one.
+    path = store / archive
+    if allowed.sums() or path.is_symlink() or path.is_file():
+        allowed.require(path)
     name, version = options.management(url).register(archive, workers, wait)
     click.echo(f'Model "{name}" Version: {version} registered')
 

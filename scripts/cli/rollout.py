@@ -13,8 +13,8 @@ from scripts.common.errors import CommandError
 from scripts.common.signals import stopping_on_signals
 from scripts.rollout import history
 from scripts.rollout.compare import read_images
-from scripts.rollout.replicas import Replicas
 from scripts.rollout.rollout import DRAIN_TIMEOUT, Rollout
+from scripts.rollout.server import Server
 
 Command = Callable[..., Any]
 
@@ -64,10 +64,10 @@ def start(
     drain: float,
 ) -> None:
     """Roll out an archive in the model store; ARCHIVE is its file name, such as resnet-50-2.0.mar."""
-    replicas = Replicas(options.management(url), inference.rstrip("/"))
-    if canary is not None and not replicas.behind_gateway():
+    server = Server(options.management(url), inference.rstrip("/"))
+    if canary is not None and not server.behind_gateway:
         raise CommandError(f"--canary needs the gateway (make up), and {url} has none")
-    steps = _allowed(Rollout(replicas, archive, drain), store)
+    steps = _allowed(Rollout(server, archive, drain), store)
     examples = read_images(images)
     with stopping_on_signals():
         if steps.load():
@@ -87,7 +87,7 @@ def back(name: str, store: Path, url: str, inference: str, drain: float) -> None
     management = options.management(url)
     last = history.last(management.url, name)
     steps = _allowed(
-        Rollout(Replicas(management, inference.rstrip("/")), last.archive, drain, expected=last.version), store
+        Rollout(Server(management, inference.rstrip("/")), last.archive, drain, expected=last.version), store
     )
     with stopping_on_signals():
         if steps.load():
@@ -99,6 +99,6 @@ def back(name: str, store: Path, url: str, inference: str, drain: float) -> None
 def _allowed(steps: Rollout, store: Path) -> Rollout:
     """Return the steps if their archive may be served. With a gateway, the model server checks the archive."""
     archive = store / steps.archive
-    if not steps.replicas.behind_gateway() and (allowed.sums() or archive.is_symlink()):
+    if not steps.server.behind_gateway and (allowed.sums() or archive.is_symlink()):
         allowed.require(archive)
     return steps

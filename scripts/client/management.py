@@ -15,8 +15,6 @@ DEFAULT_URL = "http://127.0.0.1:8081"
 PAGE = 100  # models in one response
 READY_TIMEOUT = 300.0  # s; a worker loads ResNet-50 in seconds, a GPU's compiles first
 POLL = 0.1  # s between two checks of a worker's status
-REPLICAS_TIMEOUT = 120.0  # s to wait for replicas that start or stop: the gateway refuses changes meanwhile
-RETRY = 5.0  # s between two of these tries; the gateway's Retry-After
 
 
 class UnreachableError(CommandError):
@@ -164,32 +162,24 @@ class Management:
             )
 
     def request(self, method: str, path: str, data: bytes | None = None, **query: Any) -> requests.Response:
-        """Send a request, and repeat it while the gateway says that replicas are starting or stopping.
+        """Send a request.
 
         Raises:
             UnreachableError: no server responds.
             ManagementApiError: the response is an error.
         """
-        response = wait_until(
-            lambda: self._send(method, path, data, query),
-            REPLICAS_TIMEOUT,
-            RETRY,
-            lambda response: not (response.status_code == 409 and "Retry-After" in response.headers),
-        )
-        if not response.ok:
-            raise ManagementApiError(response.status_code, _message(response))
-        return response
-
-    def _send(self, method: str, path: str, data: bytes | None, query: dict[str, Any]) -> requests.Response:
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         try:
-            return self._session.request(
+            response = self._session.request(
                 method, self.url + path, params=query, data=data, headers=headers, timeout=self.timeout
             )
         except requests.RequestException as error:
             raise UnreachableError(
                 f"no management API responds at {self.url}: start the server with make serve, or name it with --url"
             ) from error
+        if not response.ok:
+            raise ManagementApiError(response.status_code, _message(response))
+        return response
 
     def _describe(self, name: str, version: str | None) -> list[ModelVersion]:
         return [ModelVersion.from_json(document) for document in self._call("GET", _path(name, version))]

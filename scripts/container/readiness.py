@@ -71,6 +71,11 @@ class Readiness:
                 self._checked = time.monotonic()
             return self._problem
 
+    def served(self) -> list[str]:
+        """Return the names of the models that a request without a version can reach; read at most POLL seconds ago."""
+        versions = [version for version in self.versions if version.id in self._defaults and version.workers]
+        return sorted(version.name for version in versions)
+
     def missing_workers(self) -> str | None:
         """Return which default version lacks READY workers, as of the last update; None if none does."""
         if not self.versions:

@@ -6,13 +6,13 @@ STATE      what is registered, on a volume (default /srv/state)
 MANAGEMENT_ADDRESS
            where the management API listens (default 0.0.0.0, for the gateway; 127.0.0.1 in Kubernetes)
 
-ALLOWED_SHA256 (see scripts/archives/allowed.py) holds at the start and, through the gateway, for every registration.
+ALLOWED_SHA256 (see scripts/archives/allowed.py) holds at the start and, through the gateway, for every registration;
+scripts/container/authorization.py reads the management token.
 """
 
 import os
 import shutil
 import sys
-import time
 from pathlib import Path
 
 from scripts.archives.reading import identity
@@ -20,37 +20,59 @@ from scripts.client.management import Management
 from scripts.common.errors import CommandError
 from scripts.common.signals import stopping_on_signals
 from scripts.container import status
+from scripts.container.authorization import Authorization, read_token
 from scripts.container.readiness import Readiness
 from scripts.server import restore
+from scripts.server.idle import wait_idle
 from scripts.server.ports import Ports
-from scripts.server.torchserve import TorchServe
+from scripts.server.torchserve import DRAIN_TIMEOUT, TorchServe
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - inside the container's own network; compose decides what is published
 CALL_TIMEOUT = 3.0  # s for one call of the management API
-GATEWAY_NOTICES = 5.0  # s in which the gateway, which asks every two seconds, stops sending requests here
 
 
 def bring_archives(archives: Path, store: Path, kept: Path) -> dict[str, str]:
-    """Copy the image's archives that this store has not had yet, and return them: served name -> file name."""
+    """Copy the image's archives that this store has not had yet, and return them: served name -> file name.
+
+    One that is registered but lost from the store is copied again, and restored with the other registered ones.
+    """
     new = {}
     for archive in sorted(archives.glob("*.mar")):
-        if not restore.is_new(kept, archive):
-            continue
-        draft = store / f".{archive.name}"
-        try:
-            shutil.copyfile(archive, draft)
-            draft.replace(store / archive.name)  # atomic: another replica may be reading it
-        finally:
-            draft.unlink(missing_ok=True)  # half an archive on a full disk would keep it full
-        name, _ = identity(archive)  # not its file's name: that of a later version has the version in it
-        new[name] = archive.name
+        if restore.is_new(kept, archive):
+            _copy(archive, store)
+            name, _ = identity(archive)  # not its file's name: that of a later version has the version in it
+            new[name] = archive.name
+        elif restore.is_lost(kept, archive, store):
+            print(f"{archive.name} is gone from the model store or damaged there: taking the image's", flush=True)
+            _copy(archive, store)
     return new
 
 
-def addresses(ports: Ports) -> dict[str, str]:
-    """Return the variables that make TorchServe listen on every address of the container, for management if wanted."""
+def _copy(archive: Path, store: Path) -> None:
+    draft = store / f".{archive.name}"
+    try:
+        shutil.copyfile(archive, draft)
+        draft.replace(store / archive.name)  # atomic: another replica may be reading it
+    finally:
+        draft.unlink(missing_ok=True)  # half an archive on a full disk would keep it full
+
+
+def _replace(management: Management, kept: Path, archive: Path) -> None:
+    """Make the image's new version the default, in place of the one that an earlier image brought."""
+    name, version = identity(archive)
+    management.set_default(name, version)
+    before = restore.remember(kept, archive)
+    if before and before in {known.id for known in management.versions(name)}:
+        print(f"{name} {version} replaces {before}", flush=True)
+        wait_idle(management, DRAIN_TIMEOUT, before)
+        management.unregister(*before)
+
+
+def environment(ports: Ports) -> dict[str, str]:
+    """Return the variables with which TorchServe listens on every address and does not log the container's requests."""
     management = os.environ.get("MANAGEMENT_ADDRESS", EVERYWHERE)
     return {
+        "OWN_REQUESTS": "DENY",  # see config/log4j2.xml
         "TS_INFERENCE_ADDRESS": f"http://{EVERYWHERE}:{ports.inference}",
         "TS_MANAGEMENT_ADDRESS": f"http://{management}:{ports.management}",
         "TS_METRICS_ADDRESS": f"http://{EVERYWHERE}:{ports.metrics}",
@@ -58,22 +80,23 @@ def addresses(ports: Ports) -> dict[str, str]:
 
 
 def run() -> None:
-    """Run until SIGTERM; then let the gateway notice, drain, and stop."""
+    """Run until SIGTERM; then drain and stop."""
     archives = Path(os.environ.get("ARCHIVES", "/srv/archives"))
     store = Path(os.environ.get("STORE", "/srv/models"))
     kept = Path(os.environ.get("STATE", "/srv/state"))
+    authorization = Authorization(read_token(), store, os.environ.get("SERVICE"))
     new = bring_archives(archives, store, kept)
     ports = Ports()
     scratch = Path("/tmp/serve")  # noqa: S108 - a tmpfs of this container alone
-    server = TorchServe(new, store, ports, scratch, addresses(ports), kept, to_console=True)
+    server = TorchServe(new, store, ports, scratch, environment(ports), kept, to_console=True)
     management = Management(ports.url(ports.management), timeout=CALL_TIMEOUT)
     readiness = Readiness(management, ports.url(ports.inference))
-    status.serve(readiness, EVERYWHERE, status.DEFAULT_PORT, store)
+    status.serve(readiness, authorization, EVERYWHERE, status.DEFAULT_PORT)
     with stopping_on_signals():
         try:
             with server:
                 for archive in new.values():
-                    restore.remember(kept, store / archive)
+                    _replace(server.management, kept, store / archive)
                 readiness.accepting.set()
                 print("ready", flush=True)
                 try:
@@ -81,7 +104,6 @@ def run() -> None:
                 except KeyboardInterrupt:
                     readiness.accepting.clear()
                     print("stopping: draining requests", flush=True)
-                    time.sleep(GATEWAY_NOTICES)
                     raise
         except KeyboardInterrupt:
             print("stopped", flush=True)

@@ -1,12 +1,14 @@
 """The status service beside TorchServe, for the gateway, Prometheus and the container's health check.
 
 =======================  ======================================================================================
-/accepting               200 while the gateway may send requests here: ready, and not stopping; costs nothing
+/accepting               200 while the server serves: it has started and is not stopping; costs nothing
 /livez                   200 if the workers of each model's default version are READY, however busy they are
 /readyz                  200 if the workers of each model's default version are READY and a prediction succeeds
 /idle/<model>/<version>  200 if a version has no request, which a rollout waits for
 /metrics                 queue, workers and restarts for Prometheus
-/registration            200 if the gateway may pass on the request in X-Original-URI, 403 and X-Refusal if not
+/v1/models               the names of the models whose default version has workers, as KServe lists them
+/authorization           200 if the gateway may pass on the management call in X-Original-Method and X-Original-URI,
+                         401 or 403 and X-Problem if not
 =======================  ======================================================================================
 """
 
@@ -17,7 +19,6 @@ import sys
 import threading
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import unquote
@@ -25,10 +26,9 @@ from urllib.parse import unquote
 import requests
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
-from scripts.archives import registration
 from scripts.common.errors import CommandError
-from scripts.common.paths import MODEL_STORE
 from scripts.container import queue_metrics
+from scripts.container.authorization import Authorization
 from scripts.container.readiness import Readiness
 
 DEFAULT_PORT = 8083
@@ -52,14 +52,14 @@ class _Server(ThreadingHTTPServer):
         super().shutdown()
 
 
-def serve(readiness: Readiness, address: str, port: int, store: Path = MODEL_STORE) -> ThreadingHTTPServer:
+def serve(readiness: Readiness, authorization: Authorization, address: str, port: int) -> ThreadingHTTPServer:
     """Serve in threads of their own.
 
     Args:
         readiness: what to report.
+        authorization: what decides on calls to the management API.
         address: the address to listen at.
         port: the port; 0 takes any free one.
-        store: the model store, for the registrations that the gateway asks about.
     """
 
     class Handler(BaseHTTPRequestHandler):
@@ -77,24 +77,30 @@ def serve(readiness: Readiness, address: str, port: int, store: Path = MODEL_STO
                     self._send(200 if idle else 503, "application/json", json.dumps({"idle": idle}) + "\n")
                 case "/metrics":
                     self._send(200, CONTENT_TYPE_PLAIN_0_0_4, queue_metrics.exposition(readiness))
-                case "/registration":
-                    self._registration()
+                case "/v1/models":
+                    self._send(200, "application/json", json.dumps({"models": readiness.served()}) + "\n")
+                case "/authorization":
+                    self._authorize()
                 case _:
-                    there = "/accepting, /livez, /readyz, /idle/<model>/<version>, /metrics and /registration"
+                    there = "/accepting, /livez, /readyz, /idle/<model>/<version>, /metrics, /v1/models, /authorization"
                     self._send(404, "text/plain", f"there are {there}\n")
 
         def _send_check(self, name: str, problem: str | None) -> None:
             body = {name: True} if problem is None else {name: False, "detail": problem}
             self._send(200 if problem is None else 503, "application/json", json.dumps(body) + "\n")
 
-        def _registration(self) -> None:
-            refusal = None
-            if self.headers.get("X-Original-Method") not in ("GET", "HEAD"):
-                refusal = registration.refusal(self.headers.get("X-Original-URI", "").partition("?")[2], store)
+        def _authorize(self) -> None:
+            method, address = (self.headers.get(name, "") for name in ("X-Original-Method", "X-Original-URI"))
+            try:
+                refusal = authorization.refusal(method, address, dict(self.headers))
+            except OSError as error:
+                self._send(503, "text/plain", f"DNS does not say how many model servers there are: {error}\n")
+                return
             if refusal is None:
                 self._send(200, "text/plain", "yes\n")
-            else:
-                self._send(403, "text/plain", f"{refusal}\n", {"X-Refusal": refusal})
+                return
+            told = {"X-Problem": refusal.slug, "X-Problem-Title": refusal.title, "X-Problem-Detail": refusal.detail}
+            self._send(refusal.status, "text/plain", f"{refusal.detail}\n", told)
 
         def _send(
             self, code: int, content_type: str, body: str, headers: Mapping[str, str] = MappingProxyType({})

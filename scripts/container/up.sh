@@ -2,11 +2,12 @@
 # Builds and starts the containers, waits until a prediction works, and prints the addresses.
 set -euo pipefail
 here=$(dirname "$0")
-# Prints a setting from the environment, or else from .env.
+# Prints a setting as compose reads it: from the environment, even if it is empty there, or else from .env.
 setting() {
-  local line
-  line=$(grep -s "^$1=" "$here/../../.env" | tail -1 || true)
-  printf '%s' "${!1:-${line#*=}}"
+  local value
+  value=$(grep -s "^$1=" "$here/../../.env" | tail -1 || true)
+  value=${value#*=}
+  printf '%s' "${!1-${value//[\"\']/}}"
 }
 # Refuse a token that every user of the machine can read.
 if grep -qs '^MANAGEMENT_TOKEN=.' "$here/../../.env" && [ -n "$(find -L "$here/../../.env" -perm /o+rw)" ]; then
@@ -28,15 +29,17 @@ bash "$here/compose.sh" up --detach --build "$@"
 echo "waiting until a prediction works"
 for _ in $(seq 180); do
   if response=$(curl --silent --insecure --fail --max-time 10 "$url/readyz"); then
+    models=$(curl --silent --insecure --max-time 10 "$url/v1/models" | grep -o '"[^"]*"' | tail -n +2 | tr -d '"' || true)
     cat <<END
 
 The service runs (make down stops it)
+  models      $(echo $models)
   inference   $url
   management  $scheme://127.0.0.1:$management_port   (closed unless MANAGEMENT_TOKEN is set)
   Prometheus  http://127.0.0.1:$prometheus_port
 
-  curl -T photo.jpg $url/predictions/<model name>
 END
+    for model in $models; do echo "  curl -T photo.jpg $url/predictions/$model"; done
     exit 0
   fi
   sleep 1

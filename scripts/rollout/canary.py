@@ -9,9 +9,8 @@ from scripts.client.models import VersionId
 from scripts.common.errors import CommandError
 from scripts.common.waiting import wait_until
 
-POLL = 1.0  # s between two checks; the gateway checks every other second
-# s until a change applies: until the last nginx worker with the old configuration has finished its requests.
-APPLY_TIMEOUT = 100.0
+POLL = 1.0  # s between two checks
+REQUESTS_TIMEOUT = 100.0  # s for the requests that the canary has when it ends: more than the gateway lets one take
 
 
 @dataclass
@@ -90,7 +89,6 @@ class Canary:
     def start(self) -> None:
         """Route the share to the new version."""
         self.gateway.request("PUT", f"/gateway/canary/{self.new.name}", data=self._share.encode())
-        _wait(self.gateway, self.new.name, self._share)
 
     def watch(self, seconds: float) -> tuple[VersionStats, VersionStats]:
         """Return the figures of the default version and of the new one after some time.
@@ -105,7 +103,7 @@ class Canary:
         first = self._stats()
         while True:
             old, new = (now.since(before) for now, before in zip(self._stats(), first, strict=True))
-            if _applied(self.gateway, self.new.name) != self._share:
+            if _listed(self.gateway)["canaries"].get(self.new.name) != self._share:
                 raise CommandError("the gateway has lost the canary: it was started again, or someone else changed it")
             if new.error_ratio > old.error_ratio:
                 raise CommandError(f"{self.new} fails more often than the version that serves: {new}; the other: {old}")
@@ -128,45 +126,39 @@ class Canary:
                 continue
             stats = versions[labels["version"]]
             match sample.name:
-                case "gateway_canary_requests_total":
-                    stats.statuses[labels["status"]] = int(sample.value)
-                case "gateway_canary_request_seconds_bucket":
-                    stats.buckets[float(labels["le"])] = int(sample.value)
-                case "gateway_canary_request_seconds_sum":
-                    stats.seconds = sample.value
+                case "gateway_requests_total":
+                    stats.statuses[labels["status"]] = stats.statuses.get(labels["status"], 0) + int(sample.value)
+                case "gateway_request_seconds_bucket":
+                    bound = float(labels["le"])
+                    stats.buckets[bound] = stats.buckets.get(bound, 0) + int(sample.value)
+                case "gateway_request_seconds_sum":
+                    stats.seconds += sample.value
         return versions["default"], versions[self.new.version]
 
 
 def withdraw(gateway: Management, name: str) -> None:
-    """Stop routing a model's traffic to its canary, if it has one, and wait until this applies.
+    """Stop routing a model's traffic to its canary, if it has one, and wait for the requests that it has.
 
     Args:
         gateway: the gateway's management address.
         name: the model.
 
     Raises:
-        CommandError: the gateway does not apply it.
+        CommandError: a request takes too long.
     """
-    path = f"/gateway/canary/{name}"
     try:
-        # Let an earlier change apply first: before it, the applied state may look like the one that this waits for.
-        _applies(gateway, name, gateway.request("GET", path).text.strip())
-        gateway.request("DELETE", path)
+        gateway.request("DELETE", f"/gateway/canary/{name}")
     except ManagementApiError as error:
         if error.status != 404:  # there is no canary, or the gateway was started again and has forgotten it
             raise
-    _wait(gateway, name, None)
+
+    def is_idle() -> bool:
+        return not any(target.partition("/")[0] == name for target in _listed(gateway)["requests"])
+
+    if not wait_until(is_idle, REQUESTS_TIMEOUT, POLL):
+        raise CommandError(f"the canary of {name} still has requests after {REQUESTS_TIMEOUT:.0f} s")
 
 
-def _applied(gateway: Management, name: str) -> str | None:
-    shares: dict[str, str] = gateway.request("GET", "/gateway/canaries.json").json()
-    return shares.get(name)
-
-
-def _applies(gateway: Management, name: str, share: str | None) -> bool:
-    return wait_until(lambda: _applied(gateway, name) == share, APPLY_TIMEOUT, POLL)
-
-
-def _wait(gateway: Management, name: str, share: str | None) -> None:
-    if not _applies(gateway, name, share):
-        raise CommandError(f"the gateway does not change the canary within {APPLY_TIMEOUT:.0f} s: its log says why")
+def _listed(gateway: Management) -> dict[str, dict[str, str]]:
+    listed: dict[str, dict[str, str]] = gateway.request("GET", "/gateway/canaries.json").json()
+    return listed

@@ -6,6 +6,7 @@ That command allows one server a machine (its pid file) and does not pass SIGTER
 import importlib.util
 from pathlib import Path
 
+from handler.cpus import cpus
 from scripts.common.errors import CommandError
 from scripts.common.paths import CONFIG
 
@@ -42,6 +43,7 @@ def command(java: Path, logs: Path, scratch: Path) -> list[str]:
     package = Path(spec.submodule_search_locations[0])
     return [
         *(str(java), *OPTIONS),
+        f"-XX:ActiveProcessorCount={cpus()}",  # Java 17 does not look at the groups around its own
         f"-Djava.io.tmpdir={scratch}",
         f"-Dmodel_server_home={package.parent}",
         f"-Dlog.folder={logs.resolve()}",

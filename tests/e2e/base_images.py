@@ -26,16 +26,20 @@ BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 # Only variables that are valid inside a container, so no paths of this machine.
 PASSED_ON = ("PIP_INDEX_URL", "PIP_DEFAULT_TIMEOUT", "PIP_TRUSTED_HOST", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 # Debian's packages for the other images, by name without tag.
-PACKAGES = {"nginx": "nginx-light libnginx-mod-http-js curl gettext-base", "prom/prometheus": "prometheus"}
-# Bookworm's nginx is too old for the gateway, so install a later Debian's over it. Check-Valid-Until is off because the
-# lists of a snapshot mirror may have expired.
+PACKAGES = {
+    "nginx": "nginx-light libnginx-mod-http-js curl gettext-base",
+    "prom/prometheus": "prometheus",
+    "prom/alertmanager": "prometheus-alertmanager",
+}
+# Bookworm's nginx is too old for the gateway, and its Alertmanager cannot read a webhook's URL from a file, so install
+# a later Debian's over it. Check-Valid-Until is off because the lists of a snapshot mirror may have expired.
 NEWER = r"""RUN sed -i -e '/-security/!s/bookworm\(-updates\)*/forky/g' -e '/^Suites:.*-security/aEnabled: no' \
     $(grep -rl bookworm /etc/apt/sources.list*)
 RUN echo 'Acquire::Check-Valid-Until "false"; Dpkg::Options { "--force-overwrite"; };' >/etc/apt/apt.conf.d/newer
 """
-SOURCES = {"nginx": NEWER}
-# The parts of the official image's entrypoint that the gateway uses: it sources /docker-entrypoint.d/*.envsh, exports the
-# name servers, and fills environment variables into templates.
+SOURCES = {"nginx": NEWER, "prom/alertmanager": NEWER}
+# What the gateway uses of the official image's entrypoint: it sources /docker-entrypoint.d/*.envsh, exports the name
+# servers, and fills environment variables into templates.
 ENTRYPOINT = r"""#!/bin/sh
 set -e
 for file in /docker-entrypoint.d/*.envsh; do [ ! -x "$file" ] || . "$file"; done
@@ -55,6 +59,10 @@ NGINX_EXTRAS = (
 EXTRAS = {
     "nginx": NGINX_EXTRAS,
     "prom/prometheus": 'RUN install -d -o 65534 -g 65534 /prometheus\nENTRYPOINT ["/bin/prometheus"]\n',
+    "prom/alertmanager": (
+        "RUN install -d -o 65534 -g 65534 /alertmanager && ln -s prometheus-alertmanager /bin/alertmanager\n"
+        'ENTRYPOINT ["/bin/alertmanager"]\n'
+    ),
 }
 
 

@@ -6,7 +6,6 @@ import pytest
 import yaml
 
 from scripts.common.paths import CONFIG
-from scripts.container import run as container_run
 from scripts.server import torchserve
 from tests.kubernetes.manifests import ALL, named, of_kind, pods, rendered
 
@@ -89,7 +88,7 @@ def test_model_servers_are_ready_by_a_prediction_and_never_restarted_for_being_b
 
 @NAMES
 def test_the_grace_period_fits_what_a_stop_takes(name: str) -> None:
-    drain = container_run.GATEWAY_NOTICES + torchserve.DRAIN_TIMEOUT + torchserve.STOP_TIMEOUT
+    drain = torchserve.DRAIN_TIMEOUT + torchserve.STOP_TIMEOUT
     for _, _, pod in pods(rendered(name)):
         (container,) = pod["containers"]
         sleep, seconds = container["lifecycle"]["preStop"]["exec"]["command"]

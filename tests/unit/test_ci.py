@@ -7,7 +7,18 @@ from pathlib import Path
 
 from tests.conftest import PROJECT
 
-PROGRAMS = ("make", "dockerd", "docker-compose", "debootstrap", "promtool", "curl", "openssl", "mawk", "podman", "kubectl")
+PROGRAMS = (
+    "make",
+    "dockerd",
+    "docker-compose",
+    "debootstrap",
+    "promtool",
+    "curl",
+    "openssl",
+    "node",
+    "podman",
+    "kubectl",
+)
 
 
 def run_ci(folder: Path, fails: str = "none") -> subprocess.CompletedProcess[str]:

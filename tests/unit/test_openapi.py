@@ -81,7 +81,7 @@ def test_a_header_is_documented_for_the_statuses_that_have_it(document: dict[str
     nginx = (CONFIG / "nginx" / "problems.conf").read_text(encoding="utf-8")
     blocks = [block for block in nginx.split("location ")[1:] if f"add_header {header}" in block]
     blocks = [block for block in blocks if not any(f'/{slug}"' in block for slug in MANAGEMENT)]
-    statuses = {int(re.findall(r"return (\d+)", block)[0]) for block in blocks}
+    statuses = {int(status) for block in blocks for status in re.findall(r"return (\d+)", block)}
     responses = document["components"]["responses"].values()
     described = [response for response in responses if header in response.get("headers", {})]
     assert statuses == {

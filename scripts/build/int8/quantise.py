@@ -19,11 +19,11 @@ import onnx
 import torch
 from torch import Tensor
 
+from handler.cpus import cpus
 from handler.engines.cpu import has_vnni
 from handler.engines.engine import Engine
 from handler.engines.onnx_runtime import OnnxEngine
 from handler.manifest import Agreement, InputSpec
-from handler.settings import cpus
 from scripts.build.agreement import BATCH, Compared, compare
 from scripts.build.int8.equalise import equalise, even_out
 from scripts.build.program import onnx_engines

@@ -1,8 +1,5 @@
 """The handler's settings, and how CPUs are shared."""
 
-import os
-from pathlib import Path
-
 import pytest
 
 from handler import settings
@@ -32,29 +29,7 @@ def test_a_choice(name: str, value: str, choices: str) -> None:
 
 
 @pytest.mark.parametrize(("cpus", "workers", "threads"), [(2, 1, 2), (2, 2, 1), (8, 3, 2), (2, 5, 1), (2, 0, 2)])
-def test_workers_share_the_cpus(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, cpus: int, workers: int, threads: int
-) -> None:
-    monkeypatch.setattr(settings, "CPU_LIMIT", tmp_path / "none")
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cpus)))
+def test_workers_share_the_cpus(monkeypatch: pytest.MonkeyPatch, cpus: int, workers: int, threads: int) -> None:
+    monkeypatch.setattr(settings, "cpus", lambda: cpus)
     assert threads_per_worker(Settings(), workers) == threads
     assert threads_per_worker(Settings(threads=7), workers) == 7
-
-
-@pytest.mark.parametrize(
-    ("limit", "found"),
-    [
-        ("max 100000", 8),
-        ("200000 100000", 2),
-        ("250000 100000", 2),
-        ("50000 100000", 1),
-        ("9900000 100000", 8),
-        ("", 8),
-    ],
-)
-def test_a_containers_limit_is_heeded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, limit: str, found: int) -> None:
-    """More threads than that would take turns in being stopped."""
-    (tmp_path / "cpu.max").write_text(f"{limit}\n")
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
-    monkeypatch.setattr(settings, "CPU_LIMIT", tmp_path / "cpu.max")
-    assert settings.cpus() == found

@@ -11,9 +11,11 @@ from scripts.client.management import Management
 from scripts.common.paths import CONFIG
 from scripts.container.queue_metrics import exposition
 from scripts.container.readiness import Readiness
+from tests.unit.monitoring import gateway
 
 DASHBOARD = CONFIG / "grafana" / "dashboards" / "image-classifier.json"
-FUNCTIONS = {"sum", "rate", "max", "increase", "by", "and", "or", "on", "vector", "deriv", "histogram_quantile"}
+FUNCTIONS = {"sum", "rate", "max", "increase", "vector", "deriv", "absent", "round", "histogram_quantile"}
+OPERATORS = {"by", "and", "or", "on"}
 HISTOGRAM = ("_bucket", "_sum", "_count")
 PROMETHEUS_OWN = {"up"}
 
@@ -21,7 +23,7 @@ PROMETHEUS_OWN = {"up"}
 def used(expression: str) -> set[str]:
     """Return the names of the metrics in a PromQL expression."""
     bare = re.sub(r"\{[^}]*\}|\[[^]]*\]|\bby\s*\([^)]*\)|\bon\s*\([^)]*\)", " ", expression)
-    return set(re.findall(r"(?<![\w:.])[a-zA-Z_][\w:]*", bare)) - FUNCTIONS
+    return set(re.findall(r"(?<![\w:.])[a-zA-Z_][\w:]*", bare)) - FUNCTIONS - OPERATORS
 
 
 def rules() -> list[dict[str, Any]]:
@@ -36,15 +38,14 @@ def recorded() -> set[str]:
 
 
 def declared() -> set[str]:
-    """Return the names that TorchServe, the handler, the status page and the gateway export."""
+    """Return the names that TorchServe, the handler, the status service and the gateway export."""
     sections = yaml.safe_load((CONFIG / "metrics.yaml").read_text(encoding="utf-8"))
     names = set(PROMETHEUS_OWN)
     for section in ("ts_metrics", "model_metrics"):
         for kind, metrics in sections[section].items():
             for metric in metrics:
                 names |= {metric["name"] + end for end in (HISTOGRAM if kind == "histogram" else ("",))}
-    gateway = re.findall('print "(# TYPE .*)"', (CONFIG / "nginx" / "count.awk").read_text(encoding="utf-8"))
-    text = exposition(Readiness(Management(), "")) + "\n".join(gateway)
+    text = exposition(Readiness(Management(), "")) + gateway.metrics([gateway.request(200, "m")], ["m"])
     ends = {"histogram": HISTOGRAM, "counter": ("_total",)}
     for family in text_string_to_metric_families(text):
         names |= {family.name + end for end in ends.get(family.type, ("",))}

@@ -34,7 +34,10 @@ def test_used_finds_every_metric_of_a_query() -> None:
 def test_the_dashboard_has_the_main_panels() -> None:
     titles = {panel["title"] for panel in json.loads(metrics.DASHBOARD.read_text())["panels"]}
     expected = {"Traffic by status", "Errors by cause", "By stage", "Batch size", "Queue", "Top-1 confidence"}
-    assert expected | {"Ready workers", "CPU", "Memory", "Disk"} <= titles
+    assert (
+        expected | {"Ready workers", "CPU", "Memory", "Disk", "Errors by version", "95th percentile by version"}
+        <= titles
+    )
 
 
 def test_panels_do_not_overlap() -> None:

@@ -3,19 +3,17 @@
 import hashlib
 import json
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import requests
 
 from scripts.archives import allowed, registration
 from scripts.cli.models import models
-from scripts.client.management import Management
 from scripts.common.errors import CommandError
-from scripts.container import status
-from scripts.container.readiness import Readiness
 from scripts.server import restore
 from scripts.server.torchserve import TorchServe
+from tests.archives import as_version
 from tests.unit.scripts.server.test_restore import save, version
 
 
@@ -63,6 +61,73 @@ def test_an_archive_must_be_one_of_the_sums(store: Path, monkeypatch: pytest.Mon
         assert allowed.refusal(store / "good.mar") is None
     monkeypatch.setenv(allowed.VARIABLE, "0" * 64)
     assert f"SHA-256 {good}, which is not in ALLOWED_SHA256" in str(allowed.refusal(store / "good.mar"))
+
+
+def cut(data: bytes) -> bytes:
+    """Return the half that a full disk takes."""
+    return data[: len(data) // 2]
+
+
+def flipped(data: bytes) -> bytes:
+    return data[: len(data) // 3] + bytes([data[len(data) // 3] ^ 1]) + data[len(data) // 3 + 1 :]
+
+
+BAD: dict[str, Callable[[Path], object]] = {
+    "half": lambda path: path.write_bytes(cut(path.read_bytes())),
+    "flipped": lambda path: path.write_bytes(flipped(path.read_bytes())),
+    "empty": lambda path: path.write_bytes(b""),
+    "text": lambda path: path.write_bytes(b"no zip"),
+}
+
+
+@pytest.fixture
+def damaged(store: Path, tiny_archive: Path, request: pytest.FixtureRequest) -> Path:
+    path = store / "damaged.mar"
+    path.write_bytes(tiny_archive.read_bytes())
+    assert allowed.refusal(path) is None
+    BAD[request.param](path)
+    return path
+
+
+@pytest.mark.parametrize("damaged", BAD, indirect=True)
+def test_a_damaged_archive_is_refused_everywhere(damaged: Path, store: Path, tmp_path: Path) -> None:
+    words = "damaged.mar is cut off, damaged or no archive: copy it again, and see whether the disk is full"
+    assert registration.refusal("url=damaged.mar", store) == words
+    with pytest.raises(CommandError, match=words):
+        TorchServe({"damaged": "damaged.mar"}, store).start()
+    with pytest.raises(CommandError, match=words):
+        models(["register", "damaged.mar", "--store", str(store)], standalone_mode=False)
+    save(tmp_path, "1", {"tiny-resnet": {"1.0": version("damaged.mar", default=True)}})
+    restored = restore.restore(tmp_path, store)
+    assert restored.versions == ()
+    assert "damaged" in restored.left_out[0]
+
+
+def test_a_program_that_is_not_the_manifests_is_refused_everywhere(
+    store: Path, tmp_path: Path, tiny_archive: Path
+) -> None:
+    as_version("1.0", tiny_archive, store / "changed.mar", damaged=True)
+    words = "a program in changed.mar is not the one of its manifest: build the archive again"
+    assert registration.refusal("url=changed.mar", store) == words
+    with pytest.raises(CommandError, match=words):
+        TorchServe({"changed": "changed.mar"}, store).start()
+    save(tmp_path, "1", {"tiny-resnet": {"1.0": version("changed.mar", default=True)}})
+    assert restore.restore(tmp_path, store).left_out == (f"tiny-resnet 1.0 is not restored: {words}",)
+
+
+def test_an_archive_without_a_program_is_refused(store: Path, tiny_archive: Path) -> None:
+    path = store / "lacking.mar"
+    with zipfile.ZipFile(tiny_archive) as whole, zipfile.ZipFile(path, "w") as copy:
+        for item in whole.infolist():
+            if item.filename != "program.pt2":
+                copy.writestr(item, whole.read(item))
+    assert allowed.refusal(path) == "lacking.mar lacks a program of its manifest: build the archive again"
+
+
+def test_another_projects_archive_is_allowed(store: Path) -> None:
+    with zipfile.ZipFile(store / "good.mar", "a") as archive:
+        archive.writestr("model.json", '{"layers": 3}')
+    assert allowed.refusal(store / "good.mar") is None
 
 
 def test_a_word_that_is_no_sum(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,22 +203,3 @@ def test_registrations_that_the_gateway_refuses(store: Path, query: str, words: 
 def test_registrations_that_the_gateway_allows(store: Path) -> None:
     for query in ("url=good.mar", "url=good.mar&model_name=a&synchronous=true", f"url=file://{store}/good.mar"):
         assert registration.refusal(query, store) is None
-
-
-def test_the_gateway_asks_over_http(store: Path) -> None:
-    server = status.serve(Readiness(Management("http://127.0.0.1:9"), ""), "127.0.0.1", 0, store)
-    try:
-        url = f"http://127.0.0.1:{server.server_address[1]}/registration"
-
-        def ask(method: str, address: str) -> requests.Response:
-            return requests.get(url, headers={"X-Original-Method": method, "X-Original-URI": address}, timeout=10)
-
-        assert ask("POST", "/models?url=good.mar").status_code == 200
-        assert ask("GET", "/models").status_code == 200
-        refused = ask("POST", "/models?url=outside.mar")
-        assert refused.status_code == 403
-        assert "is a link" in refused.headers["X-Refusal"]
-        assert requests.get(url, timeout=10).status_code == 403  # without X-Original-URI
-    finally:
-        server.shutdown()
-        server.server_close()

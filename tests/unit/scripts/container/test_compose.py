@@ -68,6 +68,95 @@ def test_a_token_that_every_user_can_read_is_refused(tmp_path: Path) -> None:
     assert up("MANAGEMENT_TOKEN=\nMODEL=\n", 0o644) != refused
 
 
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """A copy of what `make up` runs, with a docker that writes down its environment and fails."""
+    folder = tmp_path / "clone"
+    shutil.copytree(PROJECT / "scripts" / "container", folder / "scripts" / "container")
+    shutil.copytree(PROJECT / "config", folder / "config", ignore=shutil.ignore_patterns("tls.*", "management_token"))
+    shutil.copy(PROJECT / "Makefile", folder)
+    docker = folder / "bin" / "docker"
+    docker.parent.mkdir()
+    docker.write_text('#!/bin/sh\n[ "$2" != up ] || { env >"$0.environment"; exit 1; }\n')
+    docker.chmod(0o755)
+    return folder
+
+
+def environment_of_compose(clone: Path, command: str, **environment: str) -> dict[str, str]:
+    """Run a make command, and return what docker compose finds in its environment of the model's variables."""
+    names = ("MODEL", "NAME", "VERSION")
+    inherited = {name: value for name, value in os.environ.items() if name not in (*names, "MAKEFLAGS", "MAKELEVEL")}
+    path = {"PATH": f"{clone / 'bin'}:{os.environ['PATH']}"}
+    subprocess.run(
+        ["bash", "-c", command], cwd=clone, env=inherited | path | environment, capture_output=True, check=False
+    )
+    lines = (clone / "bin" / "docker.environment").read_text().splitlines()
+    found = dict(line.split("=", 1) for line in lines if "=" in line)
+    return {name: found[name] for name in names if name in found}
+
+
+def test_make_leaves_the_model_to_the_settings_file(clone: Path) -> None:
+    """Whatever is in the environment, compose takes instead of .env."""
+    assert environment_of_compose(clone, "make up") == {}
+
+
+def test_a_model_on_the_command_line_wins_over_the_settings_file(clone: Path) -> None:
+    given = environment_of_compose(clone, "make up MODEL=models/mine VERSION=2.0")
+    assert given == {"MODEL": "models/mine", "VERSION": "2.0"}
+    assert environment_of_compose(clone, "make up", NAME="cats") == {"NAME": "cats"}
+
+
+def test_the_host_name_that_wsl_sets_is_no_name(clone: Path) -> None:
+    name = Path("/proc/sys/kernel/hostname").read_text().strip()
+    assert environment_of_compose(clone, "make up", NAME=name) == {}
+
+
+@pytest.mark.parametrize(
+    ("setting", "environment", "port"),
+    [
+        ("GATEWAY_PORT=9080", {}, "9080"),
+        ("GATEWAY_PORT='9080'", {}, "9080"),
+        ("GATEWAY_PORT=9080", {"GATEWAY_PORT": "9090"}, "9090"),
+        ("GATEWAY_PORT=9080", {"GATEWAY_PORT": ""}, "8080"),  # as compose reads it
+    ],
+)
+def test_up_waits_at_the_port_that_compose_publishes(
+    clone: Path, setting: str, environment: dict[str, str], port: str
+) -> None:
+    (clone / ".env").write_text(f"{setting}\n")
+    for program in ("docker", "curl"):
+        (clone / "bin" / program).write_text("#!/bin/sh\n")
+        (clone / "bin" / program).chmod(0o755)
+    inherited = {name: value for name, value in os.environ.items() if name != "GATEWAY_PORT"}
+    path = {"PATH": f"{clone / 'bin'}:{os.environ['PATH']}"}
+    up = ["bash", str(clone / "scripts" / "container" / "up.sh")]
+    result = subprocess.run(
+        up, cwd=clone, env=inherited | path | environment, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert f"  inference   http://127.0.0.1:{port}\n" in result.stdout
+
+
+def test_a_clone_under_umask_077_is_opened_to_the_containers_users(clone: Path) -> None:
+    """But for the secrets, which belong to one container's user each."""
+    config = clone / "config"
+    secrets = {config / "nginx" / "secrets" / "tls.key", config / "docker" / "secrets" / "management_token"}
+    for secret in secrets:
+        secret.write_text("secret")
+    for path in [config, *config.rglob("*")]:
+        path.chmod(0o700 if path.is_dir() else 0o600)
+    subprocess.run(
+        ["bash", "scripts/container/compose.sh", "up"],
+        cwd=clone,
+        env={**os.environ, "PATH": f"{clone / 'bin'}:{os.environ['PATH']}"},
+        capture_output=True,
+        check=False,
+    )
+    assert (clone / "bin" / "docker.environment").exists()  # compose was called, and finds the modes as they are now
+    closed = {path for path in config.rglob("*") if path.stat().st_mode & 0o4 == 0}
+    assert closed == {*secrets, *(secret.with_name("README.md") for secret in secrets)}
+    assert all(path.stat().st_mode & 0o1 for path in config.rglob("*") if path.is_dir())
+
+
 def test_without_docker_the_notebook_uses_the_local_server(bare_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(bare_path))
     monkeypatch.delenv("SERVICE", raising=False)

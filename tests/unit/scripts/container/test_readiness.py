@@ -7,7 +7,7 @@ import pytest
 from scripts.client.management import Management
 from scripts.client.models import ModelVersion, RegisteredModel, Worker
 from scripts.container.readiness import Readiness
-from scripts.container.run import addresses
+from scripts.container.run import environment
 from scripts.server.ports import Ports
 from tests.unit.scripts.client.test_models import DESCRIBED
 
@@ -60,7 +60,7 @@ def test_a_server_that_does_not_respond_is_not_live() -> None:
 
 def test_management_listens_where_it_should(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MANAGEMENT_ADDRESS", raising=False)
-    assert addresses(Ports())["TS_MANAGEMENT_ADDRESS"] == "http://0.0.0.0:8081"
+    assert environment(Ports())["TS_MANAGEMENT_ADDRESS"] == "http://0.0.0.0:8081"
     monkeypatch.setenv("MANAGEMENT_ADDRESS", "127.0.0.1")
-    assert addresses(Ports())["TS_MANAGEMENT_ADDRESS"] == "http://127.0.0.1:8081"
-    assert addresses(Ports())["TS_INFERENCE_ADDRESS"] == "http://0.0.0.0:8080"
+    assert environment(Ports())["TS_MANAGEMENT_ADDRESS"] == "http://127.0.0.1:8081"
+    assert environment(Ports())["TS_INFERENCE_ADDRESS"] == "http://0.0.0.0:8080"

@@ -2,8 +2,11 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
-from scripts.server import torchserve
+import pytest
+
+from scripts.server import jvm, torchserve
 
 PR_GET_PDEATHSIG, PR_GET_TIMERSLACK = 2, 30  # of prctl(2)
 
@@ -23,3 +26,8 @@ print(death.value, ctypes.CDLL(None).prctl({PR_GET_TIMERSLACK}))
         check=True,
     )
     assert done.stdout.split() == ["15", "1"]
+
+
+def test_java_counts_the_cpus_that_the_workers_count(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(jvm, "cpus", lambda: 3)
+    assert "-XX:ActiveProcessorCount=3" in jvm.command(tmp_path / "java", tmp_path, tmp_path)

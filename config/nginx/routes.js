@@ -1,0 +1,24 @@
+// What a request's address asks for.
+
+const TARGET = /^\/(?:predictions|explanations)\/([A-Za-z0-9._-]+)(?:\/([A-Za-z0-9._-]+))?\/?$/;
+const KSERVE_V1 = /^\/v1\/models\/([A-Za-z0-9._-]+):predict$/;
+const ROUTES = [
+    ['predictions', /^\/predictions\/|^\/v1\/models\/[^/]+:predict$/],
+    ['explanations', /^\/explanations\//],
+    ['health', /^\/(healthz|readyz)$/],
+    ['other', /^/],
+];
+
+// Returns the route, and the model and the version that the address names, or '' where it names none.
+function parse(uri) {
+    const target = TARGET.exec(uri) || KSERVE_V1.exec(uri) || [];
+    const route = ROUTES.find((each) => each[1].test(uri))[0];
+    return {route: route, model: target[1] || '', version: target[2] || ''};
+}
+
+// The route of a request, for js_set.
+function route(r) {
+    return r.variables.server_port === '8081' ? 'management' : parse(r.variables.uri).route;
+}
+
+export default {parse, route};
