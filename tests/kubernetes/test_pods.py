@@ -111,7 +111,8 @@ def test_a_stop_under_load_loses_no_request(pod: Pod, image: bytes) -> None:
 
 def test_a_crashed_container_starts_again_in_its_pod(pod: Pod) -> None:
     name = model(pod)
-    pod.crash()
+    pod.kill()
+    pod.start_again()
     pod.wait_ready()
     assert model(pod) == name
     left = pod.execute("sh", "-c", "ls -d /tmp/torchserve-* | wc -l")
