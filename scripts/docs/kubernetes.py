@@ -12,7 +12,8 @@ from scripts.common.paths import CONFIG
 ACTIONS = {
     r"docker compose ps": "kubectl get pods",
     r"docker compose logs (\w+)": r"kubectl logs deploy/\1",
-    r"docker compose up --detach --scale torchserve=N": "kubectl scale deploy/torchserve --replicas N",
+    r"; make up starts (?:it|the missing ones)": "",
+    r"set REPLICAS=N in \.env, then make up": "kubectl scale deploy/torchserve --replicas N",
 }
 
 
