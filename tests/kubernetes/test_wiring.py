@@ -152,6 +152,23 @@ def test_the_rules_are_those_of_compose_with_commands_of_kubectl() -> None:
     assert not re.search(r"docker|compose|make |\.env", yaml.safe_dump(rules))
 
 
+def test_every_job_has_the_name_and_port_that_it_has_in_compose() -> None:
+    """Rules say what is wrong if a job is absent."""
+    text = (CONFIG / "prometheus" / "prometheus.yml").read_text()
+    compose = {}
+    for job in yaml.safe_load(text)["scrape_configs"]:
+        for target in job.get("dns_sd_configs", []):
+            compose[job["job_name"]] = (target["names"][0], target["port"])
+    jobs = {}
+    for monitor in of_kind(rendered("monitoring"), "PodMonitor"):
+        (pod,) = selected(rendered("monitoring"), monitor["spec"]["selector"]["matchLabels"])
+        for endpoint in monitor["spec"]["podMetricsEndpoints"]:
+            (label,) = endpoint["relabelings"]
+            assert label["targetLabel"] == "job"
+            jobs[label["replacement"]] = (monitor["metadata"]["name"], ports(pod)[endpoint["port"]])
+    assert {job: target for job, target in compose.items() if target[0] in ("torchserve", "gateway")} == jobs
+
+
 def test_the_route_divides_requests_between_two_versions() -> None:
     resources = rendered("canary")
     (route,) = of_kind(resources, "HTTPRoute")
