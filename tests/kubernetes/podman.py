@@ -212,6 +212,8 @@ class Pod:
     def remove(self) -> None:
         """Remove the pod and its volumes at once."""
         _podman("kube", "down", "-", stdin=self.manifest)
+        for one in self.config_maps:  # podman leaves their volumes
+            _podman("volume", "rm", "--force", one["metadata"]["name"])
 
     def log(self) -> str:
         """Return the container's output."""
