@@ -33,6 +33,8 @@ POLL = 0.05  # s between two checks whether it listens
 SCRATCH = "torchserve-"  # the folder of unpacked archives, with the process's number behind it
 PR_SET_PDEATHSIG, PR_SET_TIMERSLACK = 1, 29  # of prctl(2)
 
+_scratch_folders: set[Path] = set()  # of this process's servers
+
 
 def _before_start() -> None:
     """Have the kernel send SIGTERM to this process when its parent has ended in any way, and wake it up in time."""
@@ -82,8 +84,9 @@ class TorchServe:
         shutil.rmtree(self.run_directory / "logs", ignore_errors=True)
         self.run_directory.mkdir(parents=True, exist_ok=True)
         # Worker sockets lie here, whose paths may be 108 characters at most; unpacked archives too.
-        remove_abandoned(Path(tempfile.gettempdir()), SCRATCH)
+        remove_abandoned(Path(tempfile.gettempdir()), SCRATCH, _scratch_folders)
         self._scratch = Path(tempfile.mkdtemp(prefix=f"{SCRATCH}{os.getpid()}-"))
+        _scratch_folders.add(self._scratch)
         self.log.parent.mkdir(parents=True)
         self._write_config()
         with self.log.with_name("console.log").open("wb") as console:
@@ -128,6 +131,7 @@ class TorchServe:
             os.killpg(self.process.pid, signal.SIGKILL)  # workers that outlived it
         self.process.wait()
         shutil.rmtree(self._scratch, ignore_errors=True)
+        _scratch_folders.discard(self._scratch)
 
     def __enter__(self) -> "TorchServe":
         """Start and wait until it is ready."""

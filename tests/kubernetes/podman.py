@@ -125,6 +125,7 @@ class Pod:
         spec = deepcopy(dict(self.spec))
         (container,) = spec["containers"]
         container.update(image=self.image, imagePullPolicy="Never")
+        del container["ports"]  # podman 4.3 would publish them on this machine
         for probe in PROBES:
             del container[probe]  # podman would need systemd's timers, and curl in the image
         self._mount_files(spec, container)
