@@ -28,9 +28,9 @@ UV_COMPILE = $(VENV)/bin/uv pip compile --quiet --generate-hashes --only-binary 
   --python-platform linux --no-annotate --no-emit-index-url --custom-compile-command "make lock" $(LOCK)
 # What the benchmark compares with, in an environment of its own.
 PEERS = scripts/bench/peers/requirements
-# cog, and the pages with tables that it generates.
-COG = $(PY) -m cogapp -P -p "from scripts.docs import figures, scaling, tables" --verbosity=1
-PAGES = README.md $(wildcard docs/*.md)
+# cog, and the files with tables or rules that it generates.
+COG = $(PY) -m cogapp -P -p "from scripts.docs import figures, kubernetes, scaling, tables" --verbosity=1
+PAGES = README.md $(wildcard docs/*.md) config/kubernetes/components/monitoring/rules.yaml
 
 # PRECISION: float32 or int8, for every command that packs or serves
 # CALIBRATION: a folder of images to calibrate int8, and to measure what int8 or bfloat16 changes
@@ -41,13 +41,17 @@ WORKERS ?= auto
 CALIBRATION ?=
 MIN_AGREEMENT ?=
 
+# JupyterLab fetches neither news nor versions nor a list of extensions.
+JUPYTER = --LabApp.news_url=None --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate \
+  --LabApp.extension_manager=readonly
+
 # Paths may contain spaces, so recipes read them from the environment instead of pasting them into a command.
 export PHOTO PHOTOS PRECISION CALIBRATION MIN_AGREEMENT WORKERS PORT DATA MINUTES
 
-.PHONY: help setup lock archive serve demo up down notebook test test-e2e faults soak fuzz bench audit lint format docs figures clean eda
+.PHONY: help setup lock archive serve demo up update down notebook test test-e2e test-kubernetes faults soak fuzz bench audit lint format docs figures clean eda
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP)  ## install the pinned packages into .venv, and a Java runtime if none is found
 
@@ -73,20 +77,26 @@ demo: $(STAMP)  ## build, serve, classify an image, stop (MODEL=, NAME=, PORT=, 
 up:  ## start the containers: gateway, model server, Prometheus (docs/deployment.md lists the settings)
 	@bash scripts/container/up.sh
 
+update:  ## build the image again and replace the running model servers by it, without an outage
+	@bash scripts/container/update.sh
+
 down:  ## stop the containers after in-flight requests finish; keeps models and metrics
 	@bash scripts/container/compose.sh down
 
 notebook: $(STAMP)  ## open the notebook, from build to prediction, in Jupyter
-	@$(VENV)/bin/jupyter lab scripts/notebook/image_classification.ipynb
+	@$(VENV)/bin/jupyter lab $(JUPYTER) scripts/notebook/image_classification.ipynb
 
 # Two processes: most tests wait for a server to start, which keeps one CPU busy. With loadfile instead of worksteal,
 # xdist would run only one of the tests to which Schemathesis gives the same id.
 test: $(STAMP) lint  ## run lint and all tests except those of the containers
-	$(PY) -m pytest -m "not e2e" --numprocesses 2 --dist worksteal --cov --cov-report=term
+	$(PY) -m pytest -m "not e2e and not kubernetes" --numprocesses 2 --dist worksteal --cov --cov-report=term
 
 # The timeout covers the build of the image too.
 test-e2e: $(STAMP)  ## test the containers (about 10 minutes; needs Docker, or root and Debian's docker.io)
 	$(PY) -m pytest tests/e2e -m e2e --timeout=1800 --durations=10
+
+test-kubernetes: $(STAMP)  ## test config/kubernetes: rendered, and run by podman (needs kubectl; root, Docker and podman; KUBECONFIG= a cluster)
+	$(PY) -m pytest tests/kubernetes --timeout=1800 --durations=10
 
 # The gap and recovery times depend on the machine: run nothing else beside it.
 faults: $(STAMP)  ## measure what clients see during faults: build/faults.json (needs Docker)

@@ -5,3 +5,7 @@ Packed whole into every archive. It imports torch, Pillow, simplejpeg and an eng
 
     bytes -> preprocess (protocols, decode) -> inference (model, engines) -> postprocess (protocols) -> bytes
 """
+
+from handler import telemetry
+
+telemetry.turn_off()

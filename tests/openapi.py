@@ -1,4 +1,4 @@
-"""Generates requests from config/openapi.yaml, for one model and with real images among the bodies."""
+"""Generates requests from config/api/openapi.yaml, for one model and with real images among the bodies."""
 
 import json
 import re
@@ -37,7 +37,7 @@ SETTINGS = hypothesis.settings(
 
 def document(exclude: str) -> dict[str, Any]:
     """Return the document for one model, without the paths that match a pattern."""
-    found: dict[str, Any] = yaml.safe_load((CONFIG / "openapi.yaml").read_text(encoding="utf-8"))
+    found: dict[str, Any] = yaml.safe_load((CONFIG / "api" / "openapi.yaml").read_text(encoding="utf-8"))
     found["components"]["parameters"]["name"] |= {"schema": {"enum": [SERVED, "missing"]}, "examples": {}}
     found["components"]["parameters"]["version"] |= {"schema": {"enum": ["1.0", "9.9"]}, "examples": {}}
     found["paths"] = {path: item for path, item in found["paths"].items() if not re.search(exclude, path)}

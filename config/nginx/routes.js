@@ -1,21 +1,19 @@
 // What a request's address asks for.
 
-// Models and versions in TorchServe consist of these.
-const PREDICTION = /^\/(predictions|explanations)\/([A-Za-z0-9._-]+)(?:\/([A-Za-z0-9._-]+))?\/?$/;
+const TARGET = /^\/(?:predictions|explanations)\/([A-Za-z0-9._-]+)(?:\/([A-Za-z0-9._-]+))?\/?$/;
 const KSERVE_V1 = /^\/v1\/models\/([A-Za-z0-9._-]+):predict$/;
+const ROUTES = [
+    ['predictions', /^\/predictions\/|^\/v1\/models\/[^/]+:predict$/],
+    ['explanations', /^\/explanations\//],
+    ['health', /^\/(healthz|readyz)$/],
+    ['other', /^/],
+];
 
-// Returns the route, and the model and version that the address names, or '' for each that it does not.
+// Returns the route, and the model and the version that the address names, or '' where it names none.
 function parse(uri) {
-    const match = PREDICTION.exec(uri);
-    if (match) {
-        return {route: match[1], model: match[2], version: match[3] || ''};
-    }
-    const kserve = KSERVE_V1.exec(uri);
-    if (kserve) {
-        return {route: 'predictions', model: kserve[1], version: ''};
-    }
-    const route = uri === '/healthz' || uri === '/readyz' ? 'health' : 'other';
-    return {route, model: '', version: ''};
+    const target = TARGET.exec(uri) || KSERVE_V1.exec(uri) || [];
+    const route = ROUTES.find((each) => each[1].test(uri))[0];
+    return {route: route, model: target[1] || '', version: target[2] || ''};
 }
 
 // The route of a request, for js_set.

@@ -1,6 +1,5 @@
 """ONNX Runtime on the CPU."""
 
-import os
 from pathlib import Path
 
 import torch
@@ -9,9 +8,6 @@ from torch import Tensor
 from handler.engines.cpu import affinities
 from handler.engines.engine import open_onnx_program
 from handler.manifest import Manifest, PrecisionName
-
-# Otherwise it writes a device id and usage statistics below the home directory as soon as it is imported.
-os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 
 class OnnxEngine:

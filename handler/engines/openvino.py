@@ -1,6 +1,5 @@
 """OpenVINO on the CPU: the fastest engine where the CPU multiplies bfloat16."""
 
-import sys
 from pathlib import Path
 from typing import Final
 
@@ -30,7 +29,6 @@ class OpenVinoEngine:
     device = torch.device("cpu")
 
     def __init__(self, program: Path, threads: int, precision: PrecisionName) -> None:
-        sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # it would send usage statistics
         import openvino  # noqa: PLC0415 - a worker serves without it
 
         core = openvino.Core()

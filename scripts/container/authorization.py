@@ -18,6 +18,7 @@ from scripts.archives import registration
 from scripts.common.errors import CommandError
 
 READS = ("GET", "HEAD")
+CANARY = re.compile(r"/gateway/canary/[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class Authorization:
         if not hmac.compare_digest(given, f"Bearer {self.token}".encode()):
             return NO_TOKEN
         path, _, query = address.partition("?")
-        ends_canary = method == "DELETE" and path.startswith("/gateway/canary/")
+        ends_canary = method == "DELETE" and CANARY.fullmatch(path)
         if method in READS or ends_canary:
             return None
         if self.service and replicas(self.service) > 1:

@@ -15,6 +15,6 @@ docker info >/dev/null 2>&1 \
   || fail "no Docker engine responds: start it (systemctl start docker, or dockerd as root) and check that you may use it (docker info)"
 # The containers' users read config/ as it lies here, and a umask of 077 closes a clone to them. The files in secrets/ stay
 # as they are.
-find config ! -path 'config/nginx/secrets/*' \( -type d ! -perm -005 -o -type f ! -perm -004 \) -exec chmod a+rX {} + \
-  || fail "the containers' users must be able to read config/, which belongs to another user: chmod -R a+rX config, but not the files in config/nginx/secrets"
+find config ! -path 'config/*/secrets/*' \( -type d ! -perm -005 -o -type f ! -perm -004 \) -exec chmod a+rX {} + \
+  || fail "the containers' users must be able to read config/, which belongs to another user: chmod -R a+rX config, but not the files in secrets/"
 exec "${compose[@]}" "$@"

@@ -76,6 +76,12 @@ class Readiness:
         versions = [version for version in self.versions if version.id in self._defaults and version.workers]
         return sorted(version.name for version in versions)
 
+    def missing_workers(self) -> str | None:
+        """Return which default version lacks READY workers, as of the last update; None if none does."""
+        if not self.versions:
+            return "no model is registered, or the management API does not respond"
+        return next(filter(None, map(_missing_workers, self._default_versions())), None)
+
     def idle(self, name: str, version: str) -> bool:
         """Whether a version is idle, which a rollout waits for."""
         return wait_idle(self._management, IDLE_TIMEOUT, VersionId(name, version))
@@ -84,15 +90,15 @@ class Readiness:
         if not self.accepting.is_set():
             return "the server is starting or stopping"
         self.update()
-        if not self.versions:
-            return "no model is registered, or the management API does not respond"
-        # Other versions are being rolled out or kept: their state does not matter to clients of the default one.
-        defaults = [version for version in self.versions if version.id in self._defaults]
-        return next(filter(None, map(self._problem_of, defaults)), None)
+        return self.missing_workers() or next(
+            filter(None, map(self._failed_prediction, self._default_versions())), None
+        )
 
-    def _problem_of(self, version: ModelVersion) -> str | None:
-        if not version.ready:
-            return f"the workers of {version.name} are {version.statuses}, and {version.min_workers} should be READY"
+    def _default_versions(self) -> list[ModelVersion]:
+        """Return the versions whose state matters: others are being rolled out or kept."""
+        return [version for version in self.versions if version.id in self._defaults]
+
+    def _failed_prediction(self, version: ModelVersion) -> str | None:
         if not version.workers:
             return None  # an operator has scaled it to no worker
         url = f"{self._inference_url}/predictions/{version.name}"
@@ -101,3 +107,9 @@ class Readiness:
         except requests.RequestException as error:
             return f"{version.name} does not respond to a prediction: {type(error).__name__}"
         return None if response.ok else f"{version.name} responds to a prediction with status {response.status_code}"
+
+
+def _missing_workers(version: ModelVersion) -> str | None:
+    if version.ready:
+        return None
+    return f"the workers of {version.name} are {version.statuses}, and {version.min_workers} should be READY"

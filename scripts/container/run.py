@@ -3,6 +3,8 @@
 ARCHIVES   the archives that the image brings (default /srv/archives)
 STORE      the model store, on a volume (default /srv/models)
 STATE      what is registered, on a volume (default /srv/state)
+MANAGEMENT_ADDRESS
+           where the management API listens (default 0.0.0.0, for the gateway; 127.0.0.1 in Kubernetes)
 
 ALLOWED_SHA256 (see scripts/archives/allowed.py) holds at the start and, through the gateway, for every registration;
 scripts/container/authorization.py reads the management token.
@@ -21,8 +23,9 @@ from scripts.container import status
 from scripts.container.authorization import Authorization, read_token
 from scripts.container.readiness import Readiness
 from scripts.server import restore
+from scripts.server.idle import wait_idle
 from scripts.server.ports import Ports
-from scripts.server.torchserve import TorchServe
+from scripts.server.torchserve import DRAIN_TIMEOUT, TorchServe
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - inside the container's own network; compose decides what is published
 CALL_TIMEOUT = 3.0  # s for one call of the management API
@@ -54,12 +57,24 @@ def _copy(archive: Path, store: Path) -> None:
         draft.unlink(missing_ok=True)  # half an archive on a full disk would keep it full
 
 
+def _replace(management: Management, kept: Path, archive: Path) -> None:
+    """Make the image's new version the default, in place of the one that an earlier image brought."""
+    name, version = identity(archive)
+    management.set_default(name, version)
+    before = restore.remember(kept, archive)
+    if before and before in {known.id for known in management.versions(name)}:
+        print(f"{name} {version} replaces {before}", flush=True)
+        wait_idle(management, DRAIN_TIMEOUT, before)
+        management.unregister(*before)
+
+
 def environment(ports: Ports) -> dict[str, str]:
     """Return the variables with which TorchServe listens on every address and does not log the container's requests."""
+    management = os.environ.get("MANAGEMENT_ADDRESS", EVERYWHERE)
     return {
         "OWN_REQUESTS": "DENY",  # see config/log4j2.xml
         "TS_INFERENCE_ADDRESS": f"http://{EVERYWHERE}:{ports.inference}",
-        "TS_MANAGEMENT_ADDRESS": f"http://{EVERYWHERE}:{ports.management}",
+        "TS_MANAGEMENT_ADDRESS": f"http://{management}:{ports.management}",
         "TS_METRICS_ADDRESS": f"http://{EVERYWHERE}:{ports.metrics}",
     }
 
@@ -81,7 +96,7 @@ def run() -> None:
         try:
             with server:
                 for archive in new.values():
-                    restore.remember(kept, store / archive)
+                    _replace(server.management, kept, store / archive)
                 readiness.accepting.set()
                 print("ready", flush=True)
                 try:

@@ -2,6 +2,7 @@
 
 =======================  ======================================================================================
 /accepting               200 while the server serves: it has started and is not stopping; costs nothing
+/livez                   200 if the workers of each model's default version are READY, however busy they are
 /readyz                  200 if the workers of each model's default version are READY and a prediction succeeds
 /idle/<model>/<version>  200 if a version has no request, which a rollout waits for
 /metrics                 queue, workers and restarts for Prometheus
@@ -67,10 +68,10 @@ def serve(readiness: Readiness, authorization: Authorization, address: str, port
                 case "/accepting":
                     accepting = readiness.accepting.is_set()
                     self._send(200 if accepting else 503, "text/plain", "yes\n" if accepting else "no\n")
+                case "/livez":
+                    self._send_check("live", readiness.missing_workers())
                 case "/readyz":
-                    problem = readiness.problem()
-                    body = {"ready": True} if problem is None else {"ready": False, "detail": problem}
-                    self._send(200 if problem is None else 503, "application/json", json.dumps(body) + "\n")
+                    self._send_check("ready", readiness.problem())
                 case path if re.fullmatch("/idle/[^/]+/[^/]+", path):
                     idle = readiness.idle(*map(unquote, path.split("/")[2:]))
                     self._send(200 if idle else 503, "application/json", json.dumps({"idle": idle}) + "\n")
@@ -81,8 +82,12 @@ def serve(readiness: Readiness, authorization: Authorization, address: str, port
                 case "/authorization":
                     self._authorize()
                 case _:
-                    there = "/accepting, /readyz, /idle/<model>/<version>, /metrics, /v1/models and /authorization"
+                    there = "/accepting, /livez, /readyz, /idle/<model>/<version>, /metrics, /v1/models, /authorization"
                     self._send(404, "text/plain", f"there are {there}\n")
+
+        def _send_check(self, name: str, problem: str | None) -> None:
+            body = {name: True} if problem is None else {name: False, "detail": problem}
+            self._send(200 if problem is None else 503, "application/json", json.dumps(body) + "\n")
 
         def _authorize(self) -> None:
             method, address = (self.headers.get(name, "") for name in ("X-Original-Method", "X-Original-URI"))

@@ -29,15 +29,17 @@ bash "$here/compose.sh" up --detach --build "$@"
 echo "waiting until a prediction works"
 for _ in $(seq 180); do
   if response=$(curl --silent --insecure --fail --max-time 10 "$url/readyz"); then
+    models=$(curl --silent --insecure --max-time 10 "$url/v1/models" | grep -o '"[^"]*"' | tail -n +2 | tr -d '"' || true)
     cat <<END
 
 The service runs (make down stops it)
+  models      $(echo $models)
   inference   $url
   management  $scheme://127.0.0.1:$management_port   (closed unless MANAGEMENT_TOKEN is set)
   Prometheus  http://127.0.0.1:$prometheus_port
 
-  curl -T photo.jpg $url/predictions/<model name>
 END
+    for model in $models; do echo "  curl -T photo.jpg $url/predictions/$model"; done
     exit 0
   fi
   sleep 1

@@ -15,10 +15,11 @@ from pathlib import Path
 from handler.manifest import sha256_of
 from scripts.archives import allowed
 from scripts.archives.reading import damage, identity
+from scripts.client.models import VersionId
 from scripts.server import snapshot
 from scripts.server.snapshot import SavedVersion
 
-OFFERED = "offered.json"  # archive's file name -> SHA-256 of what was last registered from it by a start
+BROUGHT = "brought.json"  # served name -> version and SHA-256 of the archive that the last image brought
 
 
 @dataclass(frozen=True)
@@ -65,11 +66,13 @@ def config_with(versions: tuple[SavedVersion, ...], config: str) -> str:
 
 
 def is_new(state: Path, archive: Path) -> bool:
-    """Whether an archive has not been offered to this server before.
+    """Whether an archive is not the one that the last image brought.
 
-    One that was offered and is not registered now was unregistered by an operator: a start must not bring it back.
+    The last one's, where it is not registered now, was unregistered by an operator: a start must not bring it back. An
+    earlier one's is new again: whoever goes back to its image wants it.
     """
-    return _offered(state).get(archive.name) != sha256_of(archive)
+    name, _ = identity(archive)
+    return _brought(state).get(name, {}).get("sha256") != sha256_of(archive)
 
 
 def is_lost(state: Path, archive: Path, store: Path) -> bool:
@@ -81,19 +84,23 @@ def is_lost(state: Path, archive: Path, store: Path) -> bool:
     return archive.name in registered and damage(store / archive.name) is not None
 
 
-def remember(state: Path, archive: Path) -> None:
-    """Record that an archive has been offered."""
+def remember(state: Path, archive: Path) -> VersionId | None:
+    """Record that an image has brought this archive, and return the version that it replaces, if there is one."""
     state.mkdir(parents=True, exist_ok=True)
-    offered = {**_offered(state), archive.name: sha256_of(archive)}
-    draft = state / f".{OFFERED}"
-    draft.write_text(json.dumps(offered, indent=1), encoding="utf-8")
-    draft.replace(state / OFFERED)
+    name, version = identity(archive)
+    brought = _brought(state)
+    before = brought.get(name, {}).get("version", version)
+    brought[name] = {"version": version, "sha256": sha256_of(archive)}
+    draft = state / f".{BROUGHT}"
+    draft.write_text(json.dumps(brought, indent=1), encoding="utf-8")
+    draft.replace(state / BROUGHT)
+    return VersionId(name, before) if before != version else None
 
 
-def _offered(state: Path) -> dict[str, str]:
-    path = state / OFFERED
-    offered: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    return offered
+def _brought(state: Path) -> dict[str, dict[str, str]]:
+    path = state / BROUGHT
+    brought: dict[str, dict[str, str]] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return brought
 
 
 def _with_default(versions: list[SavedVersion]) -> list[SavedVersion]:

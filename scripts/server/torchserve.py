@@ -173,7 +173,7 @@ class TorchServe:
         """Register what was not restored, and return it: served name -> version; None stands for the only one.
 
         Where nothing is restored it stands on the command line; TorchServe looks at one of the two only. A version
-        that comes beside restored ones is not made the default: that is an operator's decision.
+        that comes beside restored ones is not made the default here.
         """
         if not self._restored:
             return dict.fromkeys(self.models)

@@ -38,8 +38,8 @@ NEWER = r"""RUN sed -i -e '/-security/!s/bookworm\(-updates\)*/forky/g' -e '/^Su
 RUN echo 'Acquire::Check-Valid-Until "false"; Dpkg::Options { "--force-overwrite"; };' >/etc/apt/apt.conf.d/newer
 """
 SOURCES = {"nginx": NEWER, "prom/alertmanager": NEWER}
-# The parts of the official image's entrypoint that the gateway uses: it sources /docker-entrypoint.d/*.envsh, exports
-# the name servers, and fills environment variables into templates.
+# What the gateway uses of the official image's entrypoint: it sources /docker-entrypoint.d/*.envsh, exports the name
+# servers, and fills environment variables into templates.
 ENTRYPOINT = r"""#!/bin/sh
 set -e
 for file in /docker-entrypoint.d/*.envsh; do [ ! -x "$file" ] || . "$file"; done

@@ -25,10 +25,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def docker_engine() -> Iterator[None]:
+def docker_engine() -> Iterator[int | None]:
+    """The process id of an engine that these tests may stop: one of their own, or the one that DOCKERD_PID names."""
     try:
-        with engine.running(BUILD / "dockerd.log"):
-            yield
+        with engine.running(BUILD / "dockerd.log") as own:
+            yield own or int(os.environ.get("DOCKERD_PID", "0")) or None
     except engine.NoEngineError as error:
         if os.environ.get("CI"):
             pytest.fail(f"CI must run these tests: {error}")
@@ -36,7 +37,7 @@ def docker_engine() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def base_images(docker_engine: None) -> None:
+def base_images(docker_engine: int | None) -> None:
     subprocess.run([sys.executable, str(Path(__file__).with_name("base_images.py"))], check=True)
 
 

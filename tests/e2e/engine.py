@@ -24,8 +24,8 @@ def is_running() -> bool:
 
 
 @contextmanager
-def running(log: Path) -> Iterator[None]:
-    """Provide a running engine.
+def running(log: Path) -> Iterator[int | None]:
+    """Provide a running engine: the process id of one that is started here, else None.
 
     Args:
         log: the file for the output of an engine that is started here.
@@ -34,7 +34,7 @@ def running(log: Path) -> Iterator[None]:
         NoEngineError: there is none.
     """
     if is_running():
-        yield
+        yield None
         return
     missing = [program for program in ("docker", "dockerd") if shutil.which(program) is None]
     if missing:
@@ -50,7 +50,7 @@ def running(log: Path) -> Iterator[None]:
             wait_until(lambda: is_running() or engine.poll() is not None, START_TIMEOUT)
             if not is_running():
                 raise NoEngineError(f"dockerd could not be started: see {log}")
-            yield
+            yield engine.pid
         finally:
             engine.terminate()
             engine.wait(60)

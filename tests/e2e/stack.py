@@ -13,7 +13,6 @@ from typing import Any
 import requests
 
 from scripts.client.management import Management
-from scripts.client.metrics import samples
 from scripts.client.models import ModelVersion
 from scripts.common.paths import PROJECT
 from tests.waiting import wait_for
@@ -66,6 +65,7 @@ class Stack:
             "NAME": "",
             "VERSION": "1.0",
             "REQUESTS_PER_SECOND": "1000",
+            "REPLICAS": "1",
         }
         self.url = f"http://127.0.0.1:{self.ports['GATEWAY_PORT']}"
         self.management_url = f"http://127.0.0.1:{self.ports['MANAGEMENT_PORT']}"
@@ -92,7 +92,7 @@ class Stack:
     def address(self, container: str, network: str = "serving") -> str:
         """Return a container's IP address in one of the stack's networks, reachable from this machine."""
         networks = json.loads(docker("inspect", "--format", "{{json .NetworkSettings.Networks}}", container))
-        address: str = networks[f"{self.project}_{network}"]["IPAddress"]
+        address: str = networks.get(f"{self.project}_{network}", {}).get("IPAddress", "")  # none while disconnected
         return address
 
     def cpu_seconds(self, container: str) -> float:
@@ -110,18 +110,17 @@ class Stack:
 
     def up(self, replicas: int = 1) -> None:
         """Start the stack, or change its number of replicas, and wait until all of them are ready."""
-        self.compose("up", "--detach", "--scale", f"torchserve={replicas}")
-        wait_for("a ready stack", lambda: self.replicas() == replicas and self.ready(), 240)
+        self.environment["REPLICAS"] = str(replicas)
+        self.compose("up", "--detach")
+        self.wait_ready(replicas)
 
-    def replicas(self) -> int:
-        """Return the number of ready replicas, or -1 while the gateway does not respond."""
-        gateway = self.containers("gateway")[0]
-        try:
-            response = requests.get(f"http://{self.address(gateway)}:8082/metrics", timeout=10)
-            response.raise_for_status()
-        except (requests.ConnectionError, requests.HTTPError):
-            return -1
-        return next((int(sample.value) for sample in samples(response.text) if sample.name == "gateway_replicas"), -1)
+    def wait_ready(self, replicas: int = 1) -> None:
+        """Wait until so many model servers serve, and the gateway is ready."""
+        wait_for("a ready stack", lambda: self.serving() == replicas and self.ready(), 240)
+
+    def serving(self) -> int:
+        """Return the number of model servers that serve."""
+        return sum(_responds(f"http://{self.address(each)}:8083/accepting") for each in self.containers("torchserve"))
 
     def model(self) -> str:
         """Return the served model's name."""
@@ -131,10 +130,6 @@ class Stack:
     def management(self) -> Management:
         """Return a client of the management API through the gateway."""
         return Management(self.management_url, TOKEN)
-
-    def replica_apis(self) -> list[Management]:
-        """Return a client of each replica's own management API."""
-        return [Management(f"http://{self.address(replica)}:8081") for replica in self.containers("torchserve")]
 
     def manage(self, method: str, path: str, token: str = TOKEN, **query: Any) -> requests.Response:
         """Send one request to the management API through the gateway."""
@@ -180,9 +175,16 @@ class Stack:
 
 
 def _serves(address: str) -> bool:
-    """Say whether a gateway responds. An open port is not enough: `nginx -t` opens it for a moment as well."""
+    """Say whether a gateway responds."""
     try:
         requests.get(f"http://{address}:8080/healthz", timeout=10)
     except requests.RequestException:
         return False
     return True
+
+
+def _responds(url: str) -> bool:
+    try:
+        return requests.get(url, timeout=5).ok
+    except requests.RequestException:
+        return False

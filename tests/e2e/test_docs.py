@@ -12,7 +12,6 @@ from tests.archives import as_version
 from tests.e2e.stack import TOKEN, Stack, docker
 from tests.load import Load
 from tests.pages import COMMANDS, CONTAINERS, Command, same
-from tests.waiting import wait_for
 
 TO_RUN = [command for command in COMMANDS if command.run_by == CONTAINERS]
 
@@ -39,7 +38,6 @@ def test_commands(page: str, stack: Stack, folder: Path, image: bytes) -> None:
         if " rollout " not in command.line:
             run(command, stack, model, folder)
             continue
-        wait_for("three replicas", lambda: stack.replicas() == 3)
         with Load(f"{stack.url}/predictions/{model}", image, clients=4):  # a canary needs requests
             run(command, stack, model, folder)
 

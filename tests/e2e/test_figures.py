@@ -1,4 +1,7 @@
-"""Measures the containers' figures in docs/performance.md, and writes build/gateway.json and build/image.json."""
+"""Measures the containers' figures in docs/performance.md.
+
+Writes build/gateway.json, build/image.json and build/replicas.json.
+"""
 
 import json
 
@@ -30,6 +33,32 @@ def test_cost_of_the_gateway(stack: Stack) -> None:
     (BUILD / "gateway.json").write_text(json.dumps(measured, indent=1) + "\n")
     # A loose bound: noise on a busy machine must not fail the test, but a gateway that uses too much CPU must.
     assert gateway_used < 0.1 * server_used
+
+
+def test_replicas_with_a_cpu_limit(stack: Stack) -> None:
+    """As many as this host has room for, as if each had a machine of that many CPUs."""
+    image, model, limit = example_image(), stack.model(), 0.4
+    stack.environment["CPU_LIMIT"] = str(limit)
+    rows: list[dict[str, float]] = []
+    try:
+        for replicas in (1, 2, 4):
+            stack.up(replicas)
+            gateway = stack.containers("gateway")[0]
+            url = f"http://{stack.address(gateway, 'outside')}:8080/predictions/{model}"
+            measure_load(url, [image], clients=8 * replicas, seconds=5.0)  # caches warm up, and the gateway finds all
+            before = stack.cpu_seconds(gateway)
+            load = measure_load(url, [image], clients=8 * replicas, seconds=15.0)
+            used = stack.cpu_seconds(gateway) - before
+            assert load.requests
+            row = {"replicas": replicas, "images_per_second": load.rate}
+            rows.append({**row, "gateway_cpu_ms_per_request": used * 1000 / load.requests})
+    finally:
+        del stack.environment["CPU_LIMIT"]
+        stack.up(1)
+    (BUILD / "replicas.json").write_text(json.dumps({"model": model, "cpus": limit, "rows": rows}, indent=1) + "\n")
+    # Loose, because the gateway and the clients share the host with four replicas.
+    assert rows[1]["images_per_second"] > 1.5 * rows[0]["images_per_second"], rows
+    assert rows[2]["images_per_second"] > 2.4 * rows[0]["images_per_second"], rows
 
 
 def test_size_of_the_image(stack: Stack) -> None:

@@ -1,4 +1,4 @@
-"""Malformed requests to the gateway: no response is a 5xx, and each one conforms to config/openapi.yaml."""
+"""Malformed requests to the gateway: no response is a 5xx, and each one conforms to config/api/openapi.yaml."""
 
 from typing import Any
 

@@ -12,14 +12,21 @@ from tests.e2e.stack import Stack
 
 def test_while_the_model_loads_predictions_are_503(stack: Stack) -> None:
     assert stack.early["alive"].ok
-    for response in (stack.early["ready"], stack.early["prediction"]):
-        assert_problem(response, 503, "busy")
-        assert response.headers["Retry-After"] == "1"
+    assert stack.early["ready"].status_code == 503
+    assert_problem(stack.early["prediction"], 503, "busy")
+    assert stack.early["prediction"].headers["Retry-After"] == "1"
 
 
 def test_readiness(stack: Stack) -> None:
     response = requests.get(f"{stack.url}/readyz", timeout=15)
     assert (response.status_code, response.json()) == (200, {"ready": True})
+
+
+def test_the_served_models_are_listed_without_a_token(stack: Stack) -> None:
+    assert requests.get(f"{stack.url}/v1/models", timeout=10).json() == {"models": [stack.model()]}
+    response = requests.post(f"{stack.url}/v1/models", timeout=10)
+    assert_problem(response, 405, "method-not-allowed")
+    assert response.headers["Allow"] == "GET, HEAD"
 
 
 def test_prediction(predictions: str, image: bytes, label: str) -> None:

@@ -23,28 +23,34 @@ def test_management_needs_the_token(stack: Stack, token: str) -> None:
 
 
 def test_without_a_configured_token_management_is_closed(stack: Stack) -> None:
-    with stack.gateway("-e", "MANAGEMENT_TOKEN=") as (_, address):
-        for headers in ({}, {"Authorization": "Bearer "}, {"Authorization": "Bearer x"}):
-            assert_problem(
-                requests.get(f"http://{address}:8081/models", headers=headers, timeout=10), 403, "management-closed"
-            )
+    name = f"{stack.project}-closed"
+    stack.compose("run", "--detach", "--no-deps", "--name", name, "-e", "MANAGEMENT_TOKEN=", "torchserve")
+    try:
+        with stack.gateway("-e", f"BACKEND={name}") as (_, address):
+            url = f"http://{address}:8081/models"
+            wait_for("its status service", lambda: requests.get(url, timeout=10).status_code == 403)
+            for headers in ({}, {"Authorization": "Bearer "}, {"Authorization": "Bearer x"}):
+                assert_problem(requests.get(url, headers=headers, timeout=10), 403, "management-closed")
+    finally:
+        docker("rm", "--force", name)
 
 
 def test_a_short_token_is_refused_at_the_start(stack: Stack) -> None:
-    name = f"{stack.project}-weak"
-    stack.compose("run", "--detach", "--no-deps", "--name", name, "-e", "MANAGEMENT_TOKEN=short", "gateway")
+    assert "shorter than 16 characters" in failed_start(stack, "torchserve", "-e", "MANAGEMENT_TOKEN=short")
+
+
+def failed_start(stack: Stack, service: str, *options: str) -> str:
+    """Start a container of its own that ends by itself, and return its errors."""
+    name = f"{stack.project}-failing"
+    stack.compose("run", "--detach", "--no-deps", "--name", name, *options, service)
     try:
         wait_for(
             "the container to exit",
             lambda: docker("inspect", "--format", "{{.State.Running}}", name) == "false" or None,
         )
-        assert "shorter than 16 characters" in _stderr(name)
+        return subprocess.run(["docker", "logs", name], capture_output=True, text=True, check=True).stderr
     finally:
         docker("rm", "--force", name)
-
-
-def _stderr(name: str) -> str:
-    return subprocess.run(["docker", "logs", name], capture_output=True, text=True, check=True).stderr
 
 
 def test_archives_outside_the_store_are_refused(stack: Stack) -> None:

@@ -8,6 +8,7 @@ import pytest
 import requests
 
 from scripts.common.paths import PROJECT
+from tests.e2e.problems import assert_problem
 from tests.e2e.stack import Stack, docker
 from tests.waiting import wait_for
 
@@ -71,3 +72,23 @@ def test_the_log_shows_clients_requests_alone(own: Stack, image: bytes) -> None:
     logged = wait_for("the line of the last request", lines)
     assert any("POST /predictions/mine?marked" in line for line in logged)
     assert not [line for line in logged if "/127.0.0.1:" in line or "GET /metrics" in line]
+
+
+def test_half_an_archive_is_refused(own: Stack) -> None:
+    """A full disk leaves it; the sentence is the model server's own."""
+    copy = "head -c 100000 /srv/models/mine-3.0.mar >/srv/models/half.mar"
+    docker("exec", own.containers("torchserve")[0], "sh", "-c", copy)
+    response = own.manage("POST", "/models", url="half.mar")
+    assert_problem(response, 403, "registration-refused")
+    assert response.json()["detail"].startswith("half.mar is cut off, damaged or no archive")
+
+
+def test_the_archive_comes_back_when_the_models_are_lost(own: Stack) -> None:
+    """The volume `state` is kept, and with it what is registered."""
+    own.manage("PUT", "/models/mine", min_worker=2, max_worker=2, synchronous="true")
+    own.compose("down", "--timeout", "60")
+    docker("volume", "rm", f"{own.project}_models")
+    own.compose("up", "--detach", "torchserve", "gateway")
+    wait_for("a ready stack", own.ready, 240)
+    (version,) = own.versions("mine")
+    assert (version.version, len(version.workers)) == ("3.0", 2)

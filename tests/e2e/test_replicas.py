@@ -1,51 +1,48 @@
 """Replicas behind the gateway, under load."""
 
 import json
+import subprocess
 import time
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 import requests
 
+from scripts.common.paths import PROJECT
 from tests.e2e.problems import assert_problem
 from tests.e2e.stack import Stack, docker
 from tests.load import Load
 from tests.waiting import wait_for
 
+RESPONSE_SECONDS = 20.0  # in docker-compose.yml
+Fault = Callable[[Stack, str], AbstractContextManager[None]]
+
+
+@pytest.fixture
+def two_replicas(stack: Stack) -> Iterator[str]:
+    """The model's name, on two replicas."""
+    model = stack.model()
+    stack.up(replicas=2)
+    yield model
+    stack.up(replicas=1)
+
 
 @pytest.mark.faults
 def test_two_of_three_replicas_lost(stack: Stack, image: bytes) -> None:
-    """All replicas get requests and each change to the models. Then one is killed and one is stopped under load."""
+    """All replicas get requests. Then one is killed and one is stopped under load."""
     model = stack.model()
-
-    def scale(count: int) -> requests.Response:
-        return stack.manage("PUT", f"/models/{model}", min_worker=count, max_worker=count, synchronous="true")
-
-    def workers() -> list[int]:
-        return [replica.version(model).min_workers for replica in stack.replica_apis()]
-
-    def follow(count: int) -> None:
-        wait_for("the change", lambda: scale(count).ok)
-        wait_for("all replicas to follow", lambda: workers() == [count] * 3)
-
     try:
-        stack.compose("up", "--detach", "--scale", "torchserve=3")
-        # In a list, because a response is false if its status is an error.
-        early = wait_for("a 409 while replicas start", lambda: [error for error in [scale(1)] if not error.ok])
-        assert_problem(early[0], 409, "replicas-changing")
         stack.up(replicas=3)
-        for count in (2, 1):
-            follow(count)
-
         addresses = {f"{stack.address(replica)}:8080" for replica in stack.containers("torchserve")}
+        time.sleep(3)  # the gateway looks up the name every two seconds
         with Load(f"{stack.url}/predictions/{model}", image, clients=12) as load:
             load.wait_for(200)
             spread = Counter(line["upstream"] for line in stack.log() if line["request_id"] in load.outcomes)
             docker("kill", "--signal", "KILL", stack.containers("torchserve")[0])
-            wait_for("the gateway to notice", lambda: stack.replicas() == 2)
             load.wait_for(load.counts()["200"] + 200)
             docker("stop", "-t", "45", stack.containers("torchserve")[0])
-            wait_for("the gateway to notice", lambda: stack.replicas() == 1)
             load.wait_for(load.counts()["200"] + 100)
         assert set(load.counts()) == {"200"}, load.counts()
         assert addresses <= set(spread), spread
@@ -54,6 +51,89 @@ def test_two_of_three_replicas_lost(stack: Stack, image: bytes) -> None:
         load.record("containers: two of three replicas lost: one killed, one stopped")
     finally:
         stack.up(replicas=1)
+
+
+def test_with_several_replicas_changes_are_refused(stack: Stack, two_replicas: str) -> None:
+    assert stack.manage("GET", "/models").ok
+    before = stack.versions(two_replicas)
+    for method, path in (
+        ("PUT", f"/models/{two_replicas}"),
+        ("POST", "/models"),
+        ("DELETE", f"/models/{two_replicas}"),
+        ("PUT", f"/gateway/canary/{two_replicas}"),
+    ):
+        response = stack.manage(method, path)
+        assert_problem(response, 409, "several-replicas")
+        assert "make update" in response.json()["detail"]
+    assert stack.manage("DELETE", f"/gateway/canary/{two_replicas}").status_code == 404  # passes, there is none
+    assert stack.versions(two_replicas) == before
+
+
+@contextmanager
+def paused(stack: Stack, server: str) -> Iterator[None]:
+    docker("pause", server)
+    try:
+        yield
+    finally:
+        docker("unpause", server)
+
+
+@contextmanager
+def disconnected(stack: Stack, server: str) -> Iterator[None]:
+    network = f"{stack.project}_serving"
+    docker("network", "disconnect", network, server)
+    try:
+        yield
+    finally:
+        docker("network", "connect", "--alias", "torchserve", network, server)
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize(("fault", "name"), [(paused, "paused"), (disconnected, "disconnected")])
+def test_a_replica_that_hangs(stack: Stack, two_replicas: str, image: bytes, fault: Fault, name: str) -> None:
+    """Its in-flight requests wait for RESPONSE_SECONDS at most; then, as all others, the other replica answers them."""
+    server = stack.containers("torchserve")[0]
+    time.sleep(3)  # the gateway looks up the name every two seconds
+    with Load(f"{stack.url}/predictions/{two_replicas}", image, clients=8) as load:
+        load.wait_for(100)
+        load.begin_fault()
+        with fault(stack, server):
+            end = time.monotonic() + RESPONSE_SECONDS + 10
+            load.wait_for(load.counts()["200"] + 50)
+            wait_for("all in-flight requests", lambda: time.monotonic() > end, 60)
+        load.wait_for(load.counts()["200"] + 50)
+    assert set(load.counts()) == {"200"}, load.counts()
+    assert load.longest < RESPONSE_SECONDS + 5
+    load.record(f"containers: one of two replicas {name}")
+
+
+@pytest.mark.faults
+def test_update_under_load(stack: Stack, image: bytes) -> None:
+    """`make update` replaces the server by one of a new image, which has the next version of the model."""
+    model, before = stack.model(), stack.containers("torchserve")
+    environment = {**stack.environment, "VERSION": "1.1"}
+    with Load(f"{stack.url}/predictions/{model}", image, clients=8) as load:
+        load.wait_for(50)
+        load.begin_fault()
+        result = subprocess.run(
+            ["bash", "scripts/container/update.sh"],
+            cwd=PROJECT, env=environment, capture_output=True, text=True, check=False, timeout=900,
+        )  # fmt: skip
+        load.wait_for(load.counts()["200"] + 50)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert set(load.counts()) == {"200"}, load.counts()
+    load.record("containers: the image updated with `make update`")
+    (after,) = stack.containers("torchserve")
+    assert after not in before
+    assert [version.version for version in stack.versions(model)] == ["1.1"]
+    stack.up()
+    assert stack.containers("torchserve") == [after]  # compose has nothing to do
+    back = subprocess.run(
+        ["bash", "scripts/container/update.sh"],
+        cwd=PROJECT, env=stack.environment, capture_output=True, text=True, check=False, timeout=900,
+    )  # fmt: skip
+    assert back.returncode == 0, back.stdout + back.stderr
+    assert [version.version for version in stack.versions(model)] == ["1.0"]
 
 
 @pytest.mark.faults

@@ -15,7 +15,7 @@ import requests
 from scripts.common.paths import CONFIG
 from tests.e2e.problems import assert_problem
 from tests.e2e.stack import TOKEN, Stack, docker
-from tests.waiting import wait_for
+from tests.e2e.test_management import failed_start
 
 STORE = "/srv/models"
 
@@ -152,9 +152,14 @@ def test_the_token_is_in_no_process_list_file_or_log(stack: Stack) -> None:
     stack.manage("GET", "/models", token=f"{TOKEN}x")
     arguments = [Path(f"/proc/{pid}/cmdline") for pid in psutil.pids()]
     assert not [path for path in arguments if path.exists() and TOKEN.encode() in path.read_bytes()]
-    gateway = stack.containers("gateway")[0]
-    # Its environment does have the token, but only its own user can read it; nginx's workers do not inherit it.
-    assert docker("exec", gateway, "sh", "-c", f"grep -rl {TOKEN[:-1]}[{TOKEN[-1]}] /tmp/gateway/*.conf || true") == ""
+    # The model server's first process has it in its environment; TorchServe and its workers do not inherit it.
+    search = f"grep -l {TOKEN[:-1]}[{TOKEN[-1]}] /proc/[0-9]*/environ 2>/dev/null || true"
+    found = in_server(stack, f"for file in $({search}); do cat ${{file%environ}}comm; done").split()
+    assert "java" not in found
+    workers = in_server(stack, "pgrep -f model_service_worker").split()
+    assert workers
+    assert not [pid for pid in workers if f"/proc/{pid}/environ" in in_server(stack, search).split()]
+    assert docker("exec", stack.containers("gateway")[0], "sh", "-c", f"grep -rl {TOKEN} /tmp || true") == ""
     for service in ("gateway", "torchserve", "prometheus"):
         container = stack.containers(service)[0]
         logs = subprocess.run(["docker", "logs", container], capture_output=True, text=True, check=True)
@@ -163,24 +168,23 @@ def test_the_token_is_in_no_process_list_file_or_log(stack: Stack) -> None:
         assert TOKEN not in docker("history", "--no-trunc", image) + docker("image", "inspect", image)
 
 
-@pytest.mark.parametrize("secret", ["management_token", "tls.key"])
-def test_a_secret_that_every_user_can_read_is_refused(stack: Stack, tmp_path: Path, secret: str) -> None:
+@pytest.mark.parametrize(
+    ("service", "setting", "secret"),
+    [("torchserve", "MANAGEMENT_SECRETS", "management_token"), ("gateway", "GATEWAY_SECRETS", "tls.key")],
+)
+def test_a_secret_that_every_user_can_read_is_refused(
+    stack: Stack, tmp_path: Path, service: str, setting: str, secret: str
+) -> None:
+    (tmp_path / "tls.crt").write_text("certificate")
     (tmp_path / secret).write_text(TOKEN)
     (tmp_path / secret).chmod(0o644)
     tmp_path.chmod(0o755)
-    name = f"{stack.project}-readable"
-    stack.environment["GATEWAY_SECRETS"] = str(tmp_path)
+    stack.environment[setting] = str(tmp_path)
     try:
-        stack.compose("run", "--detach", "--no-deps", "--name", name, "gateway")
-        wait_for(
-            "the container to exit",
-            lambda: docker("inspect", "--format", "{{.State.Running}}", name) == "false" or None,
-        )
-        log = subprocess.run(["docker", "logs", name], capture_output=True, text=True, check=True).stderr
-        assert f"every user can read or change {secret}: chmod o-rwx {secret}" in log
+        log = failed_start(stack, service, "-e", "MANAGEMENT_TOKEN=")
     finally:
-        del stack.environment["GATEWAY_SECRETS"]
-        subprocess.run(["docker", "rm", "--force", name], capture_output=True, check=False)
+        del stack.environment[setting]
+    assert f"every user can read or change {secret}: chmod o-rwx {secret}" in log
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE", "PATCH", "OPTIONS"])
@@ -218,5 +222,5 @@ def test_invalid_http_gets_a_problem_document(stack: Stack, line: str, status: i
 def test_the_gateway_serves_openapi_yaml(stack: Stack) -> None:
     response = requests.get(f"{stack.url}/openapi.yaml", timeout=10)
     assert (response.status_code, response.headers["Content-Type"]) == (200, "application/yaml")
-    shipped = (CONFIG / "openapi.yaml").read_bytes()
+    shipped = (CONFIG / "api" / "openapi.yaml").read_bytes()
     assert hashlib.sha256(response.content).digest() == hashlib.sha256(shipped).digest()

@@ -1,4 +1,4 @@
-"""Responses of a real TorchServe to generated requests conform to config/openapi.yaml.
+"""Responses of a real TorchServe to generated requests conform to config/api/openapi.yaml.
 
 The document describes the gateway. What TorchServe alone does otherwise is left out here, and tests/e2e looks at it:
 health and the document itself, other methods, and options in the address. Forms are labelled as the gateway does.

@@ -7,7 +7,18 @@ from pathlib import Path
 
 from tests.conftest import PROJECT
 
-PROGRAMS = ("make", "dockerd", "docker-compose", "debootstrap", "promtool", "curl", "openssl", "mawk")
+PROGRAMS = (
+    "make",
+    "dockerd",
+    "docker-compose",
+    "debootstrap",
+    "promtool",
+    "curl",
+    "openssl",
+    "node",
+    "podman",
+    "kubectl",
+)
 
 
 def run_ci(folder: Path, fails: str = "none") -> subprocess.CompletedProcess[str]:
@@ -27,7 +38,7 @@ def stages(output: str) -> list[tuple[str, str]]:
 def test_summary(tmp_path: Path) -> None:
     result = run_ci(tmp_path)
     assert result.returncode == 0
-    names = ["Debian packages", "setup", "lint", "test", "test-e2e"]
+    names = ["Debian packages", "setup", "lint", "test", "test-e2e", "test-kubernetes"]
     assert stages(result.stdout) == [(name, "ok") for name in names]
     assert all(f"\n== {name}\n" in result.stdout for name in names)
 
@@ -42,7 +53,7 @@ def test_summary_of_a_failure(tmp_path: Path) -> None:
 def test_lint_runs_once(tmp_path: Path) -> None:
     """`make test` runs lint, but in CI the stage before has run it already."""
     commands = re.findall(r"^make (.*)$", run_ci(tmp_path).stdout, re.MULTILINE)
-    assert commands == ["setup", "lint", "--assume-old=lint test", "test-e2e"]
+    assert commands == ["setup", "lint", "--assume-old=lint test", "test-e2e", "test-kubernetes"]
     for arguments, lints in (("test", True), ("--assume-old=lint test", False)):
         dry_run = ["make", "--dry-run", *arguments.split()]
         printed = subprocess.run(dry_run, cwd=PROJECT, capture_output=True, text=True, check=True).stdout

@@ -1,4 +1,4 @@
-"""config/openapi.yaml is valid, and lists exactly the problems of the handler and the gateway."""
+"""config/api/openapi.yaml is valid, and lists exactly the problems of the handler and the gateway."""
 
 import base64
 import json
@@ -20,7 +20,7 @@ MANAGEMENT = {"token-needed", "management-closed", "registration-refused", "repl
 
 @pytest.fixture(scope="module")
 def document() -> dict[str, Any]:
-    document: dict[str, Any] = yaml.safe_load((CONFIG / "openapi.yaml").read_text(encoding="utf-8"))
+    document: dict[str, Any] = yaml.safe_load((CONFIG / "api" / "openapi.yaml").read_text(encoding="utf-8"))
     return document
 
 
@@ -54,7 +54,7 @@ def test_problems_match_handler_and_gateway(document: dict[str, Any]) -> None:
 
 
 def test_references_match_components(document: dict[str, Any]) -> None:
-    references = set(re.findall(r"\$ref: '#/components/([\w/-]+)'", (CONFIG / "openapi.yaml").read_text()))
+    references = set(re.findall(r"\$ref: '#/components/([\w/-]+)'", (CONFIG / "api" / "openapi.yaml").read_text()))
     components = {f"{kind}/{name}" for kind, named in document["components"].items() for name in named}
     assert references == components
 
@@ -81,7 +81,7 @@ def test_a_header_is_documented_for_the_statuses_that_have_it(document: dict[str
     nginx = (CONFIG / "nginx" / "problems.conf").read_text(encoding="utf-8")
     blocks = [block for block in nginx.split("location ")[1:] if f"add_header {header}" in block]
     blocks = [block for block in blocks if not any(f'/{slug}"' in block for slug in MANAGEMENT)]
-    statuses = {int(re.findall(r"return (\d+)", block)[0]) for block in blocks}
+    statuses = {int(status) for block in blocks for status in re.findall(r"return (\d+)", block)}
     responses = document["components"]["responses"].values()
     described = [response for response in responses if header in response.get("headers", {})]
     assert statuses == {

@@ -1,18 +1,14 @@
 """FastAPI + OpenVINO."""
 
 import os
-import sys
 import threading
 from pathlib import Path
 
+import openvino
 from fastapi import FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
 
 from scripts.bench.peers.images import MODEL_DIRECTORY, Model, Prediction
-
-sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # its import fails, so OpenVINO reports no usage
-
-import openvino  # noqa: E402 - after the line above
 
 model = Model(Path(os.environ[MODEL_DIRECTORY]))
 compiled = openvino.Core().compile_model(model.program, "CPU")

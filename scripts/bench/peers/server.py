@@ -78,7 +78,7 @@ def _running(name: str, model: Path, log: Path) -> Iterator[Peer]:
         process = psutil.Popen(
             command,
             cwd=PROJECT,
-            env=os.environ | {MODEL_DIRECTORY: str(model), "ORT_DISABLE_TELEMETRY": "1"},
+            env=os.environ | {MODEL_DIRECTORY: str(model)},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

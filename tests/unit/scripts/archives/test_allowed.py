@@ -7,14 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import requests
 
 from scripts.archives import allowed, registration
 from scripts.cli.models import models
-from scripts.client.management import Management
 from scripts.common.errors import CommandError
-from scripts.container import status
-from scripts.container.readiness import Readiness
 from scripts.server import restore
 from scripts.server.torchserve import TorchServe
 from tests.archives import as_version
@@ -207,22 +203,3 @@ def test_registrations_that_the_gateway_refuses(store: Path, query: str, words: 
 def test_registrations_that_the_gateway_allows(store: Path) -> None:
     for query in ("url=good.mar", "url=good.mar&model_name=a&synchronous=true", f"url=file://{store}/good.mar"):
         assert registration.refusal(query, store) is None
-
-
-def test_the_gateway_asks_over_http(store: Path) -> None:
-    server = status.serve(Readiness(Management("http://127.0.0.1:9"), ""), "127.0.0.1", 0, store)
-    try:
-        url = f"http://127.0.0.1:{server.server_address[1]}/registration"
-
-        def ask(method: str, address: str) -> requests.Response:
-            return requests.get(url, headers={"X-Original-Method": method, "X-Original-URI": address}, timeout=10)
-
-        assert ask("POST", "/models?url=good.mar").status_code == 200
-        assert ask("GET", "/models").status_code == 200
-        refused = ask("POST", "/models?url=outside.mar")
-        assert refused.status_code == 403
-        assert "is a link" in refused.headers["X-Refusal"]
-        assert requests.get(url, timeout=10).status_code == 403  # without X-Original-URI
-    finally:
-        server.shutdown()
-        server.server_close()

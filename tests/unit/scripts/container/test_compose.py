@@ -137,10 +137,11 @@ def test_up_waits_at_the_port_that_compose_publishes(
 
 
 def test_a_clone_under_umask_077_is_opened_to_the_containers_users(clone: Path) -> None:
-    """But for the secrets, which belong to the gateway's user."""
+    """But for the secrets, which belong to one container's user each."""
     config = clone / "config"
-    secret = config / "nginx" / "secrets" / "tls.key"
-    secret.write_text("secret")
+    secrets = {config / "nginx" / "secrets" / "tls.key", config / "docker" / "secrets" / "management_token"}
+    for secret in secrets:
+        secret.write_text("secret")
     for path in [config, *config.rglob("*")]:
         path.chmod(0o700 if path.is_dir() else 0o600)
     subprocess.run(
@@ -152,7 +153,7 @@ def test_a_clone_under_umask_077_is_opened_to_the_containers_users(clone: Path) 
     )
     assert (clone / "bin" / "docker.environment").exists()  # compose was called, and finds the modes as they are now
     closed = {path for path in config.rglob("*") if path.stat().st_mode & 0o4 == 0}
-    assert closed == {secret, secret.with_name("README.md")}
+    assert closed == {*secrets, *(secret.with_name("README.md") for secret in secrets)}
     assert all(path.stat().st_mode & 0o1 for path in config.rglob("*") if path.is_dir())
 
 

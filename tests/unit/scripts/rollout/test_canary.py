@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from scripts.client.management import Management
+from scripts.common.errors import CommandError
 from scripts.rollout import canary
 from scripts.rollout.canary import VersionStats, withdraw
 
@@ -38,29 +39,31 @@ def test_difference_to_earlier_figures() -> None:
 
 
 class Gateway(BaseHTTPRequestHandler):
-    """Like the gateway, applies a change only after some time: at every third check."""
+    """Like the gateway, lists requests of a canary for some time after it has gone."""
 
-    asked: str | None
-    shown: list[str | None]
-    takes_up: bool
+    canary: str | None
+    left: int  # lists with requests that still come
+    asked: list[str]
 
     def do_GET(self) -> None:
         cls = type(self)
-        if self.path.startswith("/gateway/canary/"):
-            self._respond(404 if cls.asked is None else 200, cls.asked or "no canary")
-            return
-        cls.shown.append(cls.asked if cls.takes_up and len(cls.shown) % 3 == 2 else (cls.shown or [None])[-1])
-        self._respond(200, json.dumps({"m": cls.shown[-1]} if cls.shown[-1] else {}))
+        cls.asked.append("GET")
+        requests = {"m/2.0": cls.left} if cls.left else {}
+        cls.left = max(0, cls.left - 1)
+        self._respond(200, {"canaries": {"m": cls.canary} if cls.canary else {}, "requests": {"n/2.0": 1, **requests}})
 
     def do_DELETE(self) -> None:
-        type(self).asked = None
-        self._respond(200, "")
+        cls = type(self)
+        cls.asked.append("DELETE")
+        self._respond(404 if cls.canary is None else 200, {"detail": "no canary"})
+        cls.canary = None
 
-    def _respond(self, status: int, text: str) -> None:
+    def _respond(self, status: int, document: dict[str, object]) -> None:
+        data = json.dumps(document).encode()
         self.send_response(status)
-        self.send_header("Content-Length", str(len(text)))
+        self.send_header("Content-Length", str(len(data)))
         self.end_headers()
-        self.wfile.write(text.encode())
+        self.wfile.write(data)
 
     def log_message(self, *_words: object) -> None:
         pass
@@ -77,17 +80,16 @@ def gateway(monkeypatch: pytest.MonkeyPatch) -> Iterator[Management]:
         thread.join()
 
 
-@pytest.mark.parametrize("asked", ["2.0 10", None])
-def test_a_canary_is_withdrawn_once_it_applies(gateway: Management, asked: str | None) -> None:
-    Gateway.asked, Gateway.shown, Gateway.takes_up = asked, [], True
+@pytest.mark.parametrize("share", ["2.0 10", None])
+def test_withdrawing_waits_for_the_canarys_requests(gateway: Management, share: str | None) -> None:
+    Gateway.canary, Gateway.left, Gateway.asked = share, 3, []
     withdraw(gateway, "m")
-    assert Gateway.asked is None
-    assert asked in Gateway.shown
-    assert Gateway.shown[-1] is None
+    assert Gateway.canary is None
+    assert Gateway.asked == ["DELETE", "GET", "GET", "GET", "GET"]
 
 
-def test_a_canary_that_never_applies_is_withdrawn_too(gateway: Management, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(canary, "APPLY_TIMEOUT", 0.1)
-    Gateway.asked, Gateway.shown, Gateway.takes_up = "no share", [], False
-    withdraw(gateway, "m")
-    assert Gateway.asked is None
+def test_a_request_of_the_canary_that_never_ends(gateway: Management, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(canary, "REQUESTS_TIMEOUT", 0.1)
+    Gateway.canary, Gateway.left, Gateway.asked = "2.0 10", 10**9, []
+    with pytest.raises(CommandError, match="the canary of m still has requests after 0 s"):
+        withdraw(gateway, "m")

@@ -1,0 +1,196 @@
+"""Pods of the rendered Deployments, run by podman.
+
+`podman kube play` reads the manifest itself: users, read-only roots, limits, volumes. What it has no means for is done
+here as the kubelet does it: probes, the hook before a stop, the grace period, a restart of a container.
+"""
+
+import json
+import os
+import resource
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import requests
+import yaml
+
+from scripts.common.paths import BUILD
+from tests.kubernetes.manifests import Resource
+from tests.waiting import wait_for
+
+NETWORK = (
+    "classifier-kubernetes"  # internal, so that a pod that needs a way out fails, as it would under the NetworkPolicy
+)
+PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
+
+
+class NoPodmanError(Exception):
+    """Pods cannot be run here."""
+
+
+def require() -> None:
+    """Check that podman can run pods.
+
+    Raises:
+        NoPodmanError: it cannot.
+    """
+    if missing := [program for program in ("podman", "catatonit") if not _installed(program)]:
+        raise NoPodmanError(f"{missing[0]} is not installed (Debian: apt-get install podman catatonit netavark)")
+    if os.geteuid() != 0:
+        raise NoPodmanError("only root can give pods addresses that the tests reach")
+
+
+def _installed(program: str) -> bool:
+    return bool(shutil.which(program) or shutil.which(program, path="/usr/libexec/podman:/usr/lib/podman"))
+
+
+def podman(*command: str, stdin: str | None = None, timeout: float = 300.0) -> str:
+    """Run a podman command and return its output."""
+    result = _podman(*command, stdin=stdin, timeout=timeout)
+    assert result.returncode == 0, f"podman {' '.join(command)}: {result.stderr}"
+    return result.stdout.strip()
+
+
+def _podman(*command: str, stdin: str | None = None, timeout: float = 300.0) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["podman", *command],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=timeout,
+        env={**os.environ, "CONTAINERS_CONF": str(_settings())},
+    )
+
+
+def _settings() -> Path:
+    """Write podman's settings for this machine: an installed runtime, and no limit above this process's own."""
+    runtime = "runc" if shutil.which("runc") else "crun"
+    limits = [
+        f"{name}={hard}:{hard}"
+        for name, number in (("nofile", resource.RLIMIT_NOFILE), ("nproc", resource.RLIMIT_NPROC))
+        if (hard := resource.getrlimit(number)[1]) != resource.RLIM_INFINITY
+    ]
+    path = BUILD / "containers.conf"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f'[engine]\nruntime = "{runtime}"\n[containers]\ndefault_ulimits = {json.dumps(limits)}\n')
+    return path
+
+
+def load_from_docker(image: str) -> None:
+    """Copy an image from the Docker engine, unless podman has it."""
+    command = ["docker", "image", "inspect", "--format", "{{.Id}}", image]
+    wanted = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    found = _podman("image", "inspect", "--format", "{{.Id}}", image).stdout.strip()
+    if found != wanted.removeprefix("sha256:"):
+        podman("pull", "--quiet", f"docker-daemon:{image}", timeout=1200)
+
+
+@contextmanager
+def network() -> Iterator[None]:
+    """Provide the pods' network."""
+    podman("network", "create", "--ignore", "--internal", "--disable-dns", NETWORK)
+    try:
+        yield
+    finally:
+        podman("network", "rm", "--force", NETWORK)
+
+
+@dataclass
+class Pod:
+    """One Pod of a Deployment.
+
+    Args:
+        deployment: the rendered Deployment.
+        image: what runs instead of the image in it.
+        name: of the pod.
+    """
+
+    deployment: Resource
+    image: str
+    name: str
+    manifest: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Prepare what podman reads."""
+        self.spec: Mapping[str, Any] = self.deployment["spec"]["template"]["spec"]
+        (self.container,) = self.spec["containers"]
+        self._running = f"{self.name}-{self.container['name']}"
+        spec = deepcopy(dict(self.spec))
+        (container,) = spec["containers"]
+        container.update(image=self.image, imagePullPolicy="Never")
+        for probe in PROBES:
+            del container[probe]  # podman would need systemd's timers, and curl in the image
+        for volume in (*spec["volumes"], *container["volumeMounts"]):
+            volume["name"] = f"{self.name}-{volume['name']}"  # podman shares volumes of one name between pods
+        document = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": self.name}, "spec": spec}
+        self.manifest = yaml.safe_dump(document)
+
+    def start(self) -> None:
+        """Start the pod, without waiting until it is ready."""
+        podman("kube", "play", "--network", NETWORK, "-", stdin=self.manifest)
+
+    @property
+    def address(self) -> str:
+        """The pod's IP address."""
+        infra = podman("pod", "inspect", "--format", "{{.InfraContainerID}}", self.name)
+        networks = json.loads(podman("inspect", "--format", "{{json .NetworkSettings.Networks}}", infra))
+        return str(networks[NETWORK]["IPAddress"])
+
+    def probe(self, name: str) -> bool:
+        """Run a probe of the manifest once, as the kubelet does."""
+        probe = self.container[name]
+        numbers = {port["name"]: port["containerPort"] for port in self.container["ports"]}
+        get = probe["httpGet"]
+        try:
+            url = f"http://{self.address}:{numbers[get['port']]}{get['path']}"
+            return requests.get(url, timeout=probe["timeoutSeconds"]).ok
+        except requests.RequestException:
+            return False
+
+    def wait_ready(self) -> None:
+        """Wait as long as the startup probe allows, and for the readiness probe."""
+        startup = self.container["startupProbe"]
+        limit = startup["periodSeconds"] * startup["failureThreshold"]
+        wait_for("the startup probe", lambda: self.probe("startupProbe"), limit)
+        wait_for("the readiness probe", lambda: self.probe("readinessProbe"), 60)
+
+    def execute(self, *command: str) -> str:
+        """Run a command in the container, and return its output."""
+        return podman("exec", self._running, *command)
+
+    def before_stop(self) -> None:
+        """Run the hook that comes before SIGTERM."""
+        self.execute(*self.container["lifecycle"]["preStop"]["exec"]["command"])
+
+    def terminate(self, grace: float) -> tuple[int, float]:
+        """Send SIGTERM, and SIGKILL after the grace period.
+
+        Returns:
+            The exit status, and how many seconds the container took.
+        """
+        start = time.monotonic()
+        podman("stop", "--time", str(int(grace)), self._running, timeout=grace + 60)
+        took = time.monotonic() - start
+        return int(podman("inspect", "--format", "{{.State.ExitCode}}", self._running)), took
+
+    def crash(self) -> None:
+        """Kill the container's first process, and start the container again in the same pod."""
+        podman("kill", "--signal", "KILL", self._running)
+        podman("wait", self._running)
+        podman("start", self._running)
+
+    def remove(self) -> None:
+        """Remove the pod and its volumes at once."""
+        _podman("kube", "down", "-", stdin=self.manifest)
+
+    def log(self) -> str:
+        """Return the container's output."""
+        result = _podman("logs", self._running)
+        return result.stdout + result.stderr

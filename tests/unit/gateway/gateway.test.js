@@ -1,0 +1,174 @@
+// Run by test_njs.py with Node.js, beside a copy of config/nginx/*.js.
+import assert from 'node:assert/strict';
+import {test} from 'node:test';
+
+import canary from './canary.js';
+import metrics from './metrics.js';
+import routes from './routes.js';
+
+// njs's shared dictionary, as far as the modules use it.
+class SharedDictionary {
+    constructor() { this.entries = {}; }
+    get(key) { return this.entries[key]; }
+    set(key, value) { this.entries[key] = value; }
+    delete(key) { delete this.entries[key]; }
+    keys() { return Object.keys(this.entries); }
+    incr(key, delta, start) { return this.entries[key] = (key in this.entries ? this.entries[key] : start) + delta; }
+}
+
+function begin() {
+    globalThis.ngx = {shared: {
+        canaries: new SharedDictionary(), canary_requests: new SharedDictionary(), metrics: new SharedDictionary(),
+    }};
+}
+
+function request(uri, variables) {
+    return {uri, headersOut: {}, variables: {
+        uri, request_uri: uri, server_port: '8080', model: '', version: '', canary: '', ...variables,
+    }, return(status, body) { this.status = status; this.body = body; }};
+}
+
+function asked(method, path, body) {
+    const r = Object.assign(request(path), {method, requestText: body});
+    canary.handle(r);
+    return [r.status, JSON.parse(r.body)];
+}
+
+test('routes', () => {
+    const none = {model: '', version: ''};
+    for (const [uri, expected] of Object.entries({
+        '/predictions/resnet-50': {route: 'predictions', model: 'resnet-50', version: ''},
+        '/predictions/resnet-50/': {route: 'predictions', model: 'resnet-50', version: ''},
+        '/predictions/resnet-50/2.0': {route: 'predictions', model: 'resnet-50', version: '2.0'},
+        '/explanations/m/1': {route: 'explanations', model: 'm', version: '1'},
+        '/v1/models/resnet-50:predict': {route: 'predictions', model: 'resnet-50', version: ''},
+        '/v1/models': {route: 'other', ...none},
+        '/healthz': {route: 'health', ...none},
+        '/readyz': {route: 'health', ...none},
+        '/predictions/': {route: 'predictions', ...none},
+        '/predictions/a"b': {route: 'predictions', ...none},
+        '/predictions/a/b/c': {route: 'predictions', ...none},
+        '/explanations/a\nb': {route: 'explanations', ...none},
+        '/x/predictions/m': {route: 'other', ...none},
+    })) {
+        assert.deepEqual(routes.parse(uri), expected, uri);
+    }
+    assert.equal(routes.route(request('/predictions/m', {server_port: '8081'})), 'management');
+});
+
+test('a prediction without a canary goes where its address says', () => {
+    begin();
+    const r = request('/predictions/m?top_k=1', {uri: '/predictions/m'});
+    assert.equal(canary.destination(r), 'torchserve/predictions/m?top_k=1');
+    assert.deepEqual([r.variables.model, r.variables.version, r.variables.canary], ['m', 'default', '']);
+});
+
+test('a canary gets its share, and requests that name a version do not move', () => {
+    begin();
+    assert.deepEqual(asked('PUT', '/gateway/canary/m', '2.0 30\n'), [200, {canary: '2.0 30'}]);
+    const counts = {};
+    for (let i = 0; i < 10000; i++) {
+        const went = canary.destination(request('/predictions/m'));
+        counts[went] = (counts[went] || 0) + 1;
+    }
+    assert.deepEqual(Object.keys(counts).sort(), ['canary/predictions/m/2.0', 'torchserve/predictions/m']);
+    // 30 % of 10,000 with a standard deviation of 46: further away than 6 of them once in a billion runs.
+    assert.ok(Math.abs(counts['canary/predictions/m/2.0'] - 3000) < 276, JSON.stringify(counts));
+    const named = request('/predictions/m/1.0');
+    assert.equal(canary.destination(named), 'torchserve/predictions/m/1.0');
+    assert.equal(named.variables.version, '1.0');
+    assert.equal(canary.destination(request('/predictions/other')), 'torchserve/predictions/other');
+});
+
+test('a canary lists its requests until they are logged', () => {
+    begin();
+    asked('PUT', '/gateway/canary/m', '2.0 99');
+    const routed = [...Array(50)].map(() => request('/predictions/m')).filter((r) => canary.destination(r)[0] === 'c');
+    assert.deepEqual(asked('GET', '/gateway/canaries.json')[1], {
+        canaries: {m: '2.0 99'}, requests: {'m/2.0': routed.length},
+    });
+    assert.deepEqual(asked('DELETE', '/gateway/canary/m'), [200, {canary: '2.0 99'}]);
+    routed.forEach((r) => canary.end(r));
+    canary.end(request('/predictions/m'));
+    assert.deepEqual(asked('GET', '/gateway/canaries.json')[1], {canaries: {}, requests: {}});
+    assert.equal(asked('DELETE', '/gateway/canary/m')[0], 404);
+});
+
+test('invalid canaries are refused and change nothing', () => {
+    begin();
+    for (const body of ['', undefined, '2.0', '2.0 0', '2.0 100', '2.0 1e1', '2.0  10', '$x 10', '2/0 1', '- 10', '2.0 10;', '2.0 10\nx']) {
+        assert.equal(asked('PUT', '/gateway/canary/m', body)[0], 400, body);
+    }
+    for (const name of ['', '.hidden', 'a/b', 'a"', 'x'.repeat(101)]) {
+        assert.equal(asked('PUT', `/gateway/canary/${name}`, '2.0 10')[0], 400, name);
+    }
+    assert.equal(asked('POST', '/gateway/canary/m', '2.0 10')[0], 405);
+    assert.equal(asked('PUT', '/gateway/canaries.json', '2.0 10')[0], 405);
+    assert.deepEqual(asked('GET', '/gateway/canaries.json')[1].canaries, {});
+});
+
+function logged(status, variables) {
+    const r = request('/predictions/m', {
+        route: 'predictions', model: 'm', version: 'default', status: String(status), upstream_status: String(status),
+        request_time: '0.030', ...variables,
+    });
+    assert.equal(metrics.count(r), '');
+}
+
+function sample(text, name) {
+    const line = text.split('\n').find((each) => each.startsWith(`${name} `));
+    return line === undefined ? undefined : Number(line.split(' ').pop());
+}
+
+test('requests are counted by route, model, version and status', () => {
+    begin();
+    logged(200);
+    logged(200, {request_time: '0.300'});
+    logged(500, {version: '2.0', canary: 'm/2.0', request_time: '40.000'});
+    const text = metrics.render(ngx.shared.metrics, ['m', 'n']);
+    const of = (version) => `route="predictions",model="m",version="${version}"`;
+    assert.equal(sample(text, `gateway_requests_total{${of('default')},status="200"}`), 2);
+    assert.equal(sample(text, `gateway_requests_total{${of('2.0')},status="500"}`), 1);
+    const success = `${of('default')},outcome="success"`;
+    assert.equal(sample(text, `gateway_request_seconds_bucket{${success},le="0.025"}`), 0);
+    assert.equal(sample(text, `gateway_request_seconds_bucket{${success},le="0.05"}`), 1);
+    assert.equal(sample(text, `gateway_request_seconds_bucket{${success},le="+Inf"}`), 2);
+    assert.equal(sample(text, `gateway_request_seconds_sum{${success}}`), 0.33);
+    assert.equal(sample(text, `gateway_request_seconds_count{${success}}`), 2);
+    const error = `${of('2.0')},outcome="error"`;
+    assert.equal(sample(text, `gateway_request_seconds_bucket{${error},le="30"}`), 0);
+    assert.equal(sample(text, `gateway_request_seconds_bucket{${error},le="+Inf"}`), 1);
+});
+
+test('every served model has its errors at 0 from the start', () => {
+    begin();
+    const text = metrics.render(ngx.shared.metrics, ['n']);
+    for (const status of [200, 415, 503]) {
+        assert.equal(sample(text, `gateway_requests_total{route="predictions",model="n",version="default",status="${status}"}`), 0);
+    }
+});
+
+test('clients cannot make up models', () => {
+    begin();
+    logged(404, {model: 'made-up'});
+    logged(429, {model: '', version: '', upstream_status: ''});
+    logged(404, {canary: 'm/2.0', version: '2.0'}); // a canary whose version is gone counts
+    const text = metrics.render(ngx.shared.metrics, []);
+    assert.ok(!text.includes('made-up'));
+    assert.equal(sample(text, 'gateway_requests_total{route="predictions",model="",version="",status="404"}'), 1);
+    assert.equal(sample(text, 'gateway_requests_total{route="predictions",model="",version="",status="429"}'), 1);
+    assert.equal(sample(text, 'gateway_requests_total{route="predictions",model="m",version="2.0",status="404"}'), 1);
+});
+
+test('/metrics lists connections, replicas and, with a server, the served models', async () => {
+    begin();
+    for (const [status, zeros] of [[200, true], [503, false]]) {
+        const r = request('/metrics', {connections_active: '7', connections_waiting: '5', replicas: '2'});
+        r.subrequest = async () => ({status, responseText: status === 200 ? '{"models": ["m"]}' : 'no'});
+        await metrics.show(r);
+        assert.equal(r.status, 200);
+        assert.equal(sample(r.body, 'gateway_connections{state="active"}'), 7);
+        assert.equal(sample(r.body, 'gateway_replicas_expected'), 2);
+        assert.equal(r.body.includes('model="m"'), zeros);
+    }
+});
