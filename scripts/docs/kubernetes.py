@@ -8,12 +8,12 @@ import textwrap
 
 from scripts.common.paths import CONFIG
 
-# What an alert tells an operator to run, with compose and with kubectl.
+# What an alert tells an operator to do, with compose and with kubectl.
 ACTIONS = {
-    r"docker compose ps": "kubectl get pods",
-    r"docker compose logs (\w+)": r"kubectl logs deploy/\1",
-    r"; make up starts (?:it|the missing ones)": "",
-    r"set REPLICAS=N in \.env, then make up": "kubectl scale deploy/torchserve --replicas N",
+    r"docker compose ps": "kubectl -n image-classifier get pods",
+    r"docker compose logs (\w+)": r"kubectl -n image-classifier logs -l app.kubernetes.io/name=\1",
+    r"make up starts (it|the missing ones)": "kubectl -n image-classifier describe pods says why",
+    r"set REPLICAS=N in \.env, then make up": "kubectl -n image-classifier scale deployment/torchserve --replicas N",
 }
 
 

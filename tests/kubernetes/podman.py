@@ -6,11 +6,10 @@ here as the kubelet does it: probes, the hook before a stop, the grace period, a
 
 import json
 import os
-import resource
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -24,9 +23,9 @@ from scripts.common.paths import BUILD
 from tests.kubernetes.manifests import Resource
 from tests.waiting import wait_for
 
-NETWORK = (
-    "classifier-kubernetes"  # internal, so that a pod that needs a way out fails, as it would under the NetworkPolicy
-)
+# Internal, so that a pod that needs a way out fails, as it would under the NetworkPolicy.
+NETWORK = "classifier-kubernetes"
+LIMIT = 4096  # open files and processes: podman would ask for more than some machines allow
 PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
 
 
@@ -70,13 +69,9 @@ def _podman(*command: str, stdin: str | None = None, timeout: float = 300.0) -> 
 
 
 def _settings() -> Path:
-    """Write podman's settings for this machine: an installed runtime, and no limit above this process's own."""
+    """Write podman's settings for this machine: an installed runtime, and limits that each machine allows."""
     runtime = "runc" if shutil.which("runc") else "crun"
-    limits = [
-        f"{name}={hard}:{hard}"
-        for name, number in (("nofile", resource.RLIMIT_NOFILE), ("nproc", resource.RLIMIT_NPROC))
-        if (hard := resource.getrlimit(number)[1]) != resource.RLIM_INFINITY
-    ]
+    limits = [f"{name}={LIMIT}:{LIMIT}" for name in ("nofile", "nproc")]
     path = BUILD / "containers.conf"
     path.parent.mkdir(exist_ok=True)
     path.write_text(f'[engine]\nruntime = "{runtime}"\n[containers]\ndefault_ulimits = {json.dumps(limits)}\n')
@@ -95,7 +90,8 @@ def load_from_docker(image: str) -> None:
 @contextmanager
 def network() -> Iterator[None]:
     """Provide the pods' network."""
-    podman("network", "create", "--ignore", "--internal", "--disable-dns", NETWORK)
+    _podman("network", "rm", "--force", NETWORK)  # of an interrupted run
+    podman("network", "create", "--internal", NETWORK)
     try:
         yield
     finally:
@@ -110,11 +106,15 @@ class Pod:
         deployment: the rendered Deployment.
         image: what runs instead of the image in it.
         name: of the pod.
+        service: the DNS name that leads to it.
+        config_maps: what its volumes mount.
     """
 
     deployment: Resource
     image: str
     name: str
+    service: str = ""
+    config_maps: Sequence[Resource] = ()
     manifest: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -127,14 +127,34 @@ class Pod:
         container.update(image=self.image, imagePullPolicy="Never")
         for probe in PROBES:
             del container[probe]  # podman would need systemd's timers, and curl in the image
+        self._mount_files(spec, container)
         for volume in (*spec["volumes"], *container["volumeMounts"]):
             volume["name"] = f"{self.name}-{volume['name']}"  # podman shares volumes of one name between pods
-        document = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": self.name}, "spec": spec}
-        self.manifest = yaml.safe_dump(document)
+        namespace = self.deployment["metadata"]["namespace"]
+        for variable in container["env"]:  # podman knows no namespaces, and no $(NAMESPACE)
+            value = namespace if variable.pop("valueFrom", None) else variable["value"]
+            variable["value"] = value.replace("$(NAMESPACE)", namespace)
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": self.name}, "spec": spec}
+        self.manifest = yaml.safe_dump_all([*self.config_maps, pod])
+
+    def _mount_files(self, spec: dict[str, Any], container: dict[str, Any]) -> None:
+        """Mount single files of ConfigMaps from this machine: podman 4.3 ignores subPath."""
+        data = {one["metadata"]["name"]: one["data"] for one in self.config_maps}
+        volumes = {volume["name"]: volume for volume in spec["volumes"]}
+        for mount in container["volumeMounts"]:
+            if file := mount.pop("subPath", None):
+                source = volumes[mount["name"]]["configMap"]
+                path = BUILD / "pods" / self.name / file
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(data[source["name"]][file], encoding="utf-8")
+                path.chmod(source.get("defaultMode", 0o644))
+                mount["name"] = file.lower().replace(".", "-")
+                spec["volumes"].append({"name": mount["name"], "hostPath": {"path": str(path), "type": "File"}})
 
     def start(self) -> None:
         """Start the pod, without waiting until it is ready."""
-        podman("kube", "play", "--network", NETWORK, "-", stdin=self.manifest)
+        network = f"{NETWORK}:alias={self.service}" if self.service else NETWORK
+        podman("kube", "play", "--network", network, "-", stdin=self.manifest)
 
     @property
     def address(self) -> str:
@@ -180,10 +200,13 @@ class Pod:
         took = time.monotonic() - start
         return int(podman("inspect", "--format", "{{.State.ExitCode}}", self._running)), took
 
-    def crash(self) -> None:
-        """Kill the container's first process, and start the container again in the same pod."""
+    def kill(self) -> None:
+        """Kill the container's first process."""
         podman("kill", "--signal", "KILL", self._running)
         podman("wait", self._running)
+
+    def start_again(self) -> None:
+        """Start the container again in the same pod."""
         podman("start", self._running)
 
     def remove(self) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import yaml
 
-from scripts.common.paths import CONFIG
+from scripts.common.paths import CONFIG, PROJECT
 from scripts.server import torchserve
 from tests.kubernetes.manifests import ALL, named, of_kind, pods, rendered
 
@@ -89,18 +89,26 @@ def test_model_servers_are_ready_by_a_prediction_and_never_restarted_for_being_b
 @NAMES
 def test_the_grace_period_fits_what_a_stop_takes(name: str) -> None:
     drain = torchserve.DRAIN_TIMEOUT + torchserve.STOP_TIMEOUT
+    nginx = (CONFIG / "nginx" / "nginx.conf.template").read_text()
+    shutdown = float(nginx.split("worker_shutdown_timeout ")[1].split("s;")[0])
     for _, _, pod in pods(rendered(name)):
         (container,) = pod["containers"]
         sleep, seconds = container["lifecycle"]["preStop"]["exec"]["command"]
         assert sleep == "sleep"
-        takes = float(setting(container, "RESPONSE_SECONDS")) if container["name"] == "nginx" else drain
+        takes = shutdown if container["name"] == "nginx" else drain
         assert pod["terminationGracePeriodSeconds"] > float(seconds) + takes
 
 
-def test_the_gateway_waits_as_long_as_a_worker_may_take() -> None:
-    model = yaml.safe_load((CONFIG / "model-config.yaml").read_text())
-    (nginx,) = [container for container in containers("base") if container["name"] == "nginx"]
-    assert float(setting(nginx, "RESPONSE_SECONDS")) > model["responseTimeout"]
+def test_the_gateway_has_the_settings_and_keepalives_of_compose() -> None:
+    compose = yaml.safe_load((PROJECT / "docker-compose.yml").read_text())["services"]["gateway"]
+    gateway = named(rendered("base"), "Deployment", "gateway")["spec"]["template"]["spec"]
+    (nginx,) = gateway["containers"]
+    for variable in ("REQUESTS_PER_SECOND", "CONNECTIONS", "RESPONSE_SECONDS"):
+        assert f"${{{variable}:-{setting(nginx, variable)}}}" == compose["environment"][variable]
+    sysctls = {entry["name"]: int(entry["value"]) for entry in gateway["securityContext"]["sysctls"]}
+    assert sysctls == compose["sysctls"]
+    assert nginx["image"] == compose["image"]
+    assert nginx["args"] == compose["command"]
 
 
 @NAMES

@@ -93,7 +93,6 @@ def test_every_selector_matches_a_pod(name: str) -> None:
             assert all(endpoint["port"] in ports(pod) for pod in found)
 
 
-@pytest.mark.xfail(not (CONFIG / "nginx" / "10-gateway.envsh").exists(), reason="the gateway's new files are missing")
 @NAMES
 def test_config_maps_hold_what_is_mounted(name: str) -> None:
     for _, _, pod in pods(rendered(name)):
@@ -109,11 +108,22 @@ def test_config_maps_hold_what_is_mounted(name: str) -> None:
 
 
 def test_the_gateway_gets_the_files_that_compose_mounts() -> None:
-    (data,) = [
-        one["data"] for one in of_kind(rendered("base"), "ConfigMap") if "nginx.conf" in str(sorted(one["data"]))
-    ]
+    (data,) = [one["data"] for one in of_kind(rendered("base"), "ConfigMap") if "nginx.conf.template" in one["data"]]
     files = [path for path in (CONFIG / "nginx").iterdir() if path.is_file() and path.name != "kustomization.yaml"]
     assert data == {path.name: path.read_text() for path in files}
+
+
+@NAMES
+def test_the_gateway_knows_how_many_model_servers_should_run(name: str) -> None:
+    """An alert compares the number with those that serve: without an autoscaler all, with one its minimum."""
+    resources = rendered(name)
+    for gateway in (one for one in of_kind(resources, "Deployment") if one["metadata"]["name"].startswith("gateway")):
+        (container,) = gateway["spec"]["template"]["spec"]["containers"]
+        settings = {entry["name"]: entry.get("value", "") for entry in container["env"]}
+        server = named(resources, "Deployment", settings["BACKEND"].partition(".")[0])["spec"]
+        scalers = of_kind(resources, "HorizontalPodAutoscaler", "ScaledObject")
+        minimum = [one["spec"].get("minReplicas", one["spec"].get("minReplicaCount")) for one in scalers]
+        assert [int(settings["REPLICAS"])] == (minimum or [server["replicas"]])
 
 
 @pytest.mark.parametrize("name", ["hpa", "keda"])
@@ -139,7 +149,24 @@ def test_the_rules_are_those_of_compose_with_commands_of_kubectl() -> None:
         assert re.search(compose, text), f"no alert says {compose} any more"
         text = re.sub(compose, kubectl, text)
     assert rules["spec"] == {"groups": yaml.safe_load(text)["groups"]}
-    assert "docker" not in yaml.safe_dump(rules)
+    assert not re.search(r"docker|compose|make |\.env", yaml.safe_dump(rules))
+
+
+def test_every_job_has_the_name_and_port_that_it_has_in_compose() -> None:
+    """Rules say what is wrong if a job is absent."""
+    text = (CONFIG / "prometheus" / "prometheus.yml").read_text()
+    compose = {}
+    for job in yaml.safe_load(text)["scrape_configs"]:
+        for target in job.get("dns_sd_configs", []):
+            compose[job["job_name"]] = (target["names"][0], target["port"])
+    jobs = {}
+    for monitor in of_kind(rendered("monitoring"), "PodMonitor"):
+        (pod,) = selected(rendered("monitoring"), monitor["spec"]["selector"]["matchLabels"])
+        for endpoint in monitor["spec"]["podMetricsEndpoints"]:
+            (label,) = endpoint["relabelings"]
+            assert label["targetLabel"] == "job"
+            jobs[label["replacement"]] = (monitor["metadata"]["name"], ports(pod)[endpoint["port"]])
+    assert {job: target for job, target in compose.items() if target[0] in ("torchserve", "gateway")} == jobs
 
 
 def test_the_route_divides_requests_between_two_versions() -> None:
