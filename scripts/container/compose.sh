@@ -17,4 +17,5 @@ docker info >/dev/null 2>&1 \
 # as they are.
 find config ! -path 'config/*/secrets/*' \( -type d ! -perm -005 -o -type f ! -perm -004 \) -exec chmod a+rX {} + \
   || fail "the containers' users must be able to read config/, which belongs to another user: chmod -R a+rX config, but not the files in secrets/"
+[ -x config/nginx/10-gateway.envsh ] || chmod a+x config/nginx/10-gateway.envsh # a zip of the project may have lost this, and nginx's image skips it then
 exec "${compose[@]}" "$@"

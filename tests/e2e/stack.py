@@ -114,6 +114,18 @@ class Stack:
         self.compose("up", "--detach")
         self.wait_ready(replicas)
 
+    def update(self, version: str = "1.0") -> subprocess.CompletedProcess[str]:
+        """Replace the model servers by an image with this version of the model, as `make update` does."""
+        return subprocess.run(
+            ["bash", "scripts/container/update.sh"],
+            cwd=self.directory,
+            env={**self.environment, "VERSION": version},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=900,
+        )
+
     def wait_ready(self, replicas: int = 1) -> None:
         """Wait until so many model servers serve, and the gateway is ready."""
         wait_for("a ready stack", lambda: self.serving() == replicas and self.ready(), 240)

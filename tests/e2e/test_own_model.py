@@ -28,7 +28,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory, tiny_directory: Path) -> Pat
     (folder / ".env").write_text("MODEL=models/my-model\nNAME=mine\nVERSION=3.0\nCONSOLE_LEVEL=info\n")
     for path in folder.rglob("*"):
         if str(path.relative_to(folder)) not in PACKAGES:
-            path.chmod(0o700 if path.is_dir() else 0o600)
+            path.chmod(path.stat().st_mode & 0o700)
     return folder
 
 

@@ -1,7 +1,6 @@
 """Replicas behind the gateway, under load."""
 
 import json
-import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -10,7 +9,6 @@ from contextlib import AbstractContextManager, contextmanager
 import pytest
 import requests
 
-from scripts.common.paths import PROJECT
 from tests.e2e.problems import assert_problem
 from tests.e2e.stack import Stack, docker
 from tests.load import Load
@@ -111,14 +109,10 @@ def test_a_replica_that_hangs(stack: Stack, two_replicas: str, image: bytes, fau
 def test_update_under_load(stack: Stack, image: bytes) -> None:
     """`make update` replaces the server by one of a new image, which has the next version of the model."""
     model, before = stack.model(), stack.containers("torchserve")
-    environment = {**stack.environment, "VERSION": "1.1"}
     with Load(f"{stack.url}/predictions/{model}", image, clients=8) as load:
         load.wait_for(50)
         load.begin_fault()
-        result = subprocess.run(
-            ["bash", "scripts/container/update.sh"],
-            cwd=PROJECT, env=environment, capture_output=True, text=True, check=False, timeout=900,
-        )  # fmt: skip
+        result = stack.update("1.1")
         load.wait_for(load.counts()["200"] + 50)
     assert result.returncode == 0, result.stdout + result.stderr
     assert set(load.counts()) == {"200"}, load.counts()
@@ -128,10 +122,7 @@ def test_update_under_load(stack: Stack, image: bytes) -> None:
     assert [version.version for version in stack.versions(model)] == ["1.1"]
     stack.up()
     assert stack.containers("torchserve") == [after]  # compose has nothing to do
-    back = subprocess.run(
-        ["bash", "scripts/container/update.sh"],
-        cwd=PROJECT, env=stack.environment, capture_output=True, text=True, check=False, timeout=900,
-    )  # fmt: skip
+    back = stack.update()
     assert back.returncode == 0, back.stdout + back.stderr
     assert [version.version for version in stack.versions(model)] == ["1.0"]
 

@@ -10,6 +10,7 @@ import routes from './routes.js';
 class SharedDictionary {
     constructor() { this.entries = {}; }
     get(key) { return this.entries[key]; }
+    has(key) { return key in this.entries; }
     set(key, value) { this.entries[key] = value; }
     delete(key) { delete this.entries[key]; }
     keys() { return Object.keys(this.entries); }
@@ -109,7 +110,7 @@ test('invalid canaries are refused and change nothing', () => {
 
 function logged(status, variables) {
     const r = request('/predictions/m', {
-        route: 'predictions', model: 'm', version: 'default', status: String(status), upstream_status: String(status),
+        route: 'predictions', model: 'm', version: 'default', status: String(status), upstream_header_time: '0.020',
         request_time: '0.030', ...variables,
     });
     assert.equal(metrics.count(r), '');
@@ -148,10 +149,27 @@ test('every served model has its errors at 0 from the start', () => {
     }
 });
 
+test('a version has its errors at 0 from its first request, also while no model server responds', () => {
+    begin();
+    logged(200, {version: '2.0', canary: 'm/2.0'});
+    const text = metrics.render(ngx.shared.metrics, []);
+    assert.equal(sample(text, 'gateway_requests_total{route="predictions",model="m",version="2.0",status="503"}'), 0);
+    assert.equal(sample(text, 'gateway_requests_total{route="predictions",model="",version="",status="503"}'), 0);
+});
+
+test('a model that has served keeps its label while no model server responds', () => {
+    begin();
+    logged(200);
+    logged(503, {upstream_header_time: '-'});
+    const text = metrics.render(ngx.shared.metrics, []);
+    assert.equal(sample(text, 'gateway_requests_total{route="predictions",model="m",version="default",status="503"}'), 1);
+});
+
 test('clients cannot make up models', () => {
     begin();
     logged(404, {model: 'made-up'});
-    logged(429, {model: '', version: '', upstream_status: ''});
+    logged(503, {model: 'made-up', upstream_header_time: '-'}); // no model server responds
+    logged(429, {model: '', version: '', upstream_header_time: ''});
     logged(404, {canary: 'm/2.0', version: '2.0'}); // a canary whose version is gone counts
     const text = metrics.render(ngx.shared.metrics, []);
     assert.ok(!text.includes('made-up'));

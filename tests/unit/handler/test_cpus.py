@@ -3,15 +3,13 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from handler import cpus
 from tests.conftest import PROJECT
-
-CGROUPS = Path("/sys/fs/cgroup")
+from tests.control_groups import half_a_cpu, inside
 
 
 @pytest.fixture
@@ -127,29 +125,9 @@ def test_without_control_groups_every_cpu_counts(machine: Path) -> None:
     assert cpus.cpus() == 8
 
 
-@pytest.fixture
-def half_a_cpu() -> Iterator[Path]:
-    """A group of this machine that may use half a CPU, with another one in it."""
-    root = CGROUPS if (CGROUPS / "cgroup.controllers").exists() else CGROUPS / "cpu"
-    name, limit = ("cpu.max", "50000 100000") if root == CGROUPS else ("cpu.cfs_quota_us", "50000")
-    group = root / f"classifier-test-{os.getpid()}"
-    try:
-        (group / "inner").mkdir(parents=True)
-        (group / name).write_text(limit)
-    except OSError as error:
-        pytest.skip(f"this machine's control groups cannot be changed here: {error}")
-    yield group / "inner"
-    (group / "inner").rmdir()
-    group.rmdir()
-
-
-def test_a_real_group_around_the_process(half_a_cpu: Path) -> None:
-    code = f"""
-from pathlib import Path
-Path({str(half_a_cpu / "cgroup.procs")!r}).write_text("0")
-from handler.cpus import cpus, _limits
-print(cpus(), min(_limits()))
-"""
-    command = [sys.executable, "-c", code]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=PROJECT)
+def test_a_real_group_around_the_process() -> None:
+    code = "from handler.cpus import cpus, _limits; print(cpus(), min(_limits()))"
+    with half_a_cpu() as group:
+        command = inside(group, [sys.executable, "-c", code])
+        done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=PROJECT)
     assert done.stdout.split() == ["1", "0.5"]

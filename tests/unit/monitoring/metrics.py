@@ -45,7 +45,7 @@ def declared() -> set[str]:
         for kind, metrics in sections[section].items():
             for metric in metrics:
                 names |= {metric["name"] + end for end in (HISTOGRAM if kind == "histogram" else ("",))}
-    text = exposition(Readiness(Management(), "")) + gateway.metrics([gateway.request(200, "m")], ["m"])
+    text = exposition(Readiness(Management(), "")) + gateway.metrics()
     ends = {"histogram": HISTOGRAM, "counter": ("_total",)}
     for family in text_string_to_metric_families(text):
         names |= {family.name + end for end in ends.get(family.type, ("",))}
