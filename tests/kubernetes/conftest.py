@@ -30,7 +30,7 @@ def server_image() -> Iterator[str]:
         if os.environ.get("CI"):
             pytest.fail(f"CI must run these tests: {error}")
         pytest.skip(str(error))
-    with podman.network():
+    with podman.networks():
         yield f"docker.io/library/{IMAGE}"
 
 

@@ -23,8 +23,9 @@ from scripts.common.paths import BUILD
 from tests.kubernetes.manifests import Resource
 from tests.waiting import wait_for
 
-# Internal, so that a pod that needs a way out fails, as it would under the NetworkPolicy.
-NETWORK = "classifier-kubernetes"
+# A pod in the internal one has no way out, as under the NetworkPolicy. Beside a Docker engine, whose firewall drops
+# what it does not know, pods there do not reach each other either.
+INTERNAL, OPEN = "classifier-internal", "classifier-open"
 LIMIT = 4096  # open files and processes: podman would ask for more than some machines allow
 PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
 
@@ -88,14 +89,20 @@ def load_from_docker(image: str) -> None:
 
 
 @contextmanager
-def network() -> Iterator[None]:
-    """Provide the pods' network."""
-    _podman("network", "rm", "--force", NETWORK)  # of an interrupted run
-    podman("network", "create", "--internal", NETWORK)
+def networks() -> Iterator[None]:
+    """Provide the pods' networks."""
+    _podman("network", "rm", "--force", INTERNAL, OPEN)  # of an interrupted run
+    podman("network", "create", "--internal", INTERNAL)
+    podman("network", "create", "--disable-dns", OPEN)
     try:
         yield
     finally:
-        podman("network", "rm", "--force", NETWORK)
+        podman("network", "rm", "--force", INTERNAL, OPEN)
+
+
+def gateway_of(network: str) -> str:
+    """Return the address that this machine has in a network."""
+    return podman("network", "inspect", "--format", "{{(index .Subnets 0).Gateway}}", network)
 
 
 @dataclass
@@ -106,14 +113,14 @@ class Pod:
         deployment: the rendered Deployment.
         image: what runs instead of the image in it.
         name: of the pod.
-        service: the DNS name that leads to it.
+        network: INTERNAL or OPEN.
         config_maps: what its volumes mount.
     """
 
     deployment: Resource
     image: str
     name: str
-    service: str = ""
+    network: str = INTERNAL
     config_maps: Sequence[Resource] = ()
     manifest: str = field(init=False)
 
@@ -122,7 +129,7 @@ class Pod:
         self.spec: Mapping[str, Any] = self.deployment["spec"]["template"]["spec"]
         (self.container,) = self.spec["containers"]
         self._running = f"{self.name}-{self.container['name']}"
-        spec = deepcopy(dict(self.spec))
+        spec = deepcopy(dict(self.spec)) | {"restartPolicy": "Never"}  # the tests restart containers
         (container,) = spec["containers"]
         container.update(image=self.image, imagePullPolicy="Never")
         del container["ports"]  # podman 4.3 would publish them on this machine
@@ -135,6 +142,8 @@ class Pod:
         for variable in container["env"]:  # podman knows no namespaces, and no $(NAMESPACE)
             value = namespace if variable.pop("valueFrom", None) else variable["value"]
             variable["value"] = value.replace("$(NAMESPACE)", namespace)
+        # Not this machine's name servers, which know no Service.
+        spec.update(dnsPolicy="None", dnsConfig={"nameservers": [gateway_of(self.network)]})
         pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": self.name}, "spec": spec}
         self.manifest = yaml.safe_dump_all([*self.config_maps, pod])
 
@@ -154,15 +163,14 @@ class Pod:
 
     def start(self) -> None:
         """Start the pod, without waiting until it is ready."""
-        network = f"{NETWORK}:alias={self.service}" if self.service else NETWORK
-        podman("kube", "play", "--network", network, "-", stdin=self.manifest)
+        podman("kube", "play", "--network", self.network, "-", stdin=self.manifest)
 
     @property
     def address(self) -> str:
         """The pod's IP address."""
         infra = podman("pod", "inspect", "--format", "{{.InfraContainerID}}", self.name)
         networks = json.loads(podman("inspect", "--format", "{{json .NetworkSettings.Networks}}", infra))
-        return str(networks[NETWORK]["IPAddress"])
+        return str(networks[self.network]["IPAddress"])
 
     def probe(self, name: str) -> bool:
         """Run a probe of the manifest once, as the kubelet does."""
@@ -207,8 +215,9 @@ class Pod:
         podman("wait", self._running)
 
     def start_again(self) -> None:
-        """Start the container again in the same pod."""
-        podman("start", self._running)
+        """Start the container again in the same pod, which podman stops with its only container."""
+        podman("pod", "stop", self.name)
+        podman("pod", "start", self.name)
 
     def remove(self) -> None:
         """Remove the pod and its volumes at once."""

@@ -1,4 +1,4 @@
-"""The gateway's Deployment and the model servers', run together by podman, whose DNS takes the place of the Service."""
+"""The gateway's Deployment and the model servers', run together by podman, with the Service's DNS."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -7,14 +7,13 @@ import pytest
 import requests
 
 from scripts.common.paths import CONFIG
-from tests.kubernetes import podman
+from tests.kubernetes import dns, podman
 from tests.kubernetes.manifests import named, of_kind, rendered
 from tests.kubernetes.podman import Pod
 from tests.load import Load
 from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.kubernetes, pytest.mark.timeout(1800)]
-BACKEND = "torchserve.image-classifier.svc.cluster.local"
 
 
 @contextmanager
@@ -23,15 +22,13 @@ def running(pod: Pod) -> Iterator[Pod]:
     pod.start()
     try:
         yield pod
-    except BaseException:
-        print(pod.log())
-        raise
     finally:
+        print(pod.log())  # pytest shows it if the test failed
         pod.remove()
 
 
 def server(name: str, image: str) -> Pod:
-    return Pod(named(rendered("base"), "Deployment", "torchserve"), image, f"torchserve-{name}", BACKEND)
+    return Pod(named(rendered("base"), "Deployment", "torchserve"), image, f"torchserve-{name}", podman.OPEN)
 
 
 @pytest.fixture
@@ -41,14 +38,22 @@ def gateway(server_image: str) -> Iterator[Pod]:
     (container,) = deployment["spec"]["template"]["spec"]["containers"]
     podman.load_from_docker(container["image"])
     maps = of_kind(rendered("base"), "ConfigMap")
-    pod = Pod(deployment, f"docker.io/library/{container['image']}", "gateway", config_maps=maps)
+    pod = Pod(deployment, f"docker.io/library/{container['image']}", "gateway", podman.OPEN, config_maps=maps)
     with running(pod):
         wait_for("the gateway", lambda: pod.probe("readinessProbe"))
         yield pod
 
 
-def test_an_update_and_a_killed_server_under_load(gateway: Pod, server_image: str, image: bytes) -> None:
-    """Pods are replaced one by one, as the Deployment's strategy says; then one is lost without notice."""
+@pytest.fixture
+def service(server_image: str) -> Iterator[dns.HeadlessService]:
+    with dns.serving(podman.gateway_of(podman.OPEN)) as service:
+        yield service
+
+
+def test_an_update_and_a_killed_server_under_load(
+    service: dns.HeadlessService, gateway: Pod, server_image: str, image: bytes
+) -> None:
+    """A pod is replaced as the Deployment's strategy says; then another one is lost without notice."""
     url = f"http://{gateway.address}:8080"
     assert requests.get(f"{url}/readyz", timeout=10).status_code == 503
     description = requests.get(f"{url}/openapi.yaml", timeout=10)
@@ -59,14 +64,16 @@ def test_an_update_and_a_killed_server_under_load(gateway: Pod, server_image: st
             stack.enter_context(running(pod))
         for pod in (old, kept):
             pod.wait_ready()
+        service.ready = [old.address, kept.address]
         wait_for("a ready gateway", lambda: requests.get(f"{url}/readyz", timeout=10).ok)
         (model,) = requests.get(f"{url}/v1/models", timeout=10).json()["models"]
         with Load(f"{url}/predictions/{model}", image) as load:
             load.wait_for(50)
             stack.enter_context(running(new))
             new.wait_ready()
+            service.ready = [kept.address, new.address]  # the Service forgets a pod when its deletion begins
             old.before_stop()
-            exit_status, _ = old.terminate(60)
+            exit_status, _ = old.terminate(old.spec["terminationGracePeriodSeconds"])
             load.wait_for(load.counts()["200"] + 50)
             kept.kill()
             load.wait_for(load.counts()["200"] + 50)

@@ -25,10 +25,8 @@ def new_pod(server_image: str) -> Iterator[Pod]:
     pod.start()
     try:
         yield pod
-    except BaseException:
-        print(pod.log())
-        raise
     finally:
+        print(pod.log())  # pytest shows it if the test failed
         pod.remove()
 
 
