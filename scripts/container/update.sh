@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds the image and replaces each model server by one of it, without an outage: the new server starts beside the old
-# one, which stops once the new one serves.
+# one, which stops once the new one serves. With --no-build, the image that IMAGE names is taken as it is.
 set -euo pipefail
 here=$(dirname "$0")
 compose() { bash "$here/compose.sh" "$@"; }
@@ -11,7 +11,7 @@ network_of() {
 }
 fail() { echo "error: $1" >&2; exit 1; }
 
-compose build torchserve
+[ "${1:-}" = --no-build ] || compose build torchserve
 old=
 for server in $(servers); do
   if [ "$(docker inspect --format '{{.State.Running}}' "$server")" = true ] && [ -n "$(network_of "$server")" ]; then
