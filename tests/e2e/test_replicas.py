@@ -97,7 +97,7 @@ def test_a_paused_replica(stack: Stack, two_replicas: str, image: bytes) -> None
 
 @pytest.mark.faults
 def test_a_disconnected_replica(stack: Stack, two_replicas: str, image: bytes) -> None:
-    """nginx does not send a request again once the replica that had it has left the name's addresses: those get a 502."""
+    """nginx sends no request again whose replica has left the addresses of the name: it gets a 502."""
     load = under_fault(stack, two_replicas, image, disconnected)
     assert set(load.counts()) <= {"200", "502"}, load.counts()
     assert load.counts()["502"] <= 8  # one a client
