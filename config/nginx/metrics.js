@@ -12,8 +12,8 @@ function count(r) {
     const v = r.variables;
     canary.end(r);
     const asked = labels(v.route, v.model, v.version);
-    // A client cannot make up names here. TorchServe responds 404 to those, or it does not respond at all.
-    const known = v.canary || (/\d/.test(v.upstream_header_time) && v.status !== '404')
+    // A client cannot make up names here: they are served, or one of their requests has succeeded.
+    const known = v.canary || v.status < 400 || ngx.shared.metrics.has(`served{${asked}}`)
         || ngx.shared.metrics.has(`${SECONDS}_sum{${asked},outcome="success"}`);
     const target = known ? asked : labels(v.route, '', '');
     add(ngx.shared.metrics, target, Number(v.status), Number(v.request_time));
@@ -77,6 +77,9 @@ async function show(r) {
     const v = r.variables;
     const served = await r.subrequest('/v1/models');
     const models = served.status === 200 ? JSON.parse(served.responseText).models : [];
+    models.forEach((model) => {
+        ngx.shared.metrics.set(`served{${labels('predictions', model, 'default')}}`, 1);
+    });
     const states = ['active', 'waiting'].map((state) => `{state="${state}"} ${v[`connections_${state}`]}`);
     r.headersOut['Content-Type'] = 'text/plain; version=0.0.4; charset=utf-8';
     r.return(200, [

@@ -1,7 +1,7 @@
 // What a request's address asks for.
 
-const TARGET = /^\/(?:predictions|explanations)\/([A-Za-z0-9._-]+)(?:\/([A-Za-z0-9._-]+))?\/?$/;
-const KSERVE_V1 = /^\/v1\/models\/([A-Za-z0-9._-]+):predict$/;
+const TARGET = /^\/(?:predictions|explanations)\/([A-Za-z0-9._-]{1,100})(?:\/([A-Za-z0-9._-]{1,100}))?\/?$/;
+const KSERVE_V1 = /^\/v1\/models\/([A-Za-z0-9._-]{1,100}):predict$/;
 const ROUTES = [
     ['predictions', /^\/predictions\/|^\/v1\/models\/[^/]+:predict$/],
     ['explanations', /^\/explanations\//],

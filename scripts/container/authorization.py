@@ -10,7 +10,6 @@ import os
 import re
 import socket
 import stat
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,21 +64,20 @@ class Authorization:
     store: Path
     service: str | None = None
 
-    def refusal(self, method: str, address: str, headers: Mapping[str, str]) -> Refusal | None:
+    def refusal(self, method: str, address: str, credentials: str) -> Refusal | None:
         """Return why a call must not pass, None if it may.
 
         Args:
             method: of the call.
             address: path and query as the client sent them.
-            headers: of the call.
+            credentials: the header Authorization.
 
         Raises:
             OSError: DNS does not say how many model servers there are.
         """
         if self.token is None:
             return CLOSED
-        given = headers.get("Authorization", "").encode("latin-1")
-        if not hmac.compare_digest(given, f"Bearer {self.token}".encode()):
+        if not hmac.compare_digest(credentials.encode("latin-1"), f"Bearer {self.token}".encode()):
             return NO_TOKEN
         path, _, query = address.partition("?")
         ends_canary = method == "DELETE" and CANARY.fullmatch(path)

@@ -12,6 +12,7 @@ scripts/container/authorization.py reads the management token.
 
 import os
 import shutil
+import socket
 import sys
 from pathlib import Path
 
@@ -49,7 +50,7 @@ def bring_archives(archives: Path, store: Path, kept: Path) -> dict[str, str]:
 
 
 def _copy(archive: Path, store: Path) -> None:
-    draft = store / f".{archive.name}"
+    draft = store / f".{archive.name}-{socket.gethostname()}"  # another replica may be writing its own
     try:
         shutil.copyfile(archive, draft)
         draft.replace(store / archive.name)  # atomic: another replica may be reading it

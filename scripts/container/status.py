@@ -92,7 +92,7 @@ def serve(readiness: Readiness, authorization: Authorization, address: str, port
         def _authorize(self) -> None:
             method, address = (self.headers.get(name, "") for name in ("X-Original-Method", "X-Original-URI"))
             try:
-                refusal = authorization.refusal(method, address, dict(self.headers))
+                refusal = authorization.refusal(method, address, self.headers.get("Authorization", ""))
             except OSError as error:
                 self._send(503, "text/plain", f"DNS does not say how many model servers there are: {error}\n")
                 return

@@ -10,7 +10,9 @@ from scripts.common.errors import CommandError
 from scripts.common.waiting import wait_until
 
 POLL = 1.0  # s between two checks
-REQUESTS_TIMEOUT = 100.0  # s for the requests that the canary has when it ends: more than the gateway lets one take
+# s for the requests that the canary has when it ends: a client that sends its image byte by byte must not hold up a
+# rollout, and gets a 404 instead once the version is gone.
+REQUESTS_TIMEOUT = 30.0
 
 
 @dataclass
@@ -137,14 +139,11 @@ class Canary:
 
 
 def withdraw(gateway: Management, name: str) -> None:
-    """Stop routing a model's traffic to its canary, if it has one, and wait for the requests that it has.
+    """Stop routing a model's traffic to its canary, if it has one, and wait for the requests that it has, for a while.
 
     Args:
         gateway: the gateway's management address.
         name: the model.
-
-    Raises:
-        CommandError: a request takes too long.
     """
     try:
         gateway.request("DELETE", f"/gateway/canary/{name}")
@@ -155,8 +154,7 @@ def withdraw(gateway: Management, name: str) -> None:
     def is_idle() -> bool:
         return not any(target.partition("/")[0] == name for target in _listed(gateway)["requests"])
 
-    if not wait_until(is_idle, REQUESTS_TIMEOUT, POLL):
-        raise CommandError(f"the canary of {name} still has requests after {REQUESTS_TIMEOUT:.0f} s")
+    wait_until(is_idle, REQUESTS_TIMEOUT, POLL)
 
 
 def _listed(gateway: Management) -> dict[str, dict[str, str]]:

@@ -7,6 +7,7 @@ without the versions that cannot be served now.
 
 import json
 import re
+import socket
 import zipfile
 from dataclasses import dataclass
 from itertools import groupby
@@ -91,7 +92,7 @@ def remember(state: Path, archive: Path) -> VersionId | None:
     brought = _brought(state)
     before = brought.get(name, {}).get("version", version)
     brought[name] = {"version": version, "sha256": sha256_of(archive)}
-    draft = state / f".{BROUGHT}"
+    draft = state / f".{BROUGHT}-{socket.gethostname()}"  # another replica may be writing its own
     draft.write_text(json.dumps(brought, indent=1), encoding="utf-8")
     draft.replace(state / BROUGHT)
     return VersionId(name, before) if before != version else None

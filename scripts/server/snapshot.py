@@ -14,6 +14,7 @@ from scripts.client.models import VersionId
 
 FOLDER = "config"  # TorchServe's own name for the folder of its snapshots, below LOG_LOCATION
 
+SHUTDOWN = "*-shutdown.cfg"
 # Java's properties format escapes ":" and "=" with a backslash, and writes control characters as letters.
 ESCAPED = re.compile(r"\\(.)")
 CONTROL = {"n": "\n", "t": "\t", "r": "\r"}
@@ -59,7 +60,7 @@ def newest(folder: Path) -> tuple[SavedVersion, ...]:
 def forget_old(folder: Path) -> None:
     """Delete all snapshots but the newest readable one; every start and every change adds one."""
     readable = [path for path in _paths(folder) if _read(path) is not None]
-    for path in readable[1:]:
+    for path in [*readable[1:], *folder.glob(SHUTDOWN)]:
         path.unlink(missing_ok=True)
 
 
@@ -75,8 +76,12 @@ def as_property(saved: Iterable[SavedVersion]) -> str:
 
 
 def _paths(folder: Path) -> list[Path]:
-    """Return the snapshots, newest first: their names begin with the time to the millisecond."""
-    return sorted(folder.glob("*.cfg"), reverse=True)
+    """Return the snapshots, newest first: their names begin with the time to the millisecond.
+
+    Not those of a shutdown, which hold nothing that the last change has not written: a server that stops after another
+    one has replaced it would bring its own models back.
+    """
+    return sorted(set(folder.glob("*.cfg")) - set(folder.glob(SHUTDOWN)), reverse=True)
 
 
 def _read(path: Path) -> tuple[SavedVersion, ...] | None:

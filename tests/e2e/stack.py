@@ -114,12 +114,12 @@ class Stack:
         self.compose("up", "--detach")
         self.wait_ready(replicas)
 
-    def update(self, version: str = "1.0") -> subprocess.CompletedProcess[str]:
-        """Replace the model servers by an image with this version of the model, as `make update` does."""
+    def update(self, image: str) -> subprocess.CompletedProcess[str]:
+        """Replace the model servers by others of an image."""
         return subprocess.run(
-            ["bash", "scripts/container/update.sh"],
+            ["bash", "scripts/container/update.sh", "--no-build"],
             cwd=self.directory,
-            env={**self.environment, "VERSION": version},
+            env={**self.environment, "IMAGE": image},
             capture_output=True,
             text=True,
             check=False,
@@ -129,6 +129,8 @@ class Stack:
     def wait_ready(self, replicas: int = 1) -> None:
         """Wait until so many model servers serve, and the gateway is ready."""
         wait_for("a ready stack", lambda: self.serving() == replicas and self.ready(), 240)
+        # The gateway looks up each of its three upstreams for itself, every two seconds.
+        wait_for("the management API", lambda: self.manage("GET", "/models").ok)
 
     def serving(self) -> int:
         """Return the number of model servers that serve."""

@@ -26,7 +26,6 @@ def folder(stack: Stack, image: bytes, tmp_path: Path) -> Iterator[Path]:
     (tmp_path / "photo.jpg").write_bytes(image)
     yield tmp_path
     stack.up()
-    assert stack.update().returncode == 0  # the pages have updated the image
     docker("exec", stack.containers("torchserve")[0], "rm", "--force", f"/srv/models/{model}-2.0.mar")
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import ssl
 import subprocess
 import threading
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 import requests
 
 from tests.e2e.problems import assert_problem
-from tests.e2e.stack import Stack, docker
+from tests.e2e.stack import TOKEN, Stack, docker
 from tests.load import Load
 from tests.waiting import wait_for
 
@@ -88,12 +89,16 @@ def test_a_reload_cuts_no_keep_alive_connection(stack: Stack, predictions: str, 
     assert set(load.counts()) == {"200"}, load.counts()
 
 
-def test_tls(stack: Stack, image: bytes, label: str, tmp_path: Path) -> None:
+def make_certificate(folder: Path) -> None:
     command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost"]
-    command += ["-keyout", str(tmp_path / "tls.key"), "-out", str(tmp_path / "tls.crt")]
+    command += ["-keyout", str(folder / "tls.key"), "-out", str(folder / "tls.crt")]
     subprocess.run(command, check=True, capture_output=True)
-    for file in tmp_path.iterdir():
+    for file in folder.iterdir():
         os.chown(file, 101, 101)
+
+
+def test_tls(stack: Stack, image: bytes, label: str, tmp_path: Path) -> None:
+    make_certificate(tmp_path)
     tmp_path.chmod(0o755)
     model = stack.model()
     stack.environment["GATEWAY_SECRETS"] = str(tmp_path)
@@ -108,7 +113,14 @@ def test_tls(stack: Stack, image: bytes, label: str, tmp_path: Path) -> None:
             ]
             result = subprocess.run(command, input=image, capture_output=True, check=True)
             assert json.loads(result.stdout)[0]["label"] == label
+            manage = ["curl", "--silent", "--insecure", "--header", f"Authorization: Bearer {TOKEN}"]
+            manage += ["--write-out", "%{http_version} %{http_code}", "--output", "/dev/null"]
+            result = subprocess.run([*manage, f"https://{address}:8081/models"], capture_output=True, check=True)
+            assert result.stdout == b"2 200"
             assert_problem(requests.get(f"http://{address}:8080/healthz", timeout=10), 400, "tls-needed")
             assert docker("inspect", "--format", "{{.State.Running}}", name) == "true"
+            first = ssl.get_server_certificate((address, 8080))
+            make_certificate(tmp_path)
+            wait_for("the renewed certificate", lambda: ssl.get_server_certificate((address, 8080)) != first, 90)
     finally:
         del stack.environment["GATEWAY_SECRETS"]

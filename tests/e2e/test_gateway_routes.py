@@ -14,7 +14,19 @@ from tests.waiting import wait_for
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/models", "/metrics", "/accepting", "/predictions", "/v1/models/x", "/connections"]
+    "path",
+    [
+        "/readyz%0a",
+        "/v1/models%0d%0aX:y",
+        "/v1/models/x%0a:predict",
+        "/",
+        "/models",
+        "/metrics",
+        "/accepting",
+        "/predictions",
+        "/v1/models/x",
+        "/connections",
+    ],
 )
 def test_other_paths_are_404(stack: Stack, path: str) -> None:
     assert_problem(requests.get(stack.url + path, timeout=10), 404, "not-found")

@@ -20,7 +20,7 @@ PACKAGES = ("pyproject.toml", "constraints.txt", "config/docker/install.sh")
 def clone(tmp_path_factory: pytest.TempPathFactory, tiny_directory: Path) -> Path:
     folder = tmp_path_factory.mktemp("own-model") / "clone"
     for name in ("handler", "scripts", "config"):
-        ignored = shutil.ignore_patterns("__pycache__", "tls.*", "management_token")
+        ignored = shutil.ignore_patterns("__pycache__", "tls.crt", "tls.key", "management_token")
         shutil.copytree(PROJECT / name, folder / name, ignore=ignored)
     for name in ("docker-compose.yml", ".dockerignore", "pyproject.toml", "constraints.txt"):
         shutil.copy(PROJECT / name, folder / name)

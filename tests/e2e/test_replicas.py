@@ -5,10 +5,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 
 import pytest
 import requests
 
+from tests.archives import as_version
 from tests.e2e.problems import assert_problem
 from tests.e2e.stack import Stack, docker
 from tests.load import Load
@@ -53,7 +55,7 @@ def test_two_of_three_replicas_lost(stack: Stack, image: bytes) -> None:
 
 def test_with_several_replicas_changes_are_refused(stack: Stack, two_replicas: str) -> None:
     assert stack.manage("GET", "/models").ok
-    before = stack.versions(two_replicas)
+    before = {(version.id, version.min_workers) for version in stack.versions(two_replicas)}
     for method, path in (
         ("PUT", f"/models/{two_replicas}"),
         ("POST", "/models"),
@@ -64,7 +66,7 @@ def test_with_several_replicas_changes_are_refused(stack: Stack, two_replicas: s
         assert_problem(response, 409, "several-replicas")
         assert "make update" in response.json()["detail"]
     assert stack.manage("DELETE", f"/gateway/canary/{two_replicas}").status_code == 404  # passes, there is none
-    assert stack.versions(two_replicas) == before
+    assert {(version.id, version.min_workers) for version in stack.versions(two_replicas)} == before
 
 
 @contextmanager
@@ -87,44 +89,93 @@ def disconnected(stack: Stack, server: str) -> Iterator[None]:
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize(("fault", "name"), [(paused, "paused"), (disconnected, "disconnected")])
-def test_a_replica_that_hangs(stack: Stack, two_replicas: str, image: bytes, fault: Fault, name: str) -> None:
-    """Its in-flight requests wait for RESPONSE_SECONDS at most; then, as all others, the other replica answers them."""
-    server = stack.containers("torchserve")[0]
-    time.sleep(3)  # the gateway looks up the name every two seconds
-    with Load(f"{stack.url}/predictions/{two_replicas}", image, clients=8) as load:
-        load.wait_for(100)
-        load.begin_fault()
-        with fault(stack, server):
-            end = time.monotonic() + RESPONSE_SECONDS + 10
-            load.wait_for(load.counts()["200"] + 50)
-            wait_for("all in-flight requests", lambda: time.monotonic() > end, 60)
-        load.wait_for(load.counts()["200"] + 50)
+def test_a_paused_replica(stack: Stack, two_replicas: str, image: bytes) -> None:
+    load = under_fault(stack, two_replicas, image, paused)
     assert set(load.counts()) == {"200"}, load.counts()
-    assert load.longest < RESPONSE_SECONDS + 5
-    load.record(f"containers: one of two replicas {name}")
+    load.record("containers: one of two replicas paused for 30 s")
 
 
 @pytest.mark.faults
-def test_update_under_load(stack: Stack, image: bytes) -> None:
-    """`make update` replaces the server by one of a new image, which has the next version of the model."""
+def test_a_disconnected_replica(stack: Stack, two_replicas: str, image: bytes) -> None:
+    """nginx sends no request again whose replica has left the addresses of the name: it gets a 502."""
+    load = under_fault(stack, two_replicas, image, disconnected)
+    assert set(load.counts()) <= {"200", "502"}, load.counts()
+    assert load.counts()["502"] <= 8  # one a client
+    load.record("containers: one of two replicas without a network for 30 s")
+
+
+def under_fault(stack: Stack, model: str, image: bytes, fault: Fault) -> Load:
+    """Have one of two replicas hang under load.
+
+    Its in-flight requests wait for RESPONSE_SECONDS at most; the other replica answers all others.
+    """
+    server = stack.containers("torchserve")[0]
+    time.sleep(3)  # the gateway looks up the name every two seconds
+    with Load(f"{stack.url}/predictions/{model}", image, clients=8) as load:
+        load.wait_for(100)
+        load.begin_fault()
+        with fault(stack, server):
+            end = time.monotonic() + 30
+            load.wait_for(load.counts()["200"] + 50)
+            wait_for("all in-flight requests", lambda: time.monotonic() > end, 60)
+        load.wait_for(load.counts()["200"] + 50)
+    assert load.longest < RESPONSE_SECONDS + 5
+    return load
+
+
+@pytest.fixture
+def next_image(stack: Stack, tmp_path: Path) -> Iterator[str]:
+    """An image that brings version 1.1 of the model."""
+    model, server = stack.model(), stack.containers("torchserve")[0]
+    docker("cp", f"{server}:/srv/models/{model}.mar", str(tmp_path / "first.mar"))
+    as_version("1.1", tmp_path / "first.mar", tmp_path / f"{model}-1.1.mar")
+    (tmp_path / f"{model}-1.1.mar").chmod(0o644)
+    (tmp_path / "first.mar").unlink()
+    commands = f"FROM {stack.environment['IMAGE']}\nUSER root\nRUN rm /srv/archives/*\nCOPY *.mar /srv/archives/\n"
+    (tmp_path / "Dockerfile").write_text(f"{commands}USER classifier\n")
+    docker("build", "--quiet", "--tag", f"{stack.project}:next", str(tmp_path))
+    yield f"{stack.project}:next"
+    docker("rmi", "--force", f"{stack.project}:next")
+
+
+@pytest.mark.faults
+def test_update_under_load(stack: Stack, next_image: str, image: bytes) -> None:
     model, before = stack.model(), stack.containers("torchserve")
     with Load(f"{stack.url}/predictions/{model}", image, clients=8) as load:
         load.wait_for(50)
         load.begin_fault()
-        result = stack.update("1.1")
+        result = stack.update(next_image)
         load.wait_for(load.counts()["200"] + 50)
     assert result.returncode == 0, result.stdout + result.stderr
     assert set(load.counts()) == {"200"}, load.counts()
-    load.record("containers: the image updated with `make update`")
+    load.record("containers: the model server replaced by a new image (`make update`)")
     (after,) = stack.containers("torchserve")
     assert after not in before
     assert [version.version for version in stack.versions(model)] == ["1.1"]
-    stack.up()
-    assert stack.containers("torchserve") == [after]  # compose has nothing to do
-    back = stack.update()
+    docker("kill", "--signal", "KILL", after)
+    docker("start", after)
+    stack.wait_ready()
+    assert [version.version for version in stack.versions(model)] == ["1.1"]  # and not what the old server wrote last
+    back = stack.update(stack.environment["IMAGE"])
     assert back.returncode == 0, back.stdout + back.stderr
     assert [version.version for version in stack.versions(model)] == ["1.0"]
+    (first,) = stack.containers("torchserve")
+    stack.up()
+    assert stack.containers("torchserve") == [first]  # compose has nothing to do
+
+
+def test_an_image_that_does_not_serve_replaces_nothing(stack: Stack, tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text(f"FROM {stack.environment['IMAGE']}\nENV STATE=/nowhere\n")
+    docker("build", "--quiet", "--tag", f"{stack.project}:broken", str(tmp_path))
+    before = stack.containers("torchserve")
+    try:
+        result = stack.update(f"{stack.project}:broken")
+    finally:
+        docker("rmi", "--force", f"{stack.project}:broken")
+    assert result.returncode == 1
+    assert "the new server does not serve" in result.stderr
+    assert stack.containers("torchserve") == before
+    stack.wait_ready()
 
 
 @pytest.mark.faults

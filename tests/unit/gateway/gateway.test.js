@@ -110,7 +110,7 @@ test('invalid canaries are refused and change nothing', () => {
 
 function logged(status, variables) {
     const r = request('/predictions/m', {
-        route: 'predictions', model: 'm', version: 'default', status: String(status), upstream_header_time: '0.020',
+        route: 'predictions', model: 'm', version: 'default', status: String(status),
         request_time: '0.030', ...variables,
     });
     assert.equal(metrics.count(r), '');
@@ -168,8 +168,9 @@ test('a model that has served keeps its label while no model server responds', (
 test('clients cannot make up models', () => {
     begin();
     logged(404, {model: 'made-up'});
-    logged(503, {model: 'made-up', upstream_header_time: '-'}); // no model server responds
-    logged(429, {model: '', version: '', upstream_header_time: ''});
+    logged(400, {model: 'made-up'}); // a request that TorchServe cannot read
+    logged(503, {model: 'made-up'}); // no model server responds
+    logged(429, {model: '', version: ''});
     logged(404, {canary: 'm/2.0', version: '2.0'}); // a canary whose version is gone counts
     const text = metrics.render(ngx.shared.metrics, []);
     assert.ok(!text.includes('made-up'));

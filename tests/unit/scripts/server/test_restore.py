@@ -64,11 +64,20 @@ def test_versions_default_and_workers_are_restored(tmp_path: Path, store: Path) 
     assert restore.restore(tmp_path, store) == restore.Restored(saved(models))
 
 
-def test_the_newest_snapshot_of_any_kind_counts(tmp_path: Path, store: Path) -> None:
+def test_the_newest_snapshot_counts(tmp_path: Path, store: Path) -> None:
     save(tmp_path, "20261122092014267", {"a": {"1.0": version("a.mar", 1, default=True)}})
-    save(tmp_path, "20261122092014268", {"a": {"1.0": version("a.mar", 2, default=True)}}, "shutdown")
-    save(tmp_path, "20261122092014266", {"a": {"1.0": version("a.mar", 3, default=True)}}, "startup")
+    save(tmp_path, "20261122092014268", {"a": {"1.0": version("a.mar", 2, default=True)}}, "startup")
+    save(tmp_path, "20261122092014266", {"a": {"1.0": version("a.mar", 3, default=True)}})
     assert [saved_version.workers for saved_version in restore.restore(tmp_path, store).versions] == [2]
+
+
+def test_a_server_that_stops_does_not_bring_its_models_back(tmp_path: Path, store: Path) -> None:
+    """During an update, it stops after the server that replaces it has written what serves now."""
+    save(tmp_path, "20261122092014267", {"a": {"2.0": version("a2.mar", 1, default=True)}})
+    stopped = save(tmp_path, "20261122092014268", {"a": {"1.0": version("a.mar", 1, default=True)}}, "shutdown")
+    assert [each.id.version for each in restore.restore(tmp_path, store).versions] == ["2.0"]
+    snapshot.forget_old(tmp_path / "config")
+    assert not stopped.exists()
 
 
 @pytest.mark.parametrize("kept", [0, 60, 200, 330])
