@@ -86,6 +86,8 @@ def load_from_docker(image: str) -> None:
     found = _podman("image", "inspect", "--format", "{{.Id}}", image).stdout.strip()
     if found != wanted.removeprefix("sha256:"):
         podman("pull", "--quiet", f"docker-daemon:{image}", timeout=1200)
+        if found:
+            podman("rmi", found)  # the one before, of several GB
 
 
 @contextmanager
