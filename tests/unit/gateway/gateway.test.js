@@ -4,6 +4,7 @@ import {test} from 'node:test';
 
 import canary from './canary.js';
 import metrics from './metrics.js';
+import retry from './retry.js';
 import routes from './routes.js';
 
 // njs's shared dictionary, as far as the modules use it.
@@ -189,5 +190,31 @@ test('/metrics lists connections, replicas and, with a server, the served models
         assert.equal(sample(r.body, 'gateway_connections{state="active"}'), 7);
         assert.equal(sample(r.body, 'gateway_replicas_expected'), 2);
         assert.equal(r.body.includes('model="m"'), zeros);
+    }
+});
+
+test('a prediction is sent again if no server had it, or none was left to try', () => {
+    for (const [addresses, times, expected] of [
+        ['torchserve', '-', true],
+        ['10.0.0.1:8080', '-', true],
+        ['10.0.0.1:8080, torchserve', '-, -', true],
+        ['10.0.0.1:8080, torchserve', '0.000, -', true],
+        ['10.0.0.1:8080', '0.001', false],
+        ['10.0.0.1:8080, 10.0.0.2:8080', '-, 0.000', false],
+        ['', '', true],
+    ]) {
+        assert.equal(retry.again(addresses, times), expected, addresses);
+    }
+});
+
+test('what is not sent again gets its own error', () => {
+    for (const [variables, expected] of [
+        [{upstream_addr: 'torchserve', upstream_connect_time: '-', upstream_status: '502'}, '@predict_again'],
+        [{upstream_addr: 'a:1', upstream_connect_time: '0.000', upstream_status: '502'}, '@502'],
+        [{upstream_addr: 'a:1, b:1', upstream_connect_time: '0.000, 0.000', upstream_status: '502, 504'}, '@504'],
+    ]) {
+        let went;
+        retry.unanswered({variables, internalRedirect: (location) => { went = location; }});
+        assert.equal(went, expected);
     }
 });
