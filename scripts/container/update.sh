@@ -45,6 +45,7 @@ for server in $old; do
   sleep 5 # the gateway looks up the name every two seconds
   docker stop -t 45 "$server" >/dev/null
   docker rm "$server" >/dev/null
+  sleep 3 # and until it has forgotten the old address
   echo "$(docker inspect --format '{{.Name}}' "$new") replaces ${server:0:12}"
   new=
 done

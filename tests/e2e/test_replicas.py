@@ -149,6 +149,7 @@ def test_update_under_load(stack: Stack, next_image: str, image: bytes) -> None:
     assert result.returncode == 0, result.stdout + result.stderr
     assert set(load.counts()) == {"200"}, load.counts()
     load.record("containers: the model server replaced by a new image (`make update`)")
+    stack.wait_ready()
     (after,) = stack.containers("torchserve")
     assert after not in before
     assert [version.version for version in stack.versions(model)] == ["1.1"]
@@ -158,6 +159,7 @@ def test_update_under_load(stack: Stack, next_image: str, image: bytes) -> None:
     assert [version.version for version in stack.versions(model)] == ["1.1"]  # and not what the old server wrote last
     back = stack.update(stack.environment["IMAGE"])
     assert back.returncode == 0, back.stdout + back.stderr
+    stack.wait_ready()
     assert [version.version for version in stack.versions(model)] == ["1.0"]
     (first,) = stack.containers("torchserve")
     stack.up()
