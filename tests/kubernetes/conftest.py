@@ -25,13 +25,13 @@ def server_image() -> Iterator[str]:
             index = f"TORCH_INDEX_URL={os.environ.get('TORCH_INDEX_URL', '')}"
             build = ["docker", "build", "--quiet", "--build-arg", index, "--tag", IMAGE]
             subprocess.run([*build, "--file", "config/docker/Dockerfile", "."], cwd=PROJECT, check=True)
-            podman.load_from_docker(IMAGE)
+            loaded = podman.load_from_docker(IMAGE)
     except (engine.NoEngineError, podman.NoPodmanError) as error:
         if os.environ.get("CI"):
             pytest.fail(f"CI must run these tests: {error}")
         pytest.skip(str(error))
     with podman.networks():
-        yield f"docker.io/library/{IMAGE}"
+        yield loaded
 
 
 @pytest.fixture(scope="session")

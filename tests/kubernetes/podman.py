@@ -79,15 +79,18 @@ def _settings() -> Path:
     return path
 
 
-def load_from_docker(image: str) -> None:
-    """Copy an image from the Docker engine, unless podman has it."""
+def load_from_docker(image: str) -> str:
+    """Copy an image from the Docker engine, unless podman has it, and return its name in podman's store."""
+    name = f"localhost/{image}"
     command = ["docker", "image", "inspect", "--format", "{{.Id}}", image]
     wanted = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    found = _podman("image", "inspect", "--format", "{{.Id}}", image).stdout.strip()
+    found = _podman("image", "inspect", "--format", "{{.Id}}", name).stdout.strip()
     if found != wanted.removeprefix("sha256:"):
         podman("pull", "--quiet", f"docker-daemon:{image}", timeout=1200)
+        podman("tag", wanted.removeprefix("sha256:"), name)
         if found:
-            podman("rmi", found)  # the one before, of several GB
+            podman("rmi", "--force", found)  # the one before, of several GB
+    return name
 
 
 @contextmanager

@@ -36,9 +36,9 @@ def gateway(server_image: str) -> Iterator[Pod]:
     """A gateway that is ready."""
     deployment = named(rendered("base"), "Deployment", "gateway")
     (container,) = deployment["spec"]["template"]["spec"]["containers"]
-    podman.load_from_docker(container["image"])
+    image = podman.load_from_docker(container["image"])
     maps = of_kind(rendered("base"), "ConfigMap")
-    pod = Pod(deployment, f"docker.io/library/{container['image']}", "gateway", podman.OPEN, config_maps=maps)
+    pod = Pod(deployment, image, "gateway", podman.OPEN, config_maps=maps)
     with running(pod):
         wait_for("the gateway", lambda: pod.probe("readinessProbe"))
         yield pod
