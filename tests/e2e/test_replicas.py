@@ -97,10 +97,8 @@ def test_a_paused_replica(stack: Stack, two_replicas: str, image: bytes) -> None
 
 @pytest.mark.faults
 def test_a_disconnected_replica(stack: Stack, two_replicas: str, image: bytes) -> None:
-    """nginx sends no request again whose replica has left the addresses of the name: it gets a 502."""
     load = under_fault(stack, two_replicas, image, disconnected)
-    assert set(load.counts()) <= {"200", "502"}, load.counts()
-    assert load.counts()["502"] <= 8  # one a client
+    assert set(load.counts()) == {"200"}, load.counts()
     load.record("containers: one of two replicas without a network for 30 s")
 
 
