@@ -48,7 +48,9 @@ def test_every_part_is_measured(tiny_directory: Path, tiny_archive: Path, tmp_pa
         assert row["p50_ms"] <= row["p95_ms"] <= row["p99_ms"]
         assert row["worker_cpu_ms_per_image"] > 0
         assert row["client_cpu_ms_per_image"] > 0
-        assert (row["jvm_cpu_ms_per_image"] > 0) == (row["server"] not in APPS)
+    # The kernel counts in hundredths of a second, so that a short turn of one server may show none.
+    assert sum(row["jvm_cpu_ms_per_image"] for row in closed if row["server"] not in APPS) > 0
+    assert not any(row["jvm_cpu_ms_per_image"] for row in closed if row["server"] in APPS)
     (four,) = goals.pick(turns, kind="closed loop", server="tiny-resnet", clients=4)
     assert 1 <= four["mean_batch"] <= 4
     (busy,) = goals.pick(turns, kind=goals.BUSY)  # of both rounds: they have one engine
