@@ -5,7 +5,6 @@ import json
 import zipfile
 import zlib
 from pathlib import Path
-from typing import IO
 
 from handler.manifest import FILE_NAME, Manifest
 from scripts.common.errors import CommandError
@@ -54,21 +53,13 @@ def damage(archive: Path) -> str | None:
             json.loads(file.read(ARCHIVER_MANIFEST))["model"]["modelName"]
             programs = _programs(file)
             for name in file.namelist():
-                with file.open(name) as content:
-                    found = _sha256_of(content)
+                with file.open(name) as content:  # raises BadZipFile if its checksum differs; has readinto
+                    found = hashlib.file_digest(content, "sha256").hexdigest()  # type: ignore[arg-type]
                 if programs.pop(name, found) != found:
                     return f"a program in {archive.name} is not the one of its manifest: build the archive again"
     except DAMAGED:
         return f"{archive.name} is cut off, damaged or no archive: copy it again, and see whether the disk is full"
     return f"{archive.name} lacks a program of its manifest: build the archive again" if programs else None
-
-
-def _sha256_of(content: IO[bytes]) -> str:
-    """Return the SHA-256 of a file in an archive; raises BadZipFile at its end if the archive's checksum differs."""
-    digest = hashlib.sha256()
-    for block in iter(lambda: content.read(2**20), b""):
-        digest.update(block)
-    return digest.hexdigest()
 
 
 def _programs(file: zipfile.ZipFile) -> dict[str, str]:

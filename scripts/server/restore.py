@@ -70,7 +70,7 @@ def is_new(state: Path, archive: Path) -> bool:
     """Whether an archive is not the one that the last image brought.
 
     The last one's, where it is not registered now, was unregistered by an operator: a start must not bring it back. An
-    earlier one's is new again: whoever goes back to its image wants it.
+    earlier one's is new again: an operator who goes back to its image wants it.
     """
     name, _ = identity(archive)
     return _brought(state).get(name, {}).get("sha256") != sha256_of(archive)

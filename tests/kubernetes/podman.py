@@ -234,3 +234,15 @@ class Pod:
         """Return the container's output."""
         result = _podman("logs", self._running)
         return result.stdout + result.stderr
+
+
+@contextmanager
+def running(pod: Pod) -> Iterator[Pod]:
+    """Start a pod, and remove it at the end."""
+    pod.remove()  # of an interrupted run
+    pod.start()
+    try:
+        yield pod
+    finally:
+        print(pod.log())  # pytest shows it if the test failed
+        pod.remove()

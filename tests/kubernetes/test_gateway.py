@@ -1,7 +1,7 @@
 """The gateway's Deployment and the model servers', run together by podman, with the Service's DNS."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 
 import pytest
 import requests
@@ -9,22 +9,11 @@ import requests
 from scripts.common.paths import CONFIG
 from tests.kubernetes import dns, podman
 from tests.kubernetes.manifests import named, of_kind, rendered
-from tests.kubernetes.podman import Pod
+from tests.kubernetes.podman import Pod, running
 from tests.load import Load
 from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.kubernetes, pytest.mark.timeout(1800)]
-
-
-@contextmanager
-def running(pod: Pod) -> Iterator[Pod]:
-    pod.remove()  # of an interrupted run
-    pod.start()
-    try:
-        yield pod
-    finally:
-        print(pod.log())  # pytest shows it if the test failed
-        pod.remove()
 
 
 def server(name: str, image: str) -> Pod:

@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from tests.kubernetes.manifests import named, rendered
-from tests.kubernetes.podman import Pod
+from tests.kubernetes.podman import Pod, running
 from tests.load import Load
 from tests.waiting import wait_for
 
@@ -20,14 +20,8 @@ INFERENCE, MANAGEMENT = 8080, 8081
 @pytest.fixture
 def new_pod(server_image: str) -> Iterator[Pod]:
     """A pod that is starting."""
-    pod = Pod(named(rendered("base"), "Deployment", "torchserve"), server_image, "torchserve-tested")
-    pod.remove()  # of an interrupted run
-    pod.start()
-    try:
+    with running(Pod(named(rendered("base"), "Deployment", "torchserve"), server_image, "torchserve-tested")) as pod:
         yield pod
-    finally:
-        print(pod.log())  # pytest shows it if the test failed
-        pod.remove()
 
 
 @pytest.fixture
