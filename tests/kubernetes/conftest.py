@@ -26,12 +26,12 @@ def server_image() -> Iterator[str]:
             build = ["docker", "build", "--quiet", "--build-arg", index, "--tag", IMAGE]
             subprocess.run([*build, "--file", "config/docker/Dockerfile", "."], cwd=PROJECT, check=True)
             loaded = podman.load_from_docker(IMAGE)
+            with podman.networks():
+                yield loaded
     except (engine.NoEngineError, podman.NoPodmanError) as error:
         if os.environ.get("CI"):
             pytest.fail(f"CI must run these tests: {error}")
         pytest.skip(str(error))
-    with podman.networks():
-        yield loaded
 
 
 @pytest.fixture(scope="session")
