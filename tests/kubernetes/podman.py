@@ -40,8 +40,10 @@ def require() -> None:
     Raises:
         NoPodmanError: it cannot.
     """
-    if missing := [program for program in ("podman", "catatonit") if not _installed(program)]:
-        raise NoPodmanError(f"{missing[0]} is not installed (Debian: apt-get install podman catatonit netavark)")
+    if missing := [program for program in ("podman", "catatonit", "ip") if not _installed(program)]:
+        raise NoPodmanError(
+            f"{missing[0]} is not installed (Debian: apt-get install podman catatonit netavark iproute2)"
+        )
     if os.geteuid() != 0:
         raise NoPodmanError("only root can give pods addresses that the tests reach")
 
@@ -110,6 +112,17 @@ def gateway_of(network: str) -> str:
     return podman("network", "inspect", "--format", "{{(index .Subnets 0).Gateway}}", network)
 
 
+def _keep_bridge_address(network: str) -> None:
+    """Give a network's bridge the address that it has, for good.
+
+    Otherwise it takes that of one of its pods, and once that pod is gone, the others send this machine nothing until
+    they ask for the new address, up to two minutes later.
+    """
+    bridge = podman("network", "inspect", "--format", "{{.NetworkInterface}}", network)
+    address = Path("/sys/class/net", bridge, "address").read_text().strip()
+    subprocess.run(["ip", "link", "set", "dev", bridge, "address", address], check=True)
+
+
 @dataclass
 class Pod:
     """One Pod of a Deployment.
@@ -169,6 +182,7 @@ class Pod:
     def start(self) -> None:
         """Start the pod, without waiting until it is ready."""
         podman("kube", "play", "--network", self.network, "-", stdin=self.manifest)
+        _keep_bridge_address(self.network)
 
     @property
     def address(self) -> str:

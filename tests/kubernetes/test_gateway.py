@@ -68,3 +68,4 @@ def test_an_update_and_a_killed_server_under_load(
             load.wait_for(load.counts()["200"] + 50)
         assert exit_status == 0
         assert set(load.counts()) == {"200"}, load.counts()
+        assert load.longest_gap() < 10, "nobody got a response for a while"
