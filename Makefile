@@ -28,6 +28,8 @@ UV_COMPILE = $(VENV)/bin/uv pip compile --quiet --generate-hashes --only-binary 
   --python-platform linux --no-annotate --no-emit-index-url --custom-compile-command "make lock" $(LOCK)
 # What the benchmark compares with, in an environment of its own.
 PEERS = scripts/bench/peers/requirements
+# Clients that others wrote, for the tests, likewise.
+CLIENTS = tests/clients/requirements
 # cog, and the files with tables or rules that it generates.
 COG = $(PY) -m cogapp -P -p "from scripts.docs import figures, kubernetes, scaling, tables" --verbosity=1
 PAGES = README.md $(wildcard docs/*.md) config/kubernetes/components/monitoring/rules.yaml
@@ -64,6 +66,7 @@ lock:  ## update constraints.txt from pyproject.toml (LOCK="--upgrade-package NA
 	@[ -x $(VENV)/bin/uv ] || { echo 'error: there is no $(VENV)/bin/uv: run make setup first' >&2; exit 1; }
 	$(UV_COMPILE) --group all --group setup --output-file constraints.txt pyproject.toml
 	$(UV_COMPILE) --constraint constraints.txt --output-file $(PEERS).txt $(PEERS).in
+	$(UV_COMPILE) --output-file $(CLIENTS).txt $(CLIENTS).in
 
 archive: $(STAMP)  ## pack the model into model_store/ (MODEL= a local directory, NAME= the served name, PRECISION=int8)
 	@$(PY) -m scripts archive --model "$$MODEL" --name "$$NAME" --version "$${VERSION:-1.0}"

@@ -16,8 +16,7 @@ from handler.cpus import cpus
 from handler.engines import cpu
 from handler.manifest import FILE_NAME, Manifest, PrecisionName
 from scripts.bench import engines, goals, jpegs, report, service, stock
-from scripts.bench.peers import environment
-from scripts.bench.peers.server import all_running
+from scripts.bench.peers.server import ENVIRONMENT, all_running
 from scripts.bench.plan import Plan
 from scripts.bench.rounds import Sample, Subject, one_round, turns_in_a_round
 from scripts.bench.variant import model_config, variant
@@ -128,7 +127,7 @@ def run(model: str, name: str, images: str, port: int, plan: Plan) -> None:
     """
     ports = Ports(port)
     ports.require_free()  # before a build of half a minute
-    environment.ensure()  # so is a network that fails
+    ENVIRONMENT.ensure()  # so is a network that fails
     packed = archive.ensure(model, name)
     BUILD.mkdir(exist_ok=True)
     with stopping_on_signals(), tempfile.TemporaryDirectory(prefix="bench-", dir=BUILD) as folder:

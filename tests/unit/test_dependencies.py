@@ -2,6 +2,8 @@
 
 import re
 import tomllib
+from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
@@ -10,12 +12,14 @@ from tests.conftest import PROJECT
 PEERS = PROJECT / "scripts" / "bench" / "peers"
 LOCK = (PROJECT / "constraints.txt").read_text(encoding="utf-8")
 PEERS_LOCK = (PEERS / "requirements.txt").read_text(encoding="utf-8")
-LOCKS = pytest.mark.parametrize("lock", [LOCK, PEERS_LOCK], ids=["constraints.txt", "peers"])
+CLIENTS = PROJECT / "tests" / "clients"
+CLIENTS_LOCK = (CLIENTS / "requirements.txt").read_text(encoding="utf-8")
+LOCKS = pytest.mark.parametrize("lock", [LOCK, PEERS_LOCK, CLIENTS_LOCK], ids=["constraints.txt", "peers", "clients"])
 PACKAGE = re.compile(
     r"^(?P<name>[a-z0-9-]+)==(?P<version>\S+) \\\n(?P<hashes>(?:    --hash=\S+(?: \\)?\n)+)", re.MULTILINE
 )
-PINNED, PEERS_PINNED = (
-    {match["name"]: match["version"] for match in PACKAGE.finditer(lock)} for lock in (LOCK, PEERS_LOCK)
+PINNED, PEERS_PINNED, CLIENTS_PINNED = (
+    {match["name"]: match["version"] for match in PACKAGE.finditer(lock)} for lock in (LOCK, PEERS_LOCK, CLIENTS_LOCK)
 )
 GROUPS = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]
 NAMES = sorted({entry for entries in GROUPS.values() for entry in entries if isinstance(entry, str)})
@@ -43,8 +47,12 @@ def test_peers_have_the_versions_of_this_project() -> None:
         assert PEERS_PINNED[name] == PINNED[name], f"{name}: run make lock"
 
 
-def test_the_lock_of_the_peers_has_every_package() -> None:
-    assert set((PEERS / "requirements.in").read_text(encoding="utf-8").split()) <= PEERS_PINNED.keys()
+@pytest.mark.parametrize(
+    ("folder", "pinned"), [(PEERS, PEERS_PINNED), (CLIENTS, CLIENTS_PINNED)], ids=["peers", "clients"]
+)
+def test_a_lock_has_every_package(folder: Path, pinned: Mapping[str, str]) -> None:
+    names = re.sub(r"\[.*\]", "", (folder / "requirements.in").read_text(encoding="utf-8")).split()
+    assert set(names) <= pinned.keys()
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,7 +1,6 @@
 """What a user would pick instead: FastAPI with ONNX Runtime and with OpenVINO, one process each, without batching.
 
-environment       their virtual environment, build/peers
-server            runs them
+server            runs them, in their virtual environment build/peers
 images            from an image's bytes to the network's input, and from logits to the top 5, with Pillow and NumPy
 app_onnxruntime   FastAPI + ONNX Runtime
 app_openvino      FastAPI + OpenVINO

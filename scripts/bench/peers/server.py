@@ -13,14 +13,15 @@ from pathlib import Path
 import psutil
 import requests
 
-from scripts.bench.peers import environment
 from scripts.bench.peers.images import MODEL_DIRECTORY
+from scripts.common.environments import Environment
 from scripts.common.errors import CommandError
 from scripts.common.example import example_image
-from scripts.common.paths import PROJECT
+from scripts.common.paths import BUILD, PROJECT
 from scripts.common.waiting import wait_until
 from scripts.server.torchserve import PR_SET_PDEATHSIG
 
+ENVIRONMENT = Environment(BUILD / "peers", Path(__file__).with_name("requirements.txt"), "the servers to compare with")
 APPS = {"FastAPI + ONNX Runtime": "app_onnxruntime", "FastAPI + OpenVINO": "app_openvino"}  # name -> module
 START_TIMEOUT = 60.0  # s until the first prediction
 
@@ -71,7 +72,7 @@ def all_running(model: Path, logs: Path) -> Iterator[list[Peer]]:
 
 @contextmanager
 def _running(name: str, model: Path, log: Path) -> Iterator[Peer]:
-    python, port = environment.ensure(), _free_port()
+    python, port = ENVIRONMENT.ensure(), _free_port()
     command = [python, "-m", "uvicorn", f"scripts.bench.peers.{APPS[name]}:app"]
     command += ["--host", "127.0.0.1", "--port", str(port), "--no-access-log"]
     with log.open("wb") as output:
