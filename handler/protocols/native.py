@@ -11,6 +11,11 @@ from handler.protocols.predictions import Predictions
 IMAGE_FIELDS = ("data", "image", "file")
 
 
+def speaks(_row: Mapping[str, Any], _header: Mapping[str, str]) -> bool:
+    """Whether a row is in this protocol: every row that no other protocol speaks."""
+    return True
+
+
 def parse(row: Mapping[str, Any], header: Mapping[str, str], _max_images: int) -> tuple[list[bytes], dict[str, Any]]:
     """Return the image and the parameters of one row.
 

@@ -5,13 +5,32 @@ A row is what TorchServe makes of one HTTP request: the raw body under `body`, o
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from handler.errors import EMPTY_BODY, RequestError
 from handler.protocols import kserve_v1, native
 from handler.protocols.accept import negotiate
 from handler.protocols.encoding import ToDocument
 from handler.protocols.parameters import threshold_of, top_k_of
+from handler.protocols.predictions import Predictions
+
+
+class WireProtocol(Protocol):
+    """What a module of this package has that reads one protocol's requests."""
+
+    def speaks(self, row: Mapping[str, Any], header: Mapping[str, str]) -> bool:
+        """Whether a row is a request of this protocol."""
+
+    def parse(
+        self, row: Mapping[str, Any], header: Mapping[str, str], max_images: int
+    ) -> tuple[list[bytes], dict[str, Any]]:
+        """Return the images and the parameters of one row."""
+
+    def to_document(self, predictions: list[Predictions]) -> object:
+        """Return the JSON document for the predictions of all images."""
+
+
+PROTOCOLS: tuple[WireProtocol, ...] = (kserve_v1, native)  # the first that speaks a row reads it; the last speaks all
 
 
 @dataclass(frozen=True)
@@ -57,7 +76,7 @@ def parse_request(row: Mapping[str, Any], headers: Mapping[str, Any], classes: i
     """
     header = {name.lower(): value for name, value in headers.items() if isinstance(value, str)}
     media_type = negotiate(header.get("accept", "*/*"))
-    protocol = kserve_v1 if kserve_v1.speaks(row, header) else native
+    protocol = next(each for each in PROTOCOLS if each.speaks(row, header))
     images, own_parameters = protocol.parse(row, header, max_images)
     if not all(images):
         raise RequestError(EMPTY_BODY, "the image has no bytes: send an image file, such as curl -T photo.jpg")
