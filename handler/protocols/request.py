@@ -12,6 +12,7 @@ from handler.protocols import kserve_v1, native
 from handler.protocols.accept import negotiate
 from handler.protocols.content_encoding import decompressed
 from handler.protocols.encoding import ToDocument
+from handler.protocols.form import restored
 from handler.protocols.parameters import threshold_of, top_k_of
 from handler.protocols.predictions import Predictions
 
@@ -78,7 +79,7 @@ def parse_request(row: Mapping[str, Any], headers: Mapping[str, Any], classes: i
     """
     header = {name.lower(): value for name, value in headers.items() if isinstance(value, str)}
     media_type = negotiate(header.get("accept", "*/*"))
-    row = decompressed(row, header)
+    row = restored(decompressed(row, header), header)
     protocol = next(each for each in PROTOCOLS if each.speaks(row, header))
     images, own_parameters = protocol.parse(row, header, max_images)
     if not all(images):
