@@ -159,7 +159,7 @@ def test_an_option_where_it_has_no_effect(name: str, place: Callable[[str], Any]
     assert name in caught.value.detail
 
 
-@pytest.mark.parametrize("name", ["topk", "Top_K", "top-k", "k", "treshold", "parameters"])
+@pytest.mark.parametrize("name", ["topk", "Top_K", "top-k", "k", "thresh", "parameters"])
 def test_a_form_field_that_looks_like_an_option(name: str) -> None:
     with pytest.raises(RequestError, match=f"no parameter {name} here: send the fields top_k") as caught:
         parsed({"data": PHOTO, name: b"3"}, {"Content-Type": "multipart/form-data"})
