@@ -145,7 +145,7 @@ def _compressed() -> Iterator[ClientCase]:
         yield ClientCase(f"a form in {coding}", compressed, form_headers, "unsupported-content-encoding")
     for coding in ("br", "zstd"):
         yield ClientCase(
-            f"in {coding}", b"\x1b compressed", {"Content-Encoding": coding}, "unsupported-content-encoding"
+            f"in {coding}", b"[\x9c compressed", {"Content-Encoding": coding}, "unsupported-content-encoding"
         )
 
 

@@ -32,10 +32,12 @@ def decompressed(row: Mapping[str, Any], header: Mapping[str, str]) -> Mapping[s
     if isinstance(row.get("body"), (dict, list)):  # TorchServe has parsed it
         return row
     body = bytes_of(row.get("body", b""))
-    if looks_like_image(body) or looks_like_json(body) or body.startswith(b"--"):
-        return row
-    if not row or content_type_of(header) in (FORM, MULTIPART):
+    is_form = not row or content_type_of(header) in (FORM, MULTIPART)
+    if is_form and not body.startswith(b"--"):
         raise _unsupported("a compressed form cannot be read: send it without Content-Encoding")
+    # Brotli may begin with a bracket too, but goes on with bytes that are no text.
+    if is_form or looks_like_image(body) or (looks_like_json(body) and body[:64].isascii()):
+        return row
     if not body:
         return row
     if coding not in CODINGS:

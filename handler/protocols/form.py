@@ -37,7 +37,7 @@ def restored(row: Mapping[str, Any], header: Mapping[str, str]) -> Mapping[str, 
         header: its headers by lower-case name.
     """
     first = next(iter(row), "")
-    if content_type_of(header) != URL_ENCODED or not looks_like_json(first.encode()):
+    if content_type_of(header) != URL_ENCODED or not looks_like_json(first[:99].encode(errors="replace")):
         return row
     pairs = ((name, bytes_of(value).decode("utf-8", errors="replace")) for name, value in row.items())
     text = "&".join(f"{name}={value}" if value else name for name, value in pairs)

@@ -81,7 +81,7 @@ def _images(document: dict[str, Any], max_images: int) -> Iterator[bytes]:
         yield from_base64(encoded, where)
 
 
-def _text(instance: Any, where: str) -> str:
+def _text(instance: Any, where: str, *, nested: bool = False) -> str:
     """Return an image in base64 from `"…"`, `{"b64": "…"}`, `{"image": "…"}` or `{"<any name>": {"b64": "…"}}`."""
     if isinstance(instance, dict):
         refuse_lookalikes(instance, f"{where} has it, so {PLACE}")
@@ -89,8 +89,8 @@ def _text(instance: Any, where: str) -> str:
         found = [value for value in found if value is not None]
         if len(found) > 1:
             raise RequestError(INVALID_JSON, f"{where} has more than one image: send each as an instance of its own")
-        if found and isinstance(found[0], dict):
-            return _text(found[0], where)
+        if found and isinstance(found[0], dict) and not nested:
+            return _text(found[0], where, nested=True)
         instance = found[0] if found else None
     if not isinstance(instance, str):
         raise RequestError(INVALID_JSON, f"{where} has no image in base64: {EXAMPLE}")

@@ -78,8 +78,9 @@ def test_an_empty_body_is_not_called_compressed() -> None:
 
 
 @pytest.mark.parametrize("coding", ["br", "zstd", "compress", "aes128gcm", "gzip, gzip", "nonsense" * 99])
-def test_other_codings(coding: str) -> None:
-    error = refused(b"\x1b\x00 something compressed", coding)
+@pytest.mark.parametrize("first", [b"\x1b", b"[", b"{", b"-"])
+def test_other_codings(coding: str, first: bytes) -> None:
+    error = refused(first + b"\x9c\x00 something compressed", coding)
     assert error.problem is errors.UNSUPPORTED_CONTENT_ENCODING
     assert error.problem.headers == {"Accept-Encoding": "gzip, deflate"}
     assert "send it" in error.detail

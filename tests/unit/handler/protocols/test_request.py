@@ -219,6 +219,8 @@ def test_default_top_k_is_never_more_than_there_are_classes() -> None:
         ({"body": b'{"instances": [[[0.1, 0.2]]]}'}, {"Content-Type": "application/json"}, errors.INVALID_JSON),
         ({"body": b'{"instances": [{"b64": "YQ==", "image": "YQ=="}]}'}, {}, errors.INVALID_JSON),
         ({"body": b'{"instances": [{"data": {"uri": "YQ=="}}]}'}, {}, errors.INVALID_JSON),
+        ({"body": b'{"instances": [' + b'{"image": ' * 900 + b'{"b64": "YQ=="}' + b"}" * 900 + b"]}"}, {},
+         errors.INVALID_JSON),
         ({"body": b'{"instances": [{"b64": "===="}]}'}, {}, errors.EMPTY_BODY),
         ({"body": b'{"instances": [1]}'}, {"Content-Type": "application/json"}, errors.INVALID_JSON),
         ({"body": b'{"instances": [{"b64": 1}]}'}, {"Content-Type": "application/json"}, errors.INVALID_JSON),
