@@ -57,6 +57,6 @@ class Responses:
                 self._metrics.request("rejected")
                 self._metrics.rejected(problem.slug)
             self._context.set_response_status(problem.status, problem.title, index)
-            if problem.retry_after:
-                self._context.set_response_header(index, "Retry-After", str(problem.retry_after))
+            for name, value in problem.headers.items():
+                self._context.set_response_header(index, name, value)
             self.respond(index, error.document(), PROBLEM_MEDIA_TYPE)

@@ -1,23 +1,26 @@
 """Every way in which a request can fail, as one table, and the problem document that tells the client.
 
-=====  ===========================  ==========================================================
-400    empty-body                   the request has no body
-400    photo-sent-as-form           sent with a form's content type, as curl's `--data-binary` does: use `-T photo.jpg`
-400    invalid-json                 broken JSON, or JSON that is not `{"instances": [{"b64": …}]}`
-400    invalid-base64               an instance that is not base64
-400    invalid-parameter            `top_k` or `threshold` out of range
-400    no-image                     a form or JSON without an image
-404    no-explanations              `/explanations/<name>`: there are none yet
-406    not-acceptable               an `Accept` that matches nothing offered here
-413    too-many-pixels              over 64 megapixels in a request (16 as AVIF or JPEG 2000), counted before decoding
-413    too-many-images              over 16 images in a request
-413    too-much-work                images that take over 4 s to decode
-415    unsupported-format           not an image, or a format that is not supported
-422    damaged-image                an image that is cut off or cannot be read
-500    internal-error               a fault of the server; its log has the stage and the response's `x-request-id`
-503    out-of-memory                no memory left for these images; `Retry-After` says when to send them again
-503    stopping                     the server is shutting down; `Retry-After` says when to send it again
-=====  ===========================  ==========================================================
+=====  ============================  ==========================================================
+400    empty-body                    the request has no body
+400    photo-sent-as-form            sent with a form's content type, as curl's `--data-binary` does: use `-T photo.jpg`
+400    invalid-json                  broken JSON, or JSON that is not `{"instances": [{"b64": …}]}`
+400    invalid-base64                an instance that is not base64
+400    invalid-parameter             `top_k` or `threshold` out of range, misspelled, or where it has no effect
+400    no-image                      a form or JSON without an image
+400    several-images                a form with more than one image
+404    no-explanations               `/explanations/<name>`: there are none yet
+406    not-acceptable                an `Accept` that matches nothing offered here
+413    body-too-large                a compressed body of over 20 MiB once decompressed
+413    too-many-pixels               over 64 megapixels in a request (16 as AVIF or JPEG 2000), counted before decoding
+413    too-many-images               over 16 images in a request
+413    too-much-work                 images that take over 4 s to decode
+415    unsupported-format            not an image, or a format that is not supported
+415    unsupported-content-encoding  a `Content-Encoding` other than gzip and deflate, or a body that is not in it
+422    damaged-image                 an image that is cut off or cannot be read
+500    internal-error                a fault of the server; its log has the stage and the response's `x-request-id`
+503    out-of-memory                 no memory left for these images; `Retry-After` says when to send them again
+503    stopping                      the server is shutting down; `Retry-After` says when to send it again
+=====  ============================  ==========================================================
 
 Above the byte limit (`max_request_size`) TorchServe itself responds with an empty 413 before a handler sees anything.
 """
@@ -41,12 +44,20 @@ class Problem:
         status: the HTTP status code.
         title: the sentence that is the same for every request.
         retry_after: s after which the same request may succeed, 0 where it never will.
+        accept_encoding: the content codings that a body may have, where it had another one.
     """
 
     slug: str
     status: int
     title: str
     retry_after: int = 0
+    accept_encoding: str = ""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers of such a response."""
+        found = {"Retry-After": str(self.retry_after or ""), "Accept-Encoding": self.accept_encoding}
+        return {name: value for name, value in found.items() if value}
 
 
 EMPTY_BODY = Problem("empty-body", 400, "The request has no body")
@@ -55,12 +66,17 @@ INVALID_JSON = Problem("invalid-json", 400, "The JSON body cannot be used")
 INVALID_BASE64 = Problem("invalid-base64", 400, "An image is not valid base64")
 INVALID_PARAMETER = Problem("invalid-parameter", 400, "A parameter is out of range")
 NO_IMAGE = Problem("no-image", 400, "The request holds no image")
+SEVERAL_IMAGES = Problem("several-images", 400, "The form holds several images")
 NO_EXPLANATIONS = Problem("no-explanations", 404, "This model gives no explanations")
 NOT_ACCEPTABLE = Problem("not-acceptable", 406, "No response in the accepted media types")
+BODY_TOO_LARGE = Problem("body-too-large", 413, "The request is too large")
 TOO_MANY_PIXELS = Problem("too-many-pixels", 413, "The image has too many pixels")
 TOO_MANY_IMAGES = Problem("too-many-images", 413, "The request holds too many images")
 TOO_MUCH_WORK = Problem("too-much-work", 413, "The images take too long to decode")
 UNSUPPORTED_FORMAT = Problem("unsupported-format", 415, "The body is not an image of a supported format")
+UNSUPPORTED_CONTENT_ENCODING = Problem(
+    "unsupported-content-encoding", 415, "The body's encoding is not supported", accept_encoding="gzip, deflate"
+)
 DAMAGED_IMAGE = Problem("damaged-image", 422, "The image is damaged")
 INTERNAL_ERROR = Problem("internal-error", 500, "The server failed to respond")
 OUT_OF_MEMORY = Problem("out-of-memory", 503, "The server has no memory left for this request", retry_after=10)
@@ -73,12 +89,15 @@ TABLE: tuple[Problem, ...] = (
     INVALID_BASE64,
     INVALID_PARAMETER,
     NO_IMAGE,
+    SEVERAL_IMAGES,
     NO_EXPLANATIONS,
     NOT_ACCEPTABLE,
+    BODY_TOO_LARGE,
     TOO_MANY_PIXELS,
     TOO_MANY_IMAGES,
     TOO_MUCH_WORK,
     UNSUPPORTED_FORMAT,
+    UNSUPPORTED_CONTENT_ENCODING,
     DAMAGED_IMAGE,
     INTERNAL_ERROR,
     OUT_OF_MEMORY,
@@ -104,12 +123,13 @@ class RequestError(Exception):
         return RequestError(self.problem, f"{where}: {self.detail}")
 
     def document(self) -> bytes:
-        """Return the RFC 9457 problem document as UTF-8 JSON."""
+        """Return the RFC 9457 problem document as UTF-8 JSON; `error` is what KServe's and Triton's clients show."""
         body = {
             "type": f"/problems/{self.problem.slug}",
             "title": self.problem.title,
             "status": self.problem.status,
             "detail": self.detail,
+            "error": f"{self.problem.title}: {self.detail}",
         }
         return json.dumps(body, ensure_ascii=False).encode("utf-8", errors="replace")
 

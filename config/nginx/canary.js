@@ -84,7 +84,9 @@ const TITLES = {
 };
 
 function refuse(r, status, slug, detail) {
-    respond(r, status, {type: `/problems/${slug}`, title: TITLES[slug], status: status, detail: detail});
+    const title = TITLES[slug];
+    const error = `${title}: ${detail}`;
+    respond(r, status, {type: `/problems/${slug}`, title: title, status: status, detail: detail, error: error});
 }
 
 export default {destination, end, handle};

@@ -1,32 +1,34 @@
 """KServe's V1 protocol, also TensorFlow Serving's: images in base64 as `instances`, `predictions` in the same order."""
 
-import base64
-import binascii
 import json
-import string
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from handler.errors import (
     EMPTY_BODY,
-    INVALID_BASE64,
     INVALID_JSON,
     INVALID_PARAMETER,
     NO_IMAGE,
     TOO_MANY_IMAGES,
     RequestError,
 )
-from handler.protocols.media_types import content_type_of, is_json
-from handler.protocols.parameters import shown
+from handler.protocols.base64_text import from_base64
+from handler.protocols.media_types import content_type_of, is_json, looks_like_image, looks_like_json
+from handler.protocols.parameters import OPTIONS, refuse_lookalikes, shown
 from handler.protocols.predictions import Predictions
 
-WITHOUT_WHITESPACE = str.maketrans("", "", string.whitespace)
 EXAMPLE = 'send {"instances": [{"b64": "<the image in base64>"}]}'
+PLACE = 'send {"instances": […], "parameters": {"top_k": 3}}'
+IMAGE_NAMES = ("b64", "data", "image", "image_bytes", "file")  # of an image in an instance
 
 
 def speaks(row: Mapping[str, Any], header: Mapping[str, str]) -> bool:
-    """Whether a row is JSON: TorchServe has parsed it already where it knows the content type."""
-    return isinstance(row.get("body"), (dict, list)) or is_json(content_type_of(header))
+    """Whether a row is JSON: whatever its content type says, by its first bytes; an image is none either way."""
+    body = row.get("body", b"")
+    if isinstance(body, (dict, list)):  # TorchServe has parsed it
+        return True
+    data = body.encode() if isinstance(body, str) else body
+    return looks_like_json(data) or (is_json(content_type_of(header)) and not looks_like_image(data))
 
 
 def parse(row: Mapping[str, Any], _header: Mapping[str, str], max_images: int) -> tuple[list[bytes], dict[str, Any]]:
@@ -72,28 +74,41 @@ def _images(document: dict[str, Any], max_images: int) -> Iterator[bytes]:
             TOO_MANY_IMAGES, f"{len(instances)} images in one request: send at most {max_images} at a time"
         )
     for index, instance in enumerate(instances):
-        encoded = instance.get("b64") if isinstance(instance, dict) else None
-        if not isinstance(encoded, str):
-            raise RequestError(INVALID_JSON, f'instance {index} has no text in "b64": {EXAMPLE}')
+        where = f"instance {index}"
+        encoded = _text(instance, where)
         if not encoded:
-            raise RequestError(EMPTY_BODY, f"instance {index} has no bytes: {EXAMPLE}")
-        try:
-            # The base64 command breaks its lines; no other character beside base64's own is allowed.
-            yield base64.b64decode(encoded.translate(WITHOUT_WHITESPACE), validate=True)
-        except (binascii.Error, ValueError) as error:
-            raise RequestError(
-                INVALID_BASE64,
-                f"instance {index} is not base64 ({error}): send what base64 -w0 photo.jpg prints",
-            ) from error
+            raise RequestError(EMPTY_BODY, f"{where} has no bytes: {EXAMPLE}")
+        yield from_base64(encoded, where)
+
+
+def _text(instance: Any, where: str, *, nested: bool = False) -> str:
+    """Return an image in base64 from `"…"`, `{"b64": "…"}`, `{"image": "…"}` or `{"<any name>": {"b64": "…"}}`."""
+    if isinstance(instance, dict):
+        refuse_lookalikes(instance, f"{where} has it, so {PLACE}")
+        found = [value for name, value in instance.items() if name in IMAGE_NAMES or _has_b64(value)]
+        found = [value for value in found if value is not None]
+        if len(found) > 1:
+            raise RequestError(INVALID_JSON, f"{where} has more than one image: send each as an instance of its own")
+        if found and isinstance(found[0], dict) and not nested:
+            return _text(found[0], where, nested=True)
+        instance = found[0] if found else None
+    if not isinstance(instance, str):
+        raise RequestError(INVALID_JSON, f"{where} has no image in base64: {EXAMPLE}")
+    return instance
+
+
+def _has_b64(value: Any) -> bool:
+    return isinstance(value, dict) and "b64" in value
 
 
 def _parameters(document: dict[str, Any]) -> dict[str, Any]:
+    refuse_lookalikes(document.keys() - {"parameters"}, f'beside "instances" it has no effect, so {PLACE}')
     parameters = document.get("parameters")
     if parameters is None:
         return {}
     if not isinstance(parameters, dict):
         raise RequestError(INVALID_JSON, '"parameters" is no object: send {"parameters": {"top_k": 3}}')
     for name in parameters:
-        if name not in ("top_k", "threshold"):
+        if name not in OPTIONS:
             raise RequestError(INVALID_PARAMETER, f"there is no parameter {shown(name)}: send top_k or threshold")
     return {name: value for name, value in parameters.items() if value is not None}

@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from handler.errors import EMPTY_BODY, NO_IMAGE, PHOTO_SENT_AS_FORM, RequestError
-from handler.protocols.form import FORM, form_fields
-from handler.protocols.media_types import bytes_of, content_type_of
+from handler.errors import EMPTY_BODY, NO_IMAGE, PHOTO_SENT_AS_FORM, SEVERAL_IMAGES, RequestError
+from handler.protocols.base64_text import from_base64
+from handler.protocols.form import FORM, MULTIPART, URL_ENCODED, Fields, form_fields
+from handler.protocols.media_types import bytes_of, content_type_of, looks_like_image
+from handler.protocols.parameters import OPTIONS, refuse_lookalikes
 from handler.protocols.predictions import Predictions
 
 IMAGE_FIELDS = ("data", "image", "file")
@@ -24,17 +26,20 @@ def parse(row: Mapping[str, Any], header: Mapping[str, str], _max_images: int) -
         header: its headers by lower-case name.
 
     Raises:
-        RequestError: empty-body, no-image or photo-sent-as-form.
+        RequestError: empty-body, no-image, several-images, photo-sent-as-form, invalid-base64 or invalid-parameter.
     """
     content_type = content_type_of(header)
-    if content_type == FORM:
-        row = form_fields(bytes_of(row.get("body", b"")), header["content-type"])
-    elif (body := row.get("body")) is not None:
-        return [bytes_of(body)], {}
-    parameters = {
-        name: bytes_of(row[name]).decode("utf-8", errors="replace") for name in ("top_k", "threshold") if name in row
-    }
-    return [_form_image(row, content_type)], parameters
+    body = row.get("body")
+    if body is None:
+        fields = [(name, bytes_of(value)) for name, value in row.items()]
+    elif content_type in (FORM, MULTIPART) and body:
+        fields = form_fields(bytes_of(body), header["content-type"])
+    else:
+        return [_image(bytes_of(body))], {}
+    image = _form_image(fields, content_type)
+    refuse_lookalikes((name for name, _ in fields if name not in OPTIONS), "send the fields top_k and threshold")
+    parameters = {name: value.decode("utf-8", errors="replace") for name, value in fields if name in OPTIONS}
+    return [image], parameters
 
 
 def to_document(predictions: list[Predictions]) -> object:
@@ -42,22 +47,36 @@ def to_document(predictions: list[Predictions]) -> object:
     return predictions[0]
 
 
-def _form_image(row: Mapping[str, Any], content_type: str) -> bytes:
-    for name in IMAGE_FIELDS:
-        if name in row:
-            return bytes_of(row[name])
-    if content_type == "application/x-www-form-urlencoded":
+def _image(data: bytes) -> bytes:
+    """Return an image's bytes; a browser's canvas makes a data URL of them."""
+    return from_base64(data.decode("latin-1"), "the body") if data[:5].lower() == b"data:" else data
+
+
+def _form_image(fields: Fields, content_type: str) -> bytes:
+    found = [(name, value) for name, value in fields if name in IMAGE_FIELDS or looks_like_image(value)]
+    images = [(name, value) for name, value in found if value]  # a page's file input that was left empty is one field
+    if len(images) > 1:
+        names = ", ".join(name[:40] for name, _ in images)
+        raise RequestError(
+            SEVERAL_IMAGES,
+            f"the form has {len(images)} images ({names}): send one in a form, or several as JSON "
+            '{"instances": [{"b64": "<the image in base64>"}, …]}',
+        )
+    for name, value in images or found:
+        if name in IMAGE_FIELDS:
+            return _image(value)
+    if content_type == URL_ENCODED:
         raise RequestError(
             PHOTO_SENT_AS_FORM,
             "the body was sent as a form, as curl's --data-binary does by itself, and its bytes are lost: "
             "send the image with curl -T photo.jpg, or add -H 'Content-Type: image/jpeg' "
             "(JSON: -H 'Content-Type: application/json')",
         )
-    if not row and content_type.startswith("multipart/"):
+    if not fields and content_type.startswith("multipart/"):
         raise RequestError(
             NO_IMAGE, "the form is empty, cut off or its boundary is wrong: send it as curl -F data=@photo.jpg"
         )
-    if not row:
+    if not fields:
         raise RequestError(EMPTY_BODY, "the request has no body: send an image file, such as curl -T photo.jpg")
     raise RequestError(
         NO_IMAGE, f"the form has no field named {', '.join(IMAGE_FIELDS)}: send it as curl -F data=@photo.jpg"

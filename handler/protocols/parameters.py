@@ -2,11 +2,31 @@
 
 import math
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from handler.errors import INVALID_PARAMETER, RequestError
 
 DEFAULT_TOP_K = 5
+OPTIONS = ("top_k", "threshold")
+# Names that clients try, without case, spaces, hyphens and underscores.
+LOOKALIKES = {"topk", "topn", "top", "k", "xtopk", "xthreshold", "threshold", "thresh"}
+LOOKALIKES |= {"minscore", "scorethreshold", "confidence", "minconfidence", "parameters", "params"}
+
+
+def refuse_lookalikes(names: Iterable[str], instead: str) -> None:
+    """Refuse a name that looks like an option where it would have no effect; other names are left alone.
+
+    Args:
+        names: of what stands beside an image.
+        instead: how to send options there.
+
+    Raises:
+        RequestError: invalid-parameter.
+    """
+    for name in names:
+        if re.sub(r"[\s_-]", "", name[:40]).lower() in LOOKALIKES:
+            raise RequestError(INVALID_PARAMETER, f"there is no parameter {shown(name)} here: {instead}")
 
 
 def top_k_of(value: Any, classes: int) -> int:

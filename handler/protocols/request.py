@@ -10,7 +10,9 @@ from typing import Any, Protocol
 from handler.errors import EMPTY_BODY, RequestError
 from handler.protocols import kserve_v1, native
 from handler.protocols.accept import negotiate
+from handler.protocols.content_encoding import decompressed
 from handler.protocols.encoding import ToDocument
+from handler.protocols.form import restored
 from handler.protocols.parameters import threshold_of, top_k_of
 from handler.protocols.predictions import Predictions
 
@@ -72,10 +74,12 @@ def parse_request(row: Mapping[str, Any], headers: Mapping[str, Any], classes: i
         max_images: most images in one request.
 
     Raises:
-        RequestError: every 400 and 406 of the table, and too-many-images.
+        RequestError: every 400 and 406 of the table, too-many-images, body-too-large and
+            unsupported-content-encoding.
     """
     header = {name.lower(): value for name, value in headers.items() if isinstance(value, str)}
     media_type = negotiate(header.get("accept", "*/*"))
+    row = restored(decompressed(row, header), header)
     protocol = next(each for each in PROTOCOLS if each.speaks(row, header))
     images, own_parameters = protocol.parse(row, header, max_images)
     if not all(images):

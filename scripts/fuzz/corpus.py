@@ -100,6 +100,12 @@ class Corpus:
         body = documents.urlencoded_body(self._image(), self._random)
         return self._posted("image sent as a form", body, b"application/x-www-form-urlencoded", frontend=True)
 
+    def compressed(self) -> Malformed:
+        """Return an image, JSON or a bomb, more or less compressed."""
+        body = self._random.choice((self._image(), documents.json_body(self._image(), self._random)))
+        data, coding = documents.compressed_body(body, self._random)
+        return Malformed("compressed", encode(self._path, data, ((b"Content-Encoding", coding),)))
+
     def headers(self) -> Malformed:
         """Return a valid image with a malformed header."""
         rng = self._random
@@ -171,6 +177,7 @@ KINDS: dict[Callable[[Corpus], Malformed], int] = {
     Corpus.form: 6,
     Corpus.relabelled: 8,
     Corpus.urlencoded: 3,
+    Corpus.compressed: 5,
     Corpus.headers: 10,
     Corpus.address: 7,
     Corpus.framing: 7,

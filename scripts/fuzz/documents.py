@@ -1,8 +1,10 @@
-"""Malformed JSON and forms."""
+"""Malformed JSON, forms and compressed bodies."""
 
 import base64
+import gzip
 import json
 import random
+import zlib
 
 from scripts.fuzz.images import cut, flipped
 
@@ -25,7 +27,7 @@ RAW = (
 )
 JSON_TYPES = (
     *(b"application/json", b"application/json; charset=utf-16", b"application/json; charset=nope"),
-    *(b"APPLICATION/JSON", b"application/vnd.x+json", b'application/json; a="'),
+    *(b"APPLICATION/JSON", b"application/vnd.x+json", b'application/json; a="', b"text/plain", b""),
 )
 
 
@@ -33,7 +35,11 @@ def json_body(image: bytes, rng: random.Random) -> bytes:
     """Return a body that claims to be JSON."""
     if rng.random() < 0.3:
         return rng.choice(RAW)
-    instance: object = {"b64": base64.b64encode(image[: rng.choice((0, 1, 100, len(image)))]).decode()}
+    text = base64.b64encode(image[: rng.choice((0, 1, 100, len(image)))]).decode()
+    url = f"data:{rng.choice(('', 'image/jpeg', '%ff', ',', ';base64'))};base64,{text}"
+    instance = rng.choice(
+        ({"b64": text}, {"image": {"b64": text}}, {"data": url}, text.rstrip("="), {"x": {"b64": url}})
+    )
     document: dict[str, object] = {"instances": [instance], "parameters": {"top_k": 1}}
     match rng.randrange(5):
         case 0:
@@ -96,6 +102,20 @@ def form_body(image: bytes, rng: random.Random) -> tuple[bytes, bytes]:
         )
     )
     return body, boundary
+
+
+def compressed_body(body: bytes, rng: random.Random) -> tuple[bytes, bytes]:
+    """Return a body that claims to be compressed, and its coding."""
+    body = rng.choice((body, body, bytes(30_000_000)))
+    data = gzip.compress(body, 1, mtime=0) if rng.random() < 0.5 else zlib.compress(body, 1)
+    match rng.randrange(4):
+        case 0:
+            data = flipped(data, rng)
+        case 1:
+            data = cut(data, rng)
+        case 2:
+            data += rng.choice((data, b"x", bytes(9)))
+    return data, rng.choice((b"gzip", b"deflate", b"x-gzip", b"br", b"GZIP", b"gzip, gzip", b"identity", b"\xff"))
 
 
 def urlencoded_body(image: bytes, rng: random.Random) -> bytes:

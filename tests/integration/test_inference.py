@@ -1,6 +1,7 @@
 """The inference API over HTTP, as docs/api.md describes it."""
 
 import base64
+import gzip
 import json
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
@@ -127,13 +128,16 @@ CASES: list[tuple[errors.Problem, dict[str, Any]]] = [
     (errors.INVALID_PARAMETER, {"files": {"data": IMAGE}, "data": {"top_k": "many"}}),
     (errors.NO_IMAGE, {"files": {"photo": IMAGE}}),
     (errors.NO_IMAGE, {"json": {"instances": []}}),
+    (errors.SEVERAL_IMAGES, {"files": {"data": IMAGE, "image": IMAGE}}),
     (errors.NOT_ACCEPTABLE, {"data": IMAGE, "headers": {"Accept": "image/png"}}),
+    (errors.BODY_TOO_LARGE, {"data": gzip.compress(bytes(20_971_521)), "headers": {"Content-Encoding": "gzip"}}),
     (errors.TOO_MANY_PIXELS, {"data": bomb("PNG")}),
     (errors.TOO_MANY_PIXELS, {"data": bomb("WEBP")}),
     (errors.TOO_MANY_IMAGES, {"json": MANY}),
     (errors.TOO_MUCH_WORK, {"data": SLOW}),
     (errors.UNSUPPORTED_FORMAT, {"data": b"no image at all"}),
     (errors.UNSUPPORTED_FORMAT, {"data": encoded(picture(), "ICO")}),
+    (errors.UNSUPPORTED_CONTENT_ENCODING, {"data": b"in Brotli", "headers": {"Content-Encoding": "br"}}),
     (errors.DAMAGED_IMAGE, {"data": broken(IMAGE)}),
     (errors.DAMAGED_IMAGE, {"json": {"instances": [{"b64": B64}, {"b64": base64.b64encode(broken(IMAGE)).decode()}]}}),
 ]

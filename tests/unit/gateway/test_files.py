@@ -20,6 +20,7 @@ def test_problem_documents_have_the_handlers_shape() -> None:
     for body, status in zip(bodies, statuses, strict=True):
         assert list(body) == list(example)
         assert body["status"] == status
+        assert body["error"] == f"{body['title']}: {body['detail']}"
         meaning = (status, body["title"])
         assert (
             meanings.get(body["type"].removeprefix("/problems/"), meaning) == meaning

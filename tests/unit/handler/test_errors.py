@@ -23,6 +23,7 @@ def test_a_document_is_rfc_9457() -> None:
         "title": "The image is damaged",
         "status": 422,
         "detail": "instance 2: send it again",
+        "error": "The image is damaged: instance 2: send it again",
     }
 
 

@@ -2,16 +2,23 @@
 
 import base64
 import json
+from collections.abc import Callable
 from typing import Any
+from urllib.parse import unquote_plus
 
 import pytest
 
 from handler import errors
+from handler.decode.formats import FORMATS
 from handler.errors import Problem, RequestError
 from handler.protocols import kserve_v1, native
+from handler.protocols.kserve_v1 import IMAGE_NAMES
+from handler.protocols.media_types import looks_like_image
 from handler.protocols.request import Request, parse_request
+from tests.conftest import encoded, picture
 
 PHOTO = b"\xff\xd8 a photo's bytes"
+FORM_ENCODED = "application/x-www-form-urlencoded"
 B64 = base64.b64encode(PHOTO).decode()
 
 
@@ -43,8 +50,133 @@ def test_json_instances(content_type: str) -> None:
     assert request == Request([PHOTO, PHOTO], 3, 0.25, "application/json", kserve_v1.to_document)
 
 
+@pytest.mark.parametrize(
+    "content_type", [None, "", "text/plain", "text/json", "application/octet-stream", "image/jpeg", FORM_ENCODED]
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("before", ["", "\r\n\t "])
+def test_json_is_json_whatever_its_content_type(content_type: str | None, encoding: str, before: str) -> None:
+    body = (before + json.dumps({"instances": [{"b64": B64}]})).encode(encoding)
+    headers = {} if content_type is None else {"Content-Type": content_type}
+    assert parsed({"body": bytearray(body)}, headers).images == [PHOTO]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_an_image_is_an_image_whatever_its_content_type(name: str) -> None:
+    image = encoded(picture(), name)
+    assert looks_like_image(image)
+    assert parsed({"body": bytearray(image)}, {"Content-Type": "application/json"}).images == [image]
+
+
+def as_a_form(body: str) -> dict[str, bytes]:
+    """Return the row that TorchServe makes of a body that is labelled as a form."""
+    return {unquote_plus(name): unquote_plus(value).encode() for name, _, value in map(partition, body.split("&"))}
+
+
+def partition(pair: str) -> tuple[str, str, str]:
+    return pair.partition("=")
+
+
+@pytest.mark.parametrize("length", range(1, 10))
+@pytest.mark.parametrize("indent", [None, 2])
+def test_json_that_torchserve_read_as_a_form(length: int, indent: int | None) -> None:
+    image = (b"\xfb\xef\xbe" * 3)[:length]  # nothing but + in base64
+    text = base64.b64encode(image).decode()
+    document = {"instances": [{"b64": text}, {"image": {"b64": text}}], "note": "a=b&c", "parameters": {"top_k": 2}}
+    request = parsed(as_a_form(json.dumps(document, indent=indent)), {"Content-Type": FORM_ENCODED + "; charset=utf-8"})
+    assert (request.images, request.top_k) == ([image, image], 2)
+
+
 def test_json_that_torchserve_has_already_read() -> None:
     assert parsed({"body": {"instances": [{"b64": B64}]}}).images == [PHOTO]
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        lambda text: text,
+        *(
+            lambda text, name=name, inner=inner: {name: inner(text)}
+            for name in IMAGE_NAMES
+            for inner in (lambda text: text, lambda text: {"b64": text})
+        ),
+        lambda text: {"any_input": {"b64": text}},
+        lambda text: {"b64": text, "key": "7", "name": "photo.jpg", "image": None},
+    ],
+)
+@pytest.mark.parametrize("prefix", ["", "data:image/jpeg;base64,", "data:;base64,", "DATA:image/png;charset=x;Base64,"])
+@pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode, base64.encodebytes])
+def test_an_instance(shape: Callable[[str], Any], prefix: str, encode: Callable[[bytes], bytes]) -> None:
+    digits = b"\xfb\xff\xbf" * 30  # all that the alphabets write differently
+    for image in (digits[:1], digits[:2], digits[:3], digits[:70]):  # with and without padding
+        text = prefix + encode(image).decode()
+        request = as_json({"instances": [shape(text), shape(text.rstrip("=\n"))]})
+        assert request.images == [image, image]
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        ("https://example.org/photo.jpg", "address"),
+        ("gs://bucket/photo.jpg", "address"),
+        (repr(base64.b64encode(PHOTO)), "Python"),
+        (B64 + "==" + B64, "padding"),
+        (B64[:4] + "%2B" + B64[4:], "percent-encoded"),
+        ("AAAAA", "cut off"),
+        ("data:image/jpeg," + B64, ";base64,"),
+        ("data:image/jpeg", ";base64,"),
+        ("data:image/jpeg;base64,*", "other characters"),
+        ("ÿØÿà", "none of its characters"),
+    ],
+)
+def test_what_is_not_base64_has_its_cause_named(text: str, cause: str) -> None:
+    with pytest.raises(RequestError, match=r"instance 0 is not base64 \(") as caught:
+        as_json({"instances": [{"b64": text}]})
+    assert caught.value.problem is errors.INVALID_BASE64
+    assert cause in caught.value.detail
+
+
+def test_a_data_url_as_the_body_or_in_a_form() -> None:
+    url = f"data:image/jpeg;base64,{B64}".encode()
+    assert parsed({"body": bytearray(url)}, {"Content-Type": "text/plain"}).images == [PHOTO]
+    assert parsed({"image": url}, {"Content-Type": "multipart/form-data"}).images == [PHOTO]
+
+
+@pytest.mark.parametrize("name", ["top_k", "topk", "topK", "Top-K", "k", "threshold", "min_score", "X-Top-K"])
+@pytest.mark.parametrize(
+    "place",
+    [
+        lambda name: {"instances": [{"b64": B64}], name: 3},
+        lambda name: {"instances": [{"b64": B64}, {"b64": B64, name: 3}]},
+        lambda name: {"instances": [{"image": {"b64": B64, name: 3}}]},
+    ],
+    ids=["beside", "inside", "deeper"],
+)
+def test_an_option_where_it_has_no_effect(name: str, place: Callable[[str], Any]) -> None:
+    with pytest.raises(RequestError, match=r'send .*"parameters": {"top_k": 3}') as caught:
+        as_json(place(name))
+    assert caught.value.problem is errors.INVALID_PARAMETER
+    assert name in caught.value.detail
+
+
+@pytest.mark.parametrize("name", ["topk", "Top_K", "top-k", "k", "thresh", "parameters"])
+def test_a_form_field_that_looks_like_an_option(name: str) -> None:
+    with pytest.raises(RequestError, match=f"no parameter {name} here: send the fields top_k") as caught:
+        parsed({"data": PHOTO, name: b"3"}, {"Content-Type": "multipart/form-data"})
+    assert caught.value.problem is errors.INVALID_PARAMETER
+
+
+def test_other_fields_of_a_page_are_left_alone() -> None:
+    fields = {"data": PHOTO, "image": b"", "submit": b"Send", "csrf_token": b"x", "MAX_FILE_SIZE": b"9"}
+    assert parsed(fields, {"Content-Type": "multipart/form-data"}).images == [PHOTO]
+    document = {"signature_name": "serving_default", "id": "7", "instances": [{"b64": B64}]}
+    assert as_json(document).images == [PHOTO]
+
+
+def test_two_images_in_a_form_that_torchserve_read() -> None:
+    with pytest.raises(RequestError, match=r"2 images \(image, data\)") as caught:
+        parsed({"image": PHOTO, "data": PHOTO}, {"Content-Type": "multipart/form-data"})
+    assert caught.value.problem is errors.SEVERAL_IMAGES
 
 
 def test_base64_may_be_broken_into_lines() -> None:
@@ -84,6 +216,12 @@ def test_default_top_k_is_never_more_than_there_are_classes() -> None:
         ({"body": b"null"}, {"Content-Type": "application/json"}, errors.INVALID_JSON),
         ({"body": b"[]"}, {"Content-Type": "application/json"}, errors.INVALID_JSON),
         ({"body": b'{"image": "x"}'}, {"Content-Type": "application/json"}, errors.INVALID_JSON),
+        ({"body": b'{"instances": [[[0.1, 0.2]]]}'}, {"Content-Type": "application/json"}, errors.INVALID_JSON),
+        ({"body": b'{"instances": [{"b64": "YQ==", "image": "YQ=="}]}'}, {}, errors.INVALID_JSON),
+        ({"body": b'{"instances": [{"data": {"uri": "YQ=="}}]}'}, {}, errors.INVALID_JSON),
+        ({"body": b'{"instances": [' + b'{"image": ' * 900 + b'{"b64": "YQ=="}' + b"}" * 900 + b"]}"}, {},
+         errors.INVALID_JSON),
+        ({"body": b'{"instances": [{"b64": "===="}]}'}, {}, errors.EMPTY_BODY),
         ({"body": b'{"instances": [1]}'}, {"Content-Type": "application/json"}, errors.INVALID_JSON),
         ({"body": b'{"instances": [{"b64": 1}]}'}, {"Content-Type": "application/json"}, errors.INVALID_JSON),
         ({"body": b'{"instances": [{"b64": "YQ=="}], "parameters": 3}'}, {"Content-Type": "application/json"},
