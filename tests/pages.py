@@ -1,4 +1,4 @@
-"""The commands in README.md and docs/*.md."""
+"""The commands and programs in README.md and docs/*.md."""
 
 import re
 from dataclasses import dataclass
@@ -9,17 +9,19 @@ from tests.conftest import PROJECT
 PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
 HERE = "tests/integration/test_docs.py"  # runs the blocks without a comment `run by`
 CONTAINERS = "tests/e2e/test_docs.py"
-BLOCK = re.compile(r"(?:<!-- run by (\S+) -->\n)?```console\n(.*?)```", re.DOTALL)
+BLOCK = re.compile(r"(?:<!-- run by (\S+) -->\n)?```(console|python|javascript)\n(.*?)```", re.DOTALL)
+INTERPRETERS = {"python": ".venv/bin/python -", "javascript": "node --input-type=module -"}
+PRINTED = re.compile(r"  (?:#|//) (.+)$", re.MULTILINE)  # a comment behind a line of a program
 
 
 @dataclass(frozen=True)
 class Command:
-    """A `$` line of a console block.
+    """A `$` line of a console block, or a program.
 
     Args:
         page: path of the page, relative to the project.
-        line: the command.
-        output: the output on the page, if any.
+        line: the command; a program comes as the input of its interpreter.
+        output: the output on the page, if any; of a program, what its comments behind a line say.
         run_by: path of the test that runs it.
     """
 
@@ -31,10 +33,15 @@ class Command:
 
 def _commands(page: Path) -> list[Command]:
     found = []
-    for run_by, block in BLOCK.findall(page.read_text(encoding="utf-8")):
+    name = str(page.relative_to(PROJECT))
+    for run_by, language, block in BLOCK.findall(page.read_text(encoding="utf-8")):
+        if language in INTERPRETERS:
+            line = f"{INTERPRETERS[language]} <<'END'\n{block}END"
+            found.append(Command(name, line, "\n".join(PRINTED.findall(block)), run_by or HERE))
+            continue
         for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
             line, _, output = part.partition("\n")
-            found.append(Command(str(page.relative_to(PROJECT)), line, output, run_by or HERE))
+            found.append(Command(name, line, output, run_by or HERE))
     return found
 
 

@@ -7,7 +7,8 @@ from io import BytesIO
 from typing import Any
 
 from handler.errors import BODY_TOO_LARGE, UNSUPPORTED_CONTENT_ENCODING, RequestError
-from handler.protocols.media_types import bytes_of, looks_like_image, looks_like_json
+from handler.protocols.form import FORM, MULTIPART
+from handler.protocols.media_types import bytes_of, content_type_of, looks_like_image, looks_like_json
 
 MAX_BYTES = 20_971_520  # of a body once decompressed: max_request_size in config.properties
 
@@ -15,7 +16,8 @@ MAX_BYTES = 20_971_520  # of a body once decompressed: max_request_size in confi
 def decompressed(row: Mapping[str, Any], header: Mapping[str, str]) -> Mapping[str, Any]:
     """Return a row with its body as it was before the client compressed it.
 
-    A body that is an image or JSON as it stands is left alone: then only the header is wrong.
+    A body that is an image, JSON or a form as it stands is left alone: then only the header is wrong. A form must be
+    so, because TorchServe reads it before the handler.
 
     Args:
         row: the request as TorchServe hands it over.
@@ -27,13 +29,14 @@ def decompressed(row: Mapping[str, Any], header: Mapping[str, str]) -> Mapping[s
     coding = header.get("content-encoding", "identity").strip().lower()
     if coding in ("", "identity"):
         return row
-    if not row:  # TorchServe found no field in it
-        raise _unsupported("a compressed form cannot be read: send it without Content-Encoding")
-    body = row.get("body", b"")
-    if isinstance(body, (dict, list)):  # TorchServe has parsed it
+    if isinstance(row.get("body"), (dict, list)):  # TorchServe has parsed it
         return row
-    body = bytes_of(body)
-    if not body or looks_like_image(body) or looks_like_json(body):
+    body = bytes_of(row.get("body", b""))
+    if looks_like_image(body) or looks_like_json(body) or body.startswith(b"--"):
+        return row
+    if not row or content_type_of(header) in (FORM, MULTIPART):
+        raise _unsupported("a compressed form cannot be read: send it without Content-Encoding")
+    if not body:
         return row
     if coding not in CODINGS:
         raise _unsupported(f"the body is in {coding[:40]}: send it as it is, or in gzip or deflate")

@@ -5,13 +5,15 @@ The gateway sends `multipart/form-data` on as FORM, so that TorchServe hands the
 
 import quopri
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from io import BytesIO
+from typing import Any
 
 from multipart import MultipartError, MultipartParser, MultipartPart, parse_options_header
 
 from handler.errors import NO_IMAGE, RequestError
 from handler.protocols.base64_text import from_base64
+from handler.protocols.media_types import bytes_of, content_type_of, looks_like_json
 
 FORM = "application/x-multipart-form-data"
 MULTIPART = "multipart/form-data"
@@ -19,7 +21,27 @@ MAX_FIELDS = 32  # a client needs three
 FIRST_LINE = re.compile(rb"\s*--([\x20-\x7e]{1,70}?) *\r?\n")  # RFC 2046 for the length
 EXAMPLE = "send it as curl -F data=@photo.jpg"
 
+URL_ENCODED = "application/x-www-form-urlencoded"
+STRINGS = re.compile(r'"[^"]*"')
+
 Fields = list[tuple[str, bytes]]  # in the order of the form; two may have the same name
+
+
+def restored(row: Mapping[str, Any], header: Mapping[str, str]) -> Mapping[str, Any]:
+    """Return a row with the JSON that it was before TorchServe read it as a form.
+
+    `curl -d` says that JSON is a form, which splits it at each & and the first = behind it, and makes + a space.
+
+    Args:
+        row: the request as TorchServe hands it over.
+        header: its headers by lower-case name.
+    """
+    first = next(iter(row), "")
+    if content_type_of(header) != URL_ENCODED or not looks_like_json(first.encode()):
+        return row
+    pairs = ((name, bytes_of(value).decode("utf-8", errors="replace")) for name, value in row.items())
+    text = "&".join(f"{name}={value}" if value else name for name, value in pairs)
+    return {"body": STRINGS.sub(lambda found: found.group().replace(" ", "+"), text).encode()}
 
 
 def form_fields(body: bytes, content_type: str) -> Fields:

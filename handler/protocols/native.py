@@ -5,7 +5,7 @@ from typing import Any
 
 from handler.errors import EMPTY_BODY, NO_IMAGE, PHOTO_SENT_AS_FORM, SEVERAL_IMAGES, RequestError
 from handler.protocols.base64_text import from_base64
-from handler.protocols.form import FORM, MULTIPART, Fields, form_fields
+from handler.protocols.form import FORM, MULTIPART, URL_ENCODED, Fields, form_fields
 from handler.protocols.media_types import bytes_of, content_type_of, looks_like_image
 from handler.protocols.parameters import OPTIONS, refuse_lookalikes
 from handler.protocols.predictions import Predictions
@@ -65,7 +65,7 @@ def _form_image(fields: Fields, content_type: str) -> bytes:
     for name, value in images or found:
         if name in IMAGE_FIELDS:
             return _image(value)
-    if content_type == "application/x-www-form-urlencoded":
+    if content_type == URL_ENCODED:
         raise RequestError(
             PHOTO_SENT_AS_FORM,
             "the body was sent as a form, as curl's --data-binary does by itself, and its bytes are lost: "

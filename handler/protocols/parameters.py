@@ -10,7 +10,7 @@ from handler.errors import INVALID_PARAMETER, RequestError
 DEFAULT_TOP_K = 5
 OPTIONS = ("top_k", "threshold")
 # Names that clients try, without case, spaces, hyphens and underscores.
-LOOKALIKES = {"topk", "topn", "top", "k", "xtopk", "xthreshold", "threshold", "thresh", "treshold"}
+LOOKALIKES = {"topk", "topn", "top", "k", "xtopk", "xthreshold", "threshold", "thresh"}
 LOOKALIKES |= {"minscore", "scorethreshold", "confidence", "minconfidence", "parameters", "params"}
 
 

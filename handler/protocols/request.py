@@ -12,6 +12,7 @@ from handler.protocols import kserve_v1, native, open_inference
 from handler.protocols.accept import negotiate
 from handler.protocols.content_encoding import decompressed
 from handler.protocols.encoding import CONTENT_TYPES, ModelName, Response, ToDocument, encode_response
+from handler.protocols.form import restored
 from handler.protocols.open_inference import TensorRequest
 from handler.protocols.parameters import threshold_of, top_k_of
 from handler.protocols.predictions import Predictions
@@ -96,7 +97,7 @@ def parse_request(
             unsupported-content-encoding.
     """
     header = {name.lower(): value for name, value in headers.items() if isinstance(value, str)}
-    row = decompressed(row, header)
+    row = restored(decompressed(row, header), header)
     if open_inference.speaks(row, header):
         return open_inference.parse(row, header, classes, max_images)
     media_type = negotiate(header.get("accept", "*/*"))

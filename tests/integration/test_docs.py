@@ -21,6 +21,8 @@ from tests.integration.conftest import free_ports
 from tests.pages import COMMANDS, HERE, Command, same
 
 TO_RUN = [command for command in COMMANDS if command.run_by == HERE]
+if shutil.which("node") is None:  # .ci/run installs it
+    TO_RUN = [command for command in TO_RUN if not command.line.startswith("node ")]
 
 
 @pytest.fixture

@@ -53,15 +53,30 @@ def refused(body: bytes, coding: str) -> RequestError:
 
 
 @pytest.mark.parametrize(("coding", "compress"), COMPRESSED)
-@pytest.mark.parametrize(("body", "content_type"), [(IMAGE, "image/jpeg"), (JSON, ""), (FORM, FORM_TYPE)])
+@pytest.mark.parametrize(("body", "content_type"), [(IMAGE, "image/jpeg"), (JSON, ""), (JSON, "application/json")])
 def test_compressed(coding: str, compress: Compress, body: bytes, content_type: str) -> None:
     assert parsed(compress(body), coding, content_type).images == [IMAGE]
 
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "utf-8", "identity", "gzip, gzip"])
-@pytest.mark.parametrize("body", [IMAGE, JSON])
-def test_a_wrong_header_on_what_is_not_compressed(coding: str, body: bytes) -> None:
-    assert parsed(body, coding).images == [IMAGE]
+@pytest.mark.parametrize(("body", "content_type"), [(IMAGE, ""), (JSON, ""), (FORM, FORM_TYPE)])
+def test_a_wrong_header_on_what_is_not_compressed(coding: str, body: bytes, content_type: str) -> None:
+    assert parsed(body, coding, content_type).images == [IMAGE]
+
+
+@pytest.mark.parametrize(
+    ("row", "content_type"),
+    [({"body": gzip.compress(FORM)}, FORM_TYPE), ({}, FORM_TYPE.replace("x-multipart", "multipart"))],
+    ids=["from the gateway", "from TorchServe"],
+)
+def test_a_compressed_form(row: dict[str, bytes], content_type: str) -> None:
+    with pytest.raises(RequestError, match="send it without") as caught:
+        parse_request(row, {"Content-Encoding": "gzip", "Content-Type": content_type}, classes=10, max_images=2)
+    assert caught.value.problem is errors.UNSUPPORTED_CONTENT_ENCODING
+
+
+def test_an_empty_body_is_not_called_compressed() -> None:
+    assert refused(b"", "gzip").problem is errors.EMPTY_BODY
 
 
 @pytest.mark.parametrize("coding", ["br", "zstd", "compress", "aes128gcm", "gzip, gzip", "nonsense" * 99])

@@ -4,6 +4,7 @@ import base64
 import json
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import unquote_plus
 
 import pytest
 
@@ -67,6 +68,25 @@ def test_an_image_is_an_image_whatever_its_content_type(name: str) -> None:
     image = encoded(picture(), name)
     assert looks_like_image(image)
     assert parsed({"body": bytearray(image)}, {"Content-Type": "application/json"}).images == [image]
+
+
+def as_a_form(body: str) -> dict[str, bytes]:
+    """Return the row that TorchServe makes of a body that is labelled as a form."""
+    return {unquote_plus(name): unquote_plus(value).encode() for name, _, value in map(partition, body.split("&"))}
+
+
+def partition(pair: str) -> tuple[str, str, str]:
+    return pair.partition("=")
+
+
+@pytest.mark.parametrize("length", range(1, 10))
+@pytest.mark.parametrize("indent", [None, 2])
+def test_json_that_torchserve_read_as_a_form(length: int, indent: int | None) -> None:
+    image = (b"\xfb\xef\xbe" * 3)[:length]  # nothing but + in base64
+    text = base64.b64encode(image).decode()
+    document = {"instances": [{"b64": text}, {"image": {"b64": text}}], "note": "a=b&c", "parameters": {"top_k": 2}}
+    request = parsed(as_a_form(json.dumps(document, indent=indent)), {"Content-Type": FORM_ENCODED + "; charset=utf-8"})
+    assert (request.images, request.top_k) == ([image, image], 2)
 
 
 def test_json_that_torchserve_has_already_read() -> None:
@@ -141,7 +161,7 @@ def test_an_option_where_it_has_no_effect(name: str, place: Callable[[str], Any]
     assert name in caught.value.detail
 
 
-@pytest.mark.parametrize("name", ["topk", "Top_K", "top-k", "k", "treshold", "parameters"])
+@pytest.mark.parametrize("name", ["topk", "Top_K", "top-k", "k", "thresh", "parameters"])
 def test_a_form_field_that_looks_like_an_option(name: str) -> None:
     with pytest.raises(RequestError, match=f"no parameter {name} here: send the fields top_k") as caught:
         parsed({"data": PHOTO, name: b"3"}, {"Content-Type": "multipart/form-data"})
