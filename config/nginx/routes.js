@@ -6,6 +6,7 @@ const KSERVE_V2 = /^\/v2\/models\/([A-Za-z0-9._-]{1,100})(?:\/versions\/([A-Za-z
 const ROUTES = [
     ['predictions', /^\/predictions\/|^\/v1\/models\/[^/]+:predict$|^\/v2\/models\/[^/]+(\/versions\/[^/]+)?\/infer$/],
     ['explanations', /^\/explanations\//],
+    ['grpc', /^\/[A-Za-z0-9.]+\.(InferenceAPIsService|GRPCInferenceService)\/[A-Za-z0-9]+$/],
     ['health', /^\/(healthz|readyz|v2\/health\/(live|ready))$/],
     ['other', /^/],
 ];

@@ -4,6 +4,9 @@ import shlex
 import shutil
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import click
@@ -22,7 +25,8 @@ from scripts.server.torchserve import TorchServe
 @options.model
 @options.name
 @options.port
-def serve(model: str, name: str, port: int) -> None:
+@click.option("--grpc", "with_grpc", is_flag=True, envvar="GRPC", help="Serve gRPC too, at the inference port plus 4.")
+def serve(model: str, name: str, port: int, with_grpc: bool) -> None:
     """Serve the model until Ctrl-C or SIGTERM."""
     archive, ports = _packed(model, name, port)
     # A folder per served name, so that a restart restores the models that were registered with this one.
@@ -35,8 +39,10 @@ def serve(model: str, name: str, port: int) -> None:
     with stopping_on_signals():
         try:
             print(f"starting TorchServe with {archive.name}", flush=True)
-            with server:
+            with server, _grpc(ports) if with_grpc else nullcontext():
                 print(_addresses(server, archive.stem), flush=True)
+                if with_grpc:
+                    print(f"  gRPC        127.0.0.1:{ports.grpc}\n", flush=True)
                 status = server.process.wait()
         except KeyboardInterrupt:
             print("stopped", flush=True)
@@ -63,6 +69,24 @@ def demo(model: str, name: str, port: int, photo: str) -> None:
         _ask(url, archive.stem, image, text=False)
     chosen = [f"{key}={shlex.quote(value)}" for key, value in (("MODEL", model), ("NAME", name)) if value]
     print(f"\nThe server is stopped. To keep it running: {' '.join(['make serve', *chosen])}")
+
+
+@contextmanager
+def _grpc(ports: Ports) -> Iterator[None]:
+    """Serve gRPC beside a server that is ready."""
+    from scripts.client.management import Management
+    from scripts.container.readiness import Readiness
+    from scripts.container.rpc.server import serving
+
+    readiness = Readiness(Management(ports.url(ports.management)), ports.url(ports.inference))
+    readiness.accepting.set()
+    stopped = threading.Event()
+    threading.Thread(target=readiness.watch, args=[stopped], daemon=True).start()
+    try:
+        with serving(readiness, ports.url(ports.inference), f"127.0.0.1:{ports.grpc}"):
+            yield
+    finally:
+        stopped.set()
 
 
 def _packed(model: str, name: str, port: int) -> tuple[Path, Ports]:

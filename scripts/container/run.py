@@ -5,6 +5,7 @@ STORE      the model store, on a volume (default /srv/models)
 STATE      what is registered, on a volume (default /srv/state)
 MANAGEMENT_ADDRESS
            where the management API listens (default 0.0.0.0, for the gateway; 127.0.0.1 in Kubernetes)
+GRPC       on: gRPC (scripts/container/rpc) listens at port 8084, for the gateway
 
 ALLOWED_SHA256 (see scripts/archives/allowed.py) holds at the start and, through the gateway, for every registration;
 scripts/container/authorization.py reads the management token.
@@ -14,6 +15,7 @@ import os
 import shutil
 import socket
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from scripts.archives.reading import identity
@@ -23,6 +25,7 @@ from scripts.common.signals import stopping_on_signals
 from scripts.container import status
 from scripts.container.authorization import Authorization, read_token
 from scripts.container.readiness import Readiness
+from scripts.container.rpc import server as rpc
 from scripts.server import restore
 from scripts.server.idle import wait_idle
 from scripts.server.ports import Ports
@@ -80,6 +83,16 @@ def environment(ports: Ports) -> dict[str, str]:
     }
 
 
+def _grpc(readiness: Readiness, ports: Ports) -> AbstractContextManager[None]:
+    """Return what serves gRPC, if it is on."""
+    setting = os.environ.get("GRPC", "")
+    if setting not in ("", "on", "off"):
+        raise CommandError(f"GRPC is {setting!r}: set on or off")
+    if setting != "on":
+        return nullcontext()
+    return rpc.serving(readiness, ports.url(ports.inference), f"{EVERYWHERE}:{ports.grpc}")
+
+
 def run() -> None:
     """Run until SIGTERM; then drain and stop."""
     archives = Path(os.environ.get("ARCHIVES", "/srv/archives"))
@@ -95,7 +108,7 @@ def run() -> None:
     status.serve(readiness, authorization, EVERYWHERE, status.DEFAULT_PORT)
     with stopping_on_signals():
         try:
-            with server:
+            with _grpc(readiness, ports), server:
                 for archive in new.values():
                     _replace(server.management, kept, store / archive)
                 readiness.accepting.set()

@@ -8,7 +8,7 @@ from scripts.common.errors import CommandError
 
 @dataclass(frozen=True)
 class Ports:
-    """The five ports of a server; all follow from the first, as TorchServe's defaults do from 8080.
+    """The ports of a server; all follow from the first, as TorchServe's defaults do from 8080.
 
     Args:
         inference: the first.
@@ -27,9 +27,9 @@ class Ports:
         return self.inference + 2
 
     @property
-    def grpc(self) -> tuple[int, int]:
-        """Ports of the gRPC listeners, which TorchServe cannot do without: 7070 and 7071 beside 8080."""
-        return self.inference - 1010, self.inference - 1009
+    def grpc(self) -> int:
+        """Port of gRPC (scripts/container/rpc), where it is on; 8083 beside 8080 is the status service's."""
+        return self.inference + 4
 
     def url(self, port: int) -> str:
         """Return the address of one of them."""
@@ -41,9 +41,9 @@ class Ports:
         Raises:
             CommandError: the first port that is taken or out of range.
         """
-        if not 2034 <= self.inference <= 65_533:
-            raise CommandError(f"port {self.inference} is out of range: give one from 2034 to 65533")
-        for port in (self.inference, self.management, self.metrics, *self.grpc):
+        if not 1024 <= self.inference <= 65_531:
+            raise CommandError(f"port {self.inference} is out of range: give one from 1024 to 65531")
+        for port in (self.inference, self.management, self.metrics):
             with socket.socket() as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 try:

@@ -209,7 +209,5 @@ class TorchServe:
             "TS_INFERENCE_ADDRESS": url(ports.inference),
             "TS_MANAGEMENT_ADDRESS": url(ports.management),
             "TS_METRICS_ADDRESS": url(ports.metrics),
-            "TS_GRPC_INFERENCE_PORT": str(ports.grpc[0]),
-            "TS_GRPC_MANAGEMENT_PORT": str(ports.grpc[1]),
             **self.environment,
         }

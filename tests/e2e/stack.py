@@ -65,6 +65,7 @@ class Stack:
             "NAME": "",
             "VERSION": "1.0",
             "REQUESTS_PER_SECOND": "1000",
+            "GRPC": "on",
             "REPLICAS": "1",
         }
         self.url = f"http://127.0.0.1:{self.ports['GATEWAY_PORT']}"

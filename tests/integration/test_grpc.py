@@ -1,0 +1,196 @@
+"""gRPC on a real TorchServe, by clients that others wrote: stubs of TorchServe's proto, and Triton's client."""
+
+import json
+import subprocess
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from scripts.container.readiness import Readiness
+from scripts.container.rpc.server import serving
+from scripts.server.torchserve import TorchServe
+from tests.clients import ENVIRONMENT
+from tests.grpc_calls import PHOTO, Call, Calls, Triton, protos
+from tests.integration.conftest import STORE, free_ports
+from tests.pages import COMMANDS, Command
+
+HERE = "tests/integration/test_grpc.py"
+
+
+@pytest.fixture(scope="module")
+def running(patient: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TorchServe]:
+    """The tiny network, with gRPC."""
+    folder = tmp_path_factory.mktemp("serve")
+    with TorchServe({patient.stem: patient.name}, STORE, free_ports(), folder) as server:
+        url, stopped = server.ports.url(server.ports.inference), threading.Event()
+        readiness = Readiness(server.management, url)
+        readiness.accepting.set()
+        watching = threading.Thread(target=readiness.watch, args=[stopped])
+        watching.start()
+        with serving(readiness, url, f"127.0.0.1:{server.ports.grpc}"):
+            yield server
+        stopped.set()
+        watching.join()
+
+
+@pytest.fixture(scope="module")
+def address(running: TorchServe) -> str:
+    return f"127.0.0.1:{running.ports.grpc}"
+
+
+@pytest.fixture(scope="module")
+def calls(running: TorchServe, address: str, tmp_path_factory: pytest.TempPathFactory) -> Calls:
+    (model,) = running.models
+    return Calls(address, model, protos(tmp_path_factory.mktemp("protos")))
+
+
+@pytest.fixture(scope="module")
+def triton(running: TorchServe, address: str) -> Triton:
+    (model,) = running.models
+    return Triton(address, model)
+
+
+def over_http(server: TorchServe, image: bytes = PHOTO) -> requests.Response:
+    (model,) = server.models
+    return requests.post(f"{server.ports.url(server.ports.inference)}/predictions/{model}", data=image, timeout=60)
+
+
+@pytest.mark.parametrize("name", ["data", "image", "file", "body"])
+def test_predictions(running: TorchServe, calls: Calls, name: str) -> None:
+    (outcome,) = calls(Call([{name: PHOTO}]))
+    assert (outcome.code, outcome.details, outcome.predictions) == ("OK", "", [over_http(running).content])
+
+
+def test_version_and_options(calls: Calls) -> None:
+    (outcome,) = calls(Call([{"data": PHOTO, "top_k": b"2", "threshold": b"0"}], version="1.0"))
+    assert outcome.code == "OK"
+    assert len(json.loads(outcome.predictions[0])) == 2
+
+
+@pytest.mark.parametrize(
+    ("inputs", "problem"),
+    [
+        ({"data": b"text"}, "/problems/unsupported-format"),
+        ({"data": PHOTO[:300]}, "/problems/damaged-image"),
+        ({"data": PHOTO, "top_k": b"0"}, "/problems/invalid-parameter"),
+        ({"data": PHOTO, "top_k": b"1\r\nX-Other: 1"}, "/problems/invalid-parameter"),
+        ({"data": PHOTO, "threshold": b"\xff"}, "/problems/invalid-parameter"),
+        ({"data": b""}, "/problems/empty-body"),
+        ({}, ""),
+        ({"data": PHOTO, "image": PHOTO}, ""),
+        ({"data": PHOTO, "topk": b"1"}, ""),
+    ],
+)
+def test_an_error_has_a_status_of_its_own(calls: Calls, inputs: dict[str, bytes], problem: str) -> None:
+    (outcome,) = calls(Call([inputs]))
+    assert (outcome.code, outcome.problem, outcome.predictions) == ("INVALID_ARGUMENT", problem, [])
+    assert "send" in outcome.details
+
+
+@pytest.mark.parametrize("call", [Call(model="none"), Call(version="9.9"), Call(model="../models"), Call(model="ö")])
+def test_a_model_that_is_not_there(calls: Calls, call: Call) -> None:
+    (outcome,) = calls(call)
+    assert outcome.code == "NOT_FOUND"
+
+
+def test_errors_of_one_batch_harm_nobody_else(running: TorchServe, calls: Calls) -> None:
+    """The batches of this server wait two seconds to fill up."""
+    with ThreadPoolExecutor(2) as pool:
+        good, bad = (pool.submit(over_http, running, image) for image in (PHOTO, b"text"))
+        outcomes = calls(Call(), Call([{"data": b"text"}]), Call([{"data": PHOTO, "top_k": b"99"}]), Call())
+        assert (good.result().status_code, bad.result().status_code) == (200, 415)
+    assert [outcome.code for outcome in outcomes] == ["OK", "INVALID_ARGUMENT", "INVALID_ARGUMENT", "OK"]
+
+
+def test_a_deadline(calls: Calls) -> None:
+    (outcome,) = calls(Call(seconds=0.2))
+    assert outcome.code == "DEADLINE_EXCEEDED"
+
+
+@pytest.mark.parametrize("method", ["StreamPredictions", "StreamPredictions2"])
+def test_streaming_calls_are_refused_and_harm_nobody(running: TorchServe, calls: Calls, method: str) -> None:
+    (model,) = running.models
+    before = running.management.version(model).pids
+    (outcome,) = calls(Call(method=method))
+    assert (outcome.code, outcome.predictions) == ("UNIMPLEMENTED", [])
+    assert over_http(running).status_code == 200
+    assert running.management.version(model).pids == before
+
+
+def test_triton_asks_about_the_server(running: TorchServe, triton: Triton) -> None:
+    (model,) = running.models
+    said = triton()
+    assert said["ready"] == [True, True, True]
+    assert said["server"]["name"] == "torchserve"
+    assert said["model"]["name"] == model
+    assert [(each["name"], each["datatype"]) for each in said["model"]["inputs"]] == [("image", "BYTES")]
+    assert "StatusCode.NOT_FOUND" in said["unknown"]
+
+
+@pytest.mark.parametrize("raw", [True, False], ids=["raw", "contents"])
+def test_triton_infers(running: TorchServe, triton: Triton, raw: bool) -> None:
+    (model,) = running.models
+    said = triton({"images": [PHOTO, PHOTO], "raw": raw, "request_id": "my-1", "parameters": {"top_k": 2}})
+    (outcome,) = said["outcomes"]
+    expected = over_http(running).json()[:2]
+    assert outcome == {
+        "status": "OK",
+        "id": "my-1",
+        "model": [model, "1.0"],
+        "raw": 3 if raw else 0,
+        "datatypes": {"scores": "FP32", "class_ids": "INT64", "labels": "BYTES"},
+        "outputs": {
+            "scores": [pytest.approx([each["score"] for each in expected], abs=1e-6)] * 2,
+            "class_ids": 2 * [[each["class_id"] for each in expected]],
+            "labels": 2 * [[each["label"] for each in expected]],
+        },
+    }
+
+
+def test_tritons_classification(running: TorchServe, triton: Triton) -> None:
+    (outcome,) = triton({"images": [PHOTO], "outputs": [["scores", 1]]})["outcomes"]
+    (best, *_) = over_http(running).json()
+    ((found,),) = outcome["outputs"]["scores"]
+    score, class_id, label = found.split(":", 2)
+    assert float(score) == pytest.approx(best["score"], abs=1e-5)
+    assert (int(class_id), label) == (best["class_id"], best["label"])
+
+
+@pytest.mark.parametrize(
+    ("request_", "sentence"),
+    [
+        ({"images": [b"text"]}, "not an image of a supported format"),
+        ({"images": [b"text"], "raw": False}, "not an image of a supported format"),
+        ({"images": [PHOTO], "parameters": {"top_k": 0}}, "top_k"),
+        ({"images": [PHOTO], "outputs": [["logits", 0]]}, "logits"),
+        ({"images": [PHOTO], "parameters": {"threshold": 0.5}}, "send it as a text"),
+        ({"images": []}, "no image"),
+    ],
+)
+def test_errors_of_model_infer(triton: Triton, request_: dict[str, Any], sentence: str) -> None:
+    (outcome,) = triton(request_)["outcomes"]
+    assert outcome["status"] == "StatusCode.INVALID_ARGUMENT"
+    assert sentence in outcome["message"]
+
+
+def test_a_bad_image_beside_a_good_one(triton: Triton) -> None:
+    (outcome,) = triton({"images": [PHOTO, b"text"], "parameters": {"top_k": 1}})["outcomes"]
+    assert outcome["status"] == "OK"
+    good, bad = outcome["outputs"]["errors"]
+    assert (good, "supported format" in bad) == ("", True)
+
+
+@pytest.mark.parametrize("command", [each for each in COMMANDS if each.run_by == HERE], ids=lambda each: each.page)
+def test_the_example_on_the_page(running: TorchServe, address: str, command: Command, tmp_path: Path) -> None:
+    (model,) = running.models
+    (tmp_path / "photo.jpg").write_bytes(PHOTO)
+    program = command.line.replace("127.0.0.1:8084", address).replace("resnet-50", model)
+    line = program.replace(".venv/bin/python", str(ENVIRONMENT.ensure()), 1)
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False, cwd=tmp_path, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == over_http(running).json()[0]["label"]
