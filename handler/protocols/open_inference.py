@@ -72,7 +72,7 @@ class TensorRequest:
         outputs = list(self.outputs)
         is_asked = any(output.spec is ERRORS for output in outputs)
         if not is_asked and any(isinstance(outcome, RequestError) for outcome in outcomes):
-            outputs.append(WantedOutput(ERRORS))
+            outputs.append(WantedOutput(ERRORS, all(output.binary for output in outputs)))
         return encode_tensors(self.request_id, model, outputs, outcomes, self.width)
 
     def error(self, failures: Mapping[int, RequestError]) -> RequestError:

@@ -142,7 +142,7 @@ def test_triton_infers(running: TorchServe, triton: Triton, raw: bool) -> None:
         "status": "OK",
         "id": "my-1",
         "model": [model, "1.0"],
-        "raw": 3 if raw else 0,
+        "raw": 3,
         "datatypes": {"scores": "FP32", "class_ids": "INT64", "labels": "BYTES"},
         "outputs": {
             "scores": [pytest.approx([each["score"] for each in expected], abs=1e-6)] * 2,

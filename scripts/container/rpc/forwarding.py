@@ -43,17 +43,15 @@ class Forwarder:
             body: what is sent.
             headers: further headers.
         """
-        left = context.time_remaining()
+        left = min(context.time_remaining() or TIMEOUT, TIMEOUT)  # without a deadline, some clients have ages
         sent = {"X-Request-Start": f"t={time.time():.3f}", **headers}
         metadata = dict(context.invocation_metadata())
         if request_id := metadata.get("x-request-id"):
             sent["X-Request-Id"] = request_id
-        if left is not None:
-            sent["X-Request-Timeout"] = f"{max(left, 0.001):.3f}"
+        if left < TIMEOUT:
+            sent["X-Request-Timeout"] = f"{left:.3f}"
         try:
-            response = self._session().post(
-                f"{self._url}{path}", data=body, headers=sent, timeout=TIMEOUT if left is None else max(left, 0.001)
-            )
+            response = self._session().post(f"{self._url}{path}", data=body, headers=sent, timeout=left)
         except requests.Timeout:
             context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "the deadline is over: allow more time, or send fewer")
         except requests.RequestException:

@@ -6,7 +6,6 @@ from typing import Any
 from urllib.parse import quote
 
 import grpc
-import numpy as np
 
 from handler.protocols.tensors import HEADER_LENGTH
 from scripts.container import kserve
@@ -16,21 +15,6 @@ from scripts.container.rpc.protos import OPEN_INFERENCE, messages
 
 # As the protocol says and its clients call it, and as TorchServe calls it.
 NAMES = ("inference.GRPCInferenceService", "org.pytorch.serve.grpc.openinference.GRPCInferenceService")
-# The field of InferTensorContents, by datatype.
-CONTENTS = {
-    "BOOL": "bool_contents",
-    "INT8": "int_contents",
-    "INT16": "int_contents",
-    "INT32": "int_contents",
-    "INT64": "int64_contents",
-    "UINT8": "uint_contents",
-    "UINT16": "uint_contents",
-    "UINT32": "uint_contents",
-    "UINT64": "uint64_contents",
-    "FP32": "fp32_contents",
-    "FP64": "fp64_contents",
-    "BYTES": "bytes_contents",
-}
 
 
 class OpenInference:
@@ -108,15 +92,10 @@ class OpenInference:
             model_name=document["model_name"], model_version=document["model_version"], id=document.get("id", "")
         )
         for output in document["outputs"]:
-            tensor = message.outputs.add(name=output["name"], datatype=output["datatype"], shape=output["shape"])
-            if (size := output.get("parameters", {}).get("binary_data_size")) is not None:
-                message.raw_output_contents.append(tail[:size])
-                tail = tail[size:]
-            else:
-                is_text = output["datatype"] == "BYTES"
-                values = np.ravel(output["data"]).tolist()
-                contents = getattr(tensor.contents, CONTENTS[output["datatype"]])
-                contents.extend(value.encode() for value in values) if is_text else contents.extend(values)
+            message.outputs.add(name=output["name"], datatype=output["datatype"], shape=output["shape"])
+            size = output["parameters"]["binary_data_size"]
+            message.raw_output_contents.append(tail[:size])
+            tail = tail[size:]
         return message
 
 
@@ -125,36 +104,30 @@ def _path(name: str, version: str) -> str:
 
 
 def _to_rest(request: Any) -> tuple[dict[str, Any], bytes]:
-    """Return a ModelInferRequest as JSON with raw contents behind it.
+    """Return a ModelInferRequest as JSON with raw contents behind it; outputs are to be raw, as Triton's are.
 
-    The response has raw contents if the request has, as the protocol's clients expect.
+    Triton's client reads no other numbers.
 
     Raises:
         ValueError: a parameter without a value.
     """
     tails: list[bytes] = []
-    is_raw = bool(request.raw_input_contents)
     inputs = []
     for index, tensor in enumerate(request.inputs):
         head = {"name": tensor.name, "datatype": tensor.datatype, "shape": list(tensor.shape)}
-        parameters = _parameters(tensor.parameters)
-        if is_raw:
-            tails += request.raw_input_contents[index : index + 1]
-        elif tensor.datatype == "BYTES":
-            tails.append(b"".join(_with_length(tensor.contents.bytes_contents)))
-        else:  # refused there, with the datatype that is needed
-            head["data"] = list(getattr(tensor.contents, CONTENTS.get(tensor.datatype, "bytes_contents"), ()))
-            inputs.append(head | ({"parameters": parameters} if parameters else {}))
-            continue
-        size = len(tails[-1]) if len(tails) > index else 0
-        inputs.append(head | {"parameters": parameters | {"binary_data_size": size}})
+        if request.raw_input_contents:
+            tail = b"".join(request.raw_input_contents[index : index + 1])
+        else:  # other datatypes than BYTES are refused there
+            tail = b"".join(_with_length(tensor.contents.bytes_contents))
+        inputs.append(head | {"parameters": _parameters(tensor.parameters) | {"binary_data_size": len(tail)}})
+        tails.append(tail)
     outputs = [
-        {"name": output.name, "parameters": {"binary_data": is_raw} | _parameters(output.parameters)}
+        {"name": output.name, "parameters": _parameters(output.parameters) | {"binary_data": True}}
         for output in request.outputs
     ]
     document: dict[str, Any] = {
         "inputs": inputs,
-        "parameters": _parameters(request.parameters) | {"binary_data_output": is_raw},
+        "parameters": _parameters(request.parameters) | {"binary_data_output": True},
     }
     if request.id:
         document["id"] = request.id
