@@ -1,6 +1,6 @@
 """The responses to one batch: each request gets a body of its own, whatever happens to the others."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,7 +19,7 @@ class Responses:
     def __init__(self, context: Any, metrics: Metrics) -> None:
         self._context, self._metrics = context, metrics
         self._bodies: dict[int, bytes] = {}
-        self.failed = False  # whether a request has
+        self.failed = False  # whether a request has, or an image of one
 
     @property
     def bodies(self) -> list[bytes]:
@@ -37,9 +37,11 @@ class Responses:
             ids = self._context.request_ids or {}
             self._fail(server_error(stage, ", ".join(str(ids.get(index, index)) for index in indices)), indices)
 
-    def succeed(self, index: int, body: bytes, content_type: str) -> None:
+    def succeed(self, index: int, body: bytes, content_type: str, headers: Mapping[str, str]) -> None:
         """Respond with predictions."""
         self._metrics.request("answered")
+        for name, value in headers.items():
+            self._context.set_response_header(index, name, value)
         self.respond(index, body, content_type)
 
     def respond(self, index: int, body: bytes, content_type: str) -> None:

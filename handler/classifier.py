@@ -4,6 +4,7 @@ import ctypes
 import gc
 import logging
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,9 @@ from handler.lifecycle import Lifecycle
 from handler.manifest import FILE_NAME, Manifest
 from handler.metrics import Metrics
 from handler.model import Model
-from handler.protocols.encoding import CONTENT_TYPES, encode_response
+from handler.protocols.encoding import ModelName
 from handler.protocols.media_types import JSON
+from handler.protocols.open_inference import TensorRequest
 from handler.protocols.predictions import predictions_of
 from handler.protocols.request import Request, is_describe, is_explain, parse_request
 from handler.settings import Settings, threads_per_worker
@@ -36,11 +38,13 @@ class Item:
         index: its place in the batch.
         request: what the client asks for.
         images: its images as uint8 tensors (3, height, width), where the network runs.
+        failures: those that could not be decoded, by their place; only where the others are classified all the same.
     """
 
     index: int
-    request: Request
+    request: Request | TensorRequest
     images: list[Tensor]
+    failures: dict[int, RequestError]
 
 
 class ImageClassifier:
@@ -65,6 +69,7 @@ class ImageClassifier:
         except (OSError, ValueError) as error:
             raise RuntimeError(str(error)) from error
         self.max_images = settings.max_images
+        self.served = ModelName(context.model_name, self.manifest.version)
         self.metrics = Metrics(context.metrics, context.model_name)
         self.description = self.manifest.to_json(serving=choice.to_document()).encode()
         self.model = Model(choice.engine, self.manifest.input, self.metrics)
@@ -105,7 +110,7 @@ class ImageClassifier:
 
     def preprocess(self, data: Sequence[Mapping[str, Any]], context: Any, responses: Responses) -> list[Item]:
         """Understand the requests and decode their images."""
-        requests: dict[int, Request] = {}
+        requests: dict[int, Request | TensorRequest] = {}
         for index, row in enumerate(data):
             headers = context.get_all_request_header(index)
             with responses.guard("preprocess", index):
@@ -115,11 +120,15 @@ class ImageClassifier:
                 if is_explain(headers):
                     raise RequestError(NO_EXPLANATIONS, "send the image to /predictions/<model name>")
                 requests[index] = parse_request(row, headers, len(self.manifest.labels), self.max_images)
-        decoded = self.decoder.decode([request.images for request in requests.values()])
+        owners = [index for index, request in requests.items() for _ in request.groups]
+        decoded = self.decoder.decode([group for request in requests.values() for group in request.groups], owners)
         items = []
-        for (index, request), images in zip(requests.items(), decoded, strict=True):
+        for index, request in requests.items():
+            groups = [group for owner, group in zip(owners, decoded, strict=True) if owner == index]
             with responses.guard("preprocess", index):
-                items.append(Item(index, request, images.result()))
+                item = _item(index, request, groups)
+                responses.failed |= bool(item.failures)
+                items.append(item)
         return items
 
     def inference(self, items: Sequence[Item], responses: Responses) -> list[tuple[Item, Tensor]]:
@@ -138,10 +147,32 @@ class ImageClassifier:
                 predictions = [
                     predictions_of(row, request.top_k, request.threshold, self.manifest.labels) for row in scores
                 ]
-                body = encode_response(predictions, request.media_type, request.to_document)
-                responses.succeed(item.index, body, CONTENT_TYPES[request.media_type])
+                responses.succeed(item.index, *request.respond(predictions, item.failures, self.served))
                 for confidence in scores.amax(dim=1).tolist():
                     self.metrics.confidence(confidence)
+
+
+def _item(index: int, request: Request | TensorRequest, groups: Sequence[Future[list[Tensor]]]) -> Item:
+    """Return a request with its images that could be decoded.
+
+    Args:
+        index: its place in the batch.
+        request: what the client asks for.
+        groups: of `request.groups`, the images or the error of each.
+
+    Raises:
+        RequestError: none could.
+    """
+    images: list[Tensor] = []
+    failures: dict[int, RequestError] = {}
+    for place, group in enumerate(groups):
+        try:
+            images += group.result()
+        except RequestError as error:
+            failures[place] = error
+    if not images:
+        raise request.error(failures)
+    return Item(index, request, images, failures)
 
 
 def _is_worth_a_line(record: logging.LogRecord) -> bool:

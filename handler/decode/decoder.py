@@ -31,6 +31,14 @@ from handler.settings import Settings
 T = TypeVar("T")
 
 
+class _Budget:
+    """What the images of one client's request may cost together."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.time = TimeBudget(settings.max_seconds)
+        self.pixels = settings.max_pixels
+
+
 @dataclass(frozen=True)
 class _Started:
     """One image on its way: its encoded bytes and its future input."""
@@ -64,11 +72,16 @@ class Decoder:
         self._one_large = threading.Lock()
         self._gpu = open_gpu_decoder(spec, device, settings.max_pixels)
 
-    def decode(self, batch: Sequence[Sequence[bytes]]) -> list[Future[list[Tensor]]]:
+    def decode(
+        self, batch: Sequence[Sequence[bytes]], owners: Sequence[int] | None = None
+    ) -> list[Future[list[Tensor]]]:
         """Decode the images of several requests.
 
         Args:
-            batch: the encoded images of each request.
+            batch: the encoded images of each request. One whose images fail one by one comes as several requests of
+                an image each.
+            owners: a number for each of them; those with the same number share one request's limits. None gives each
+                its own.
 
         Returns:
             A future for each request, which is done: uint8 tensors (3, *spec.size) on the network's device, or what
@@ -76,7 +89,9 @@ class Decoder:
         """
         # For a single image, another thread would only be a detour.
         threaded = sum(len(images) for images in batch) > 1
-        budgets = [TimeBudget(self._settings.max_seconds) for _ in batch]
+        owners = range(len(batch)) if owners is None else owners
+        shared = {owner: _Budget(self._settings) for owner in owners}
+        budgets = [shared[owner] for owner in owners]
         started = [
             _completed(partial(self._start_all, images, threaded, budget))
             for images, budget in zip(batch, budgets, strict=True)
@@ -89,15 +104,14 @@ class Decoder:
             for images, budget in zip(started, budgets, strict=True)
         ]
 
-    def _start_all(self, images: Sequence[bytes], threaded: bool, budget: TimeBudget) -> list[_Started]:
-        return budget.run(lambda: list(self._start(images, threaded)))
+    def _start_all(self, images: Sequence[bytes], threaded: bool, budget: _Budget) -> list[_Started]:
+        return budget.time.run(lambda: list(self._start(images, threaded, budget)))
 
-    def _start(self, images: Sequence[bytes], threaded: bool) -> Iterator[_Started]:
-        pixels_left = self._settings.max_pixels
+    def _start(self, images: Sequence[bytes], threaded: bool, budget: _Budget) -> Iterator[_Started]:
         for index, data in enumerate(images):
             with _located(index, len(images)):
-                image = open_image(data, pixels_left)
-                pixels_left -= image.width * image.height
+                image = open_image(data, budget.pixels)
+                budget.pixels -= image.width * image.height
                 network_input = self._submit(image, data, threaded)
             yield _Started(data, network_input)
 
@@ -112,10 +126,10 @@ class Decoder:
         decoded.set_result(self._decode_with(partial(decode_opened, image, data, self._short_side)))
         return decoded
 
-    def _finish_all(self, started: Future[list[_Started]], budget: TimeBudget) -> list[Tensor]:
+    def _finish_all(self, started: Future[list[_Started]], budget: _Budget) -> list[Tensor]:
         images = started.result()
         wait(image.network_input for image in images)
-        return budget.run(lambda: list(self._finish(images)))
+        return budget.time.run(lambda: list(self._finish(images)))
 
     def _finish(self, images: Sequence[_Started]) -> Iterator[Tensor]:
         for index, image in enumerate(images):

@@ -1,7 +1,9 @@
 """From predictions to the bytes of a response, JSON or plain text."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import NamedTuple
 
 from handler.protocols.media_types import JSON, TEXT
 from handler.protocols.predictions import Predictions
@@ -9,6 +11,27 @@ from handler.protocols.predictions import Predictions
 CONTENT_TYPES = {JSON: JSON, TEXT: f"{TEXT}; charset=utf-8"}
 
 ToDocument = Callable[[list[Predictions]], object]
+
+
+class Response(NamedTuple):
+    """A response with predictions.
+
+    Args:
+        body: its bytes.
+        content_type: what they are.
+        headers: further headers.
+    """
+
+    body: bytes
+    content_type: str
+    headers: Mapping[str, str] = MappingProxyType({})
+
+
+class ModelName(NamedTuple):
+    """What a response says about the model that made it."""
+
+    name: str
+    version: str
 
 
 def encode_response(predictions: list[Predictions], media_type: str, to_document: ToDocument) -> bytes:

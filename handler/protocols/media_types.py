@@ -6,6 +6,7 @@ from typing import Any
 
 JSON = "application/json"
 TEXT = "text/plain"
+OCTETS = "application/octet-stream"
 
 IMAGE_START = re.compile(
     rb"\xff\xd8\xff|\x89PNG\r\n|RIFF....WEBP|GIF8|BM|II[*+]\0|MM\0[*+]|.{4}ftyp|\0\0\0\x0cjP  |\xff\x4f\xff\x51",

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from handler.errors import EMPTY_BODY, RequestError
-from handler.protocols import kserve_v1, native
+from handler.protocols import kserve_v1, native, open_inference
 from handler.protocols.accept import negotiate
 from handler.protocols.content_encoding import decompressed
-from handler.protocols.encoding import ToDocument
+from handler.protocols.encoding import CONTENT_TYPES, ModelName, Response, ToDocument, encode_response
 from handler.protocols.form import restored
+from handler.protocols.open_inference import TensorRequest
 from handler.protocols.parameters import threshold_of, top_k_of
 from handler.protocols.predictions import Predictions
 
@@ -53,6 +54,22 @@ class Request:
     media_type: str
     to_document: ToDocument
 
+    @property
+    def groups(self) -> list[list[bytes]]:
+        """The images that are decoded or refused together: all of them."""
+        return [self.images]
+
+    def respond(
+        self, predictions: list[Predictions], _failures: Mapping[int, RequestError], _model: ModelName
+    ) -> Response:
+        """Encode the predictions of all images."""
+        body = encode_response(predictions, self.media_type, self.to_document)
+        return Response(body, CONTENT_TYPES[self.media_type])
+
+    def error(self, failures: Mapping[int, RequestError]) -> RequestError:
+        """Return what is wrong with the request: an image that could not be decoded fails it as a whole."""
+        return failures[0]
+
 
 def is_describe(row: Mapping[str, Any], headers: Mapping[str, Any]) -> bool:
     """Whether an operator asks for the manifest: GET /models/<name>?customized=true."""
@@ -64,7 +81,9 @@ def is_explain(headers: Mapping[str, Any]) -> bool:
     return headers.get("explain") == "True"
 
 
-def parse_request(row: Mapping[str, Any], headers: Mapping[str, Any], classes: int, max_images: int) -> Request:
+def parse_request(
+    row: Mapping[str, Any], headers: Mapping[str, Any], classes: int, max_images: int
+) -> Request | TensorRequest:
     """Read one row.
 
     Args:
@@ -78,8 +97,10 @@ def parse_request(row: Mapping[str, Any], headers: Mapping[str, Any], classes: i
             unsupported-content-encoding.
     """
     header = {name.lower(): value for name, value in headers.items() if isinstance(value, str)}
-    media_type = negotiate(header.get("accept", "*/*"))
     row = restored(decompressed(row, header), header)
+    if open_inference.speaks(row, header):
+        return open_inference.parse(row, header, classes, max_images)
+    media_type = negotiate(header.get("accept", "*/*"))
     protocol = next(each for each in PROTOCOLS if each.speaks(row, header))
     images, own_parameters = protocol.parse(row, header, max_images)
     if not all(images):

@@ -41,7 +41,9 @@ COMPRESSED: list[tuple[str, Compress]] = [
 
 def parsed(body: bytes, coding: str, content_type: str = "") -> Request:
     headers = {"Content-Encoding": coding, "Content-Type": content_type}
-    return parse_request({"body": bytearray(body)}, headers, classes=10, max_images=2)
+    request = parse_request({"body": bytearray(body)}, headers, classes=10, max_images=2)
+    assert isinstance(request, Request)
+    return request
 
 
 def refused(body: bytes, coding: str) -> RequestError:

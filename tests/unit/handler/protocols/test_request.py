@@ -23,7 +23,9 @@ B64 = base64.b64encode(PHOTO).decode()
 
 
 def parsed(row: dict[str, Any], headers: dict[str, Any] | None = None) -> Request:
-    return parse_request(row, headers or {}, classes=10, max_images=3)
+    request = parse_request(row, headers or {}, classes=10, max_images=3)
+    assert isinstance(request, Request)
+    return request
 
 
 def as_json(document: Any, headers: dict[str, Any] | None = None) -> Request:
