@@ -15,10 +15,11 @@ from handler.errors import EMPTY_BODY, INVALID_JSON, INVALID_PARAMETER, RequestE
 from handler.protocols.encoding import ModelName, Response
 from handler.protocols.media_types import bytes_of, looks_like_json
 from handler.protocols.members import check_names, flag_of, parameters_of
+from handler.protocols.model_tensors import ERRORS, OUTPUTS, SCORES
 from handler.protocols.parameters import shown, threshold_of, top_k_of
 from handler.protocols.predictions import Predictions
 from handler.protocols.tensor_input import EXAMPLE, images_of, input_of
-from handler.protocols.tensors import ERRORS, HEADER_LENGTH, OUTPUTS, SCORES, WantedOutput, encode_tensors
+from handler.protocols.tensors import HEADER_LENGTH, WantedOutput, encode_tensors
 
 FIRST_KEY = re.compile(rb'"(inputs|instances)"\s*:')
 KEYS = ("id", "model_name", "model_version", "parameters", "inputs", "outputs")

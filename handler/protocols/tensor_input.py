@@ -14,8 +14,9 @@ from handler.errors import (
 )
 from handler.protocols.base64_text import from_base64
 from handler.protocols.members import check_names, parameters_of
+from handler.protocols.model_tensors import INPUT
 from handler.protocols.parameters import shown
-from handler.protocols.tensors import HEADER_LENGTH, INPUT, LENGTH
+from handler.protocols.tensors import HEADER_LENGTH, LENGTH
 
 EXAMPLE = (
     'send {"inputs": [{"name": "image", "datatype": "BYTES", "shape": [1], "data": ["<the image in base64>"]}]}, '

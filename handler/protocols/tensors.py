@@ -1,4 +1,4 @@
-"""The tensors of the Open Inference Protocol: what the model takes and returns, and how they are written.
+"""How the tensors of a response are written in the Open Inference Protocol.
 
 A binary tensor follows the JSON of its message as raw bytes: numbers little-endian, each element of BYTES with its
 length in four bytes before it.
@@ -8,11 +8,12 @@ import json
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from handler.errors import RequestError
 from handler.protocols.encoding import ModelName, Response
 from handler.protocols.media_types import JSON, OCTETS
+from handler.protocols.model_tensors import CLASS_IDS, ERRORS, LABELS, SCORES, TensorSpec
 from handler.protocols.predictions import Prediction, Predictions
 
 HEADER_LENGTH = "Inference-Header-Content-Length"  # bytes of JSON in a body with binary tensors
@@ -21,26 +22,6 @@ NUMBERS = {"FP32": "f", "INT64": "q"}  # as struct names them
 NONE: Prediction = {"class_id": -1, "label": "", "score": 0.0}  # fills the places of classes that are left out
 
 
-class TensorSpec(NamedTuple):
-    """A tensor of the model.
-
-    Args:
-        name: by which requests and responses call it.
-        datatype: as the protocol names it.
-        shape: -1 where it varies.
-    """
-
-    name: str
-    datatype: str
-    shape: tuple[int, ...]
-
-
-INPUT = TensorSpec("image", "BYTES", (-1,))
-SCORES = TensorSpec("scores", "FP32", (-1, -1))
-CLASS_IDS = TensorSpec("class_ids", "INT64", (-1, -1))
-LABELS = TensorSpec("labels", "BYTES", (-1, -1))
-ERRORS = TensorSpec("errors", "BYTES", (-1,))
-OUTPUTS = (SCORES, CLASS_IDS, LABELS, ERRORS)
 VALUES: dict[str, Literal["score", "class_id", "label"]] = {
     SCORES.name: "score",
     CLASS_IDS.name: "class_id",

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import requests
 
-from scripts.client.models import ModelVersion, RegisteredModel, VersionId
+from scripts.client.models import ModelVersion, RegisteredModel, VersionId, labels_of
 from scripts.common.errors import CommandError
 from scripts.common.waiting import wait_until
 
@@ -68,6 +68,11 @@ class Management:
         """Return one version of a model; None takes the default one."""
         (described,) = self._describe(name, version)
         return described
+
+    def labels(self, name: str, version: str) -> tuple[str, ...]:
+        """Return the class names of a version in index order, as a worker tells them."""
+        (described,) = self._call("GET", _path(name, version), customized="true")
+        return labels_of(described)
 
     def all_versions(self) -> list[ModelVersion]:
         """Return every version of every model."""

@@ -34,6 +34,12 @@ class RegisteredModel:
         return cls(document["modelName"], document["modelUrl"])
 
 
+def labels_of(document: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the class names in an entry of `GET /models/<name>?customized=true`; none of another project's model."""
+    described = document.get("customizedMetadata")
+    return tuple(map(str, described.get("labels", ()))) if isinstance(described, dict) else ()
+
+
 @dataclass(frozen=True)
 class Worker:
     """A worker process.

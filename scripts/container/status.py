@@ -7,6 +7,7 @@
 /idle/<model>/<version>  200 if a version has no request, which a rollout waits for
 /metrics                 queue, workers and restarts for Prometheus
 /v1/models               the names of the models whose default version has workers, as KServe lists them
+/v1/models/..., /v2...   what scripts/container/kserve.py says about the server and its models
 /authorization           200 if the gateway may pass on the management call in X-Original-Method and X-Original-URI,
                          401 or 403 and X-Problem if not
 =======================  ======================================================================================
@@ -27,7 +28,7 @@ import requests
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from scripts.common.errors import CommandError
-from scripts.container import queue_metrics
+from scripts.container import kserve, queue_metrics
 from scripts.container.authorization import Authorization
 from scripts.container.readiness import Readiness
 
@@ -81,8 +82,13 @@ def serve(readiness: Readiness, authorization: Authorization, address: str, port
                     self._send(200, "application/json", json.dumps({"models": readiness.served()}) + "\n")
                 case "/authorization":
                     self._authorize()
+                case path if response := kserve.respond(path, readiness):
+                    self._send(*response)
                 case _:
-                    there = "/accepting, /livez, /readyz, /idle/<model>/<version>, /metrics, /v1/models, /authorization"
+                    there = (
+                        "/accepting, /livez, /readyz, /idle/<model>/<version>, /metrics, /v1/models, /v2, "
+                        "/authorization"
+                    )
                     self._send(404, "text/plain", f"there are {there}\n")
 
         def _send_check(self, name: str, problem: str | None) -> None:
