@@ -12,7 +12,7 @@ function destination(r) {
     r.variables.version = asked.version || 'default';
     const share = asked.version ? undefined : ngx.shared.canaries.get(asked.model);
     if (share === undefined || Math.random() * 100 >= Number(share.split(' ')[1])) {
-        return `torchserve${r.variables.request_uri}`;
+        return `torchserve${routes.upstream(r.variables.uri, r.variables.request_uri)}`;
     }
     r.variables.version = share.split(' ')[0];
     r.variables.canary = `${asked.model}/${r.variables.version}`;

@@ -45,6 +45,13 @@ test('routes', () => {
         '/explanations/m/1': {route: 'explanations', model: 'm', version: '1'},
         '/v1/models/resnet-50:predict': {route: 'predictions', model: 'resnet-50', version: ''},
         '/v1/models': {route: 'other', ...none},
+        '/v2/models/resnet-50/infer': {route: 'predictions', model: 'resnet-50', version: ''},
+        '/v2/models/resnet-50/versions/2.0/infer': {route: 'predictions', model: 'resnet-50', version: '2.0'},
+        '/v2/models/a"b/infer': {route: 'predictions', ...none},
+        '/v2/models/resnet-50': {route: 'other', ...none},
+        '/v2/models/resnet-50/ready': {route: 'other', ...none},
+        '/v2/health/live': {route: 'health', ...none},
+        '/v2/health/ready': {route: 'health', ...none},
         '/healthz': {route: 'health', ...none},
         '/readyz': {route: 'health', ...none},
         '/predictions/': {route: 'predictions', ...none},
@@ -63,6 +70,24 @@ test('a prediction without a canary goes where its address says', () => {
     const r = request('/predictions/m?top_k=1', {uri: '/predictions/m'});
     assert.equal(canary.destination(r), 'torchserve/predictions/m?top_k=1');
     assert.deepEqual([r.variables.model, r.variables.version, r.variables.canary], ['m', 'default', '']);
+});
+
+test('a request of the Open Inference Protocol goes to an address that TorchServe has', () => {
+    begin();
+    asked('PUT', '/gateway/canary/m', '2.0 99');
+    const named = request('/v2/models/m/versions/1.0/infer');
+    assert.equal(canary.destination(named), 'torchserve/predictions/m/1.0');
+    assert.deepEqual([named.variables.model, named.variables.version, named.variables.canary], ['m', '1.0', '']);
+    asked('DELETE', '/gateway/canary/m');
+    const r = request('/v2/models/m/infer?top_k=1', {uri: '/v2/models/m/infer'});
+    assert.equal(canary.destination(r), 'torchserve/v2/models/m/infer?top_k=1');
+});
+
+test('a canary gets its share of the Open Inference Protocol too', () => {
+    begin();
+    asked('PUT', '/gateway/canary/m', '2.0 99');
+    const went = [...Array(50)].map(() => canary.destination(request('/v2/models/m/infer')));
+    assert.ok(went.includes('canary/predictions/m/2.0'));
 });
 
 test('a canary gets its share, and requests that name a version do not move', () => {
