@@ -17,6 +17,7 @@ VALUES = (
 NAMES = (
     *(b"X-Top-K", b"X-Threshold", b"Accept", b"Content-Type", b"X-Request-Id", b"Accept-Encoding", b"Content-Encoding"),
     *(b"Expect", b"Cookie", b"Authorization", b"Range", b"Upgrade", b"describe", b"explain", b"X-Forwarded-For", b"TE"),
+    b"Inference-Header-Content-Length",
 )
 METHODS = (b"GET", b"HEAD", b"DELETE", b"PATCH", b"OPTIONS", b"TRACE", b"PROPFIND", b"FOO", b"post", b"PUT")
 PATHS = (
@@ -34,9 +35,10 @@ PATHS = (
         b"/v1/models/%s:predict?x",
         b"/v1/models/%s:explain",
         b"/v1/models/:predict",
-        b"/v2/models/%s/infer",
         b"/v1/models",
     ),
+    *(b"/v2/models/%s/infer", b"/v2/models/%s/versions/1.0/infer", b"/v2/models/%s/versions/9.9/infer", b"/v2"),
+    *(b"/v2/models/%s", b"/v2/models/%s/ready", b"/v2/models/%%ff/infer", b"/v2/models//infer", b"/v2/health/ready"),
     *(b"/explanations/%s", b"/explanations/nobody", b"/api-description", b"/models", b"/metrics", b"/invocations"),
     *(b"/predictions/" + b"a" * 3000, b"/predictions/" + b"a" * 9000, b"/" + b"%%41" * 500, b"http://x/predictions/%s"),
 )
@@ -84,6 +86,13 @@ class Corpus:
         """Return what is sent as JSON."""
         body = documents.json_body(self._image(), self._random)
         return self._posted("JSON", body, self._random.choice(documents.JSON_TYPES))
+
+    def tensors(self) -> Malformed:
+        """Return a request of the Open Inference Protocol, in JSON or with a binary tensor."""
+        body, length = documents.tensor_body(self._image(), self._random)
+        path = self._random.choice((self._path, b"/v2/models/%s/infer" % self.model))
+        headers = ((b"Inference-Header-Content-Length", length),) if length else ()
+        return Malformed("tensors", encode(path, body, headers))
 
     def form(self) -> Malformed:
         """Return a multipart form as a client sends it."""
@@ -171,9 +180,10 @@ class Corpus:
 
 # Weights: most malformed requests are images.
 KINDS: dict[Callable[[Corpus], Malformed], int] = {
-    Corpus.image: 42,
+    Corpus.image: 34,
     Corpus.bomb: 3,
-    Corpus.json: 14,
+    Corpus.json: 12,
+    Corpus.tensors: 10,
     Corpus.form: 6,
     Corpus.relabelled: 8,
     Corpus.urlencoded: 3,

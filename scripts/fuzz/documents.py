@@ -1,9 +1,10 @@
-"""Malformed JSON, forms and compressed bodies."""
+"""Malformed JSON, tensors, forms and compressed bodies."""
 
 import base64
 import gzip
 import json
 import random
+import struct
 import zlib
 
 from scripts.fuzz.images import cut, flipped
@@ -54,6 +55,44 @@ def json_body(image: bytes, rng: random.Random) -> bytes:
         case _:
             return flipped(json.dumps(document).encode(), rng)
     return json.dumps(document).encode()
+
+
+def tensor_body(image: bytes, rng: random.Random) -> tuple[bytes, bytes]:
+    """Return a request of the Open Inference Protocol and its Inference-Header-Content-Length; none for JSON alone."""
+    if rng.random() < 0.1:
+        body = rng.choice((*RAW, image))
+        return body.replace(b"instances", b"inputs"), rng.choice((b"", b"0", b"%d" % len(body)))
+    element, elements = image[: rng.choice((0, 1, 100, *[len(image)] * 5))], rng.choice((1, 1, 1, 2, 16, 17, 0))
+    count: object = elements if rng.random() < 0.9 else rng.choice(ODD)
+    tensor: dict[str, object] = {"name": "image", "datatype": "BYTES", "shape": [count]}
+    raw, binary = b"", rng.random() < 0.5
+    if binary:
+        size = len(element) if rng.random() < 0.9 else rng.choice((0, 1, 0xFFFFFFFF))
+        raw = (struct.pack("<I", size) + element) * elements
+        tensor["parameters"] = {"binary_data_size": len(raw) if rng.random() < 0.9 else rng.choice((0, -1, 10**400))}
+    else:
+        tensor["data"] = [base64.b64encode(element).decode()] * elements
+    document: dict[str, object] = {"inputs": [tensor], "parameters": {"top_k": 1}}
+    match rng.randrange(6):
+        case 0:
+            tensor[rng.choice(("name", "datatype", "shape", "data", "parameters", "other"))] = rng.choice(ODD)
+        case 1:
+            document[rng.choice(("id", "inputs", "outputs", "parameters", "other"))] = rng.choice(ODD)
+        case 2:
+            wish = rng.choice(("binary_data", "classification", "other"))
+            name = rng.choice(("scores", "labels", "errors", "é"))
+            document["outputs"] = [{"name": name, "parameters": {wish: rng.choice((*ODD, True, 3))}}] * rng.choice(
+                (1, 2)
+            )
+        case 3:
+            key = rng.choice(("top_k", "threshold", "binary_data_output", "priority", "é"))
+            document["parameters"] = {key: rng.choice(ODD)}
+        case _:
+            pass
+    head = json.dumps(document).encode()
+    length = len(head) if rng.random() < 0.9 else rng.choice((len(head) - 1, len(head) + len(raw), 10**30))
+    body = flipped(head + raw, rng) if rng.random() < 0.3 else head + raw
+    return body, b"%d" % length if binary else b""
 
 
 def form_body(image: bytes, rng: random.Random) -> tuple[bytes, bytes]:

@@ -53,6 +53,7 @@ def stack(base_images: None) -> Iterator[Stack]:
         image = example_image().read_bytes()
         stack.early["alive"] = requests.get(f"{stack.url}/healthz", timeout=10)
         stack.early["ready"] = requests.get(f"{stack.url}/readyz", timeout=10)
+        stack.early["v2 ready"] = requests.get(f"{stack.url}/v2/health/ready", timeout=10)
         stack.early["prediction"] = requests.post(f"{stack.url}/predictions/any", data=image, timeout=10)
         wait_for("a ready stack", stack.ready, 240)
         yield stack

@@ -9,7 +9,7 @@ from tests.e2e.problems import assert_problem
 from tests.e2e.stack import Stack
 
 ORIGIN = "https://app.example.org"
-EXPOSED = "Accept-Encoding, Allow, Retry-After, X-Request-Id"
+EXPOSED = "Accept-Encoding, Allow, Inference-Header-Content-Length, Retry-After, X-Request-Id"
 
 
 @pytest.fixture(scope="module")
