@@ -10,6 +10,9 @@ import pytest
 import requests
 
 from scripts.build.sources import fallback
+from scripts.container import kserve
+from scripts.container.readiness import Readiness
+from scripts.server.torchserve import TorchServe
 from tests.integration.test_inference import B64, IMAGE
 from tests.open_inference import check_kserve, check_triton
 
@@ -35,6 +38,19 @@ def test_addresses_of_a_prediction(inference: str, path: str) -> None:
     response = requests.post(inference + path, json={"inputs": [TENSOR], "outputs": [{"name": "labels"}]}, timeout=60)
     assert response.status_code == 200
     assert response.json()["outputs"][0]["data"][0] == "espresso"
+
+
+def test_the_status_service_describes_the_model(server: TorchServe, inference: str) -> None:
+    readiness = Readiness(server.management, inference)
+    readiness.accepting.set()
+    readiness.update()
+    described = kserve.respond(f"/v2/models/{fallback.NAME}/versions/1.0", readiness)
+    assert described is not None
+    assert "espresso" in json.loads(described.body)["labels"]
+    for path in ("/v2/health/ready", f"/v1/models/{fallback.NAME}", f"/v2/models/{fallback.NAME}/versions/1.0/ready"):
+        response = kserve.respond(path, readiness)
+        assert response is not None
+        assert (response.status, json.loads(response.body)["ready"]) == (200, True)
 
 
 def test_a_raw_binary_request(inference: str) -> None:
