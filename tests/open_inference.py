@@ -43,10 +43,14 @@ def check_triton(url: str, model: str, image: bytes, expected: list[dict[str, An
         {"images": encoded(image), "binary": True, "outputs": [["scores", True, 3]]},
         {"images": encoded(image, b"no image", image), "binary": True, "outputs": []},
         {"images": encoded(b"no image"), "binary": True, "outputs": []},
+        *(
+            {"images": encoded(image), "binary": True, "outputs": [], "request_compression_algorithm": coding}
+            for coding in ("gzip", "deflate")
+        ),
         *({"images": encoded(image), "binary": True, "outputs": [], "model_version": each} for each in version),
     ]
     found = run("triton_http.py", url, model, *version, sent=json.dumps(requests))
-    whole, several, classified, mixed, refused, *versioned = found["outcomes"]
+    whole, several, classified, mixed, refused, *others = found["outcomes"]
     assert (whole["id"], whole["model"], whole["binary"]) == ("mine", [model, "1.0"], [True] * 3)
     check_outputs(whole["outputs"], expected)
     assert several["binary"] == [False, False]
@@ -58,7 +62,7 @@ def check_triton(url: str, model: str, image: bytes, expected: list[dict[str, An
     assert [text[:22] for text in mixed["outputs"]["errors"]] == ["", "415 unsupported-format", ""]
     assert refused["status"] == "415"
     assert refused["message"].startswith("The body is not an image of a supported format: ")
-    for each in versioned:
+    for each in others:
         check_outputs(each["outputs"], expected)
     about: list[Any] = found["about"]
     return about
