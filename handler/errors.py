@@ -9,7 +9,7 @@
 400    no-image                     a form or JSON without an image
 404    no-explanations              `/explanations/<name>`: there are none yet
 406    not-acceptable               an `Accept` that matches nothing offered here
-413    too-many-pixels              over 64 megapixels in a request (16 as AVIF or JPEG 2000), counted before decoding
+413    too-many-pixels              over 64 megapixels a request (16 as AVIF, HEIC, JPEG 2000), counted before decoding
 413    too-many-images              over 16 images in a request
 413    too-much-work                images that take over 4 s to decode
 415    unsupported-format           not an image, or a format that is not supported
