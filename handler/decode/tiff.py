@@ -65,10 +65,10 @@ def unopened_tiff(data: bytes) -> str | None:
         directory = Directory(stream.read(16 if data[2] == BIGTIFF else 8))
         stream.seek(directory.next)
         directory.load(stream)
+        whole = {WIDTH, PHOTOMETRIC} <= set(directory) and {STRIPS, TILES} & set(directory)
+        return _layout(directory) if whole else None
     except BROKEN:
         return None
-    whole = {WIDTH, PHOTOMETRIC} <= set(directory) and {STRIPS, TILES} & set(directory)
-    return _layout(directory) if whole else None
 
 
 def significant_bits(image: Image.Image) -> int:
