@@ -10,7 +10,8 @@ from PIL import Image
 from handler.decode import png
 from handler.decode.bmp import unsupported_bmp
 from handler.decode.broken import BROKEN
-from handler.decode.heif import HEIC, is_cropped
+from handler.decode.heic import HEIC
+from handler.decode.heif import is_cropped
 from handler.decode.jpeg2000 import unsupported_jpeg2000
 from handler.decode.limits import check_pixels
 from handler.decode.markers import START as START_OF_JPEG

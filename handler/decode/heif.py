@@ -1,22 +1,10 @@
-"""HEIC and AVIF: pictures in HEIF's boxes (ISO/IEC 23008-12), coded as HEVC or AV1.
-
-pi-heif, in the optional group `heic`, decodes HEIC: where it is not installed, HEIC is refused.
-"""
+"""HEIC and AVIF: pictures in HEIF's boxes (ISO/IEC 23008-12), coded as HEVC or AV1."""
 
 import struct
 from fractions import Fraction
 from typing import Final
 
 from handler.decode.boxes import boxes, find_boxes
-
-try:
-    import pi_heif
-except ImportError:
-    HEIC: tuple[str, ...] = ()
-else:
-    # One thread as for other formats, and nothing but the picture itself.
-    pi_heif.register_heif_opener(decode_threads=1, thumbnails=False, depth_images=False, aux_images=False)
-    HEIC = ("HEIF",)  # pi-heif's name of the format
 
 HEVC_BRANDS: Final = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"})
 CONTAINER_BRANDS: Final = frozenset({b"mif1", b"mif2", b"msf1", b"miaf"})
@@ -36,14 +24,6 @@ def is_heic(data: bytes) -> bool:
     """Whether a file is HEIC, or another picture in HEIF's boxes that is no AVIF."""
     found = brands(data)
     return bool(found & HEVC_BRANDS or (found & CONTAINER_BRANDS and not found & AV1_BRANDS))
-
-
-def unopened_heic(data: bytes) -> str | None:
-    """Return what a HEIC that Pillow does not open is, or None where it is one to decode that is cut off."""
-    if not HEIC:
-        return "HEIC (HEIF)"
-    whole = max((box.end for box in boxes(data)), default=0) == len(data)
-    return "HEIC (HEIF) that libheif cannot read" if whole else None
 
 
 def is_cropped(data: bytes) -> bool:

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import Final
 
 from handler.decode.bmp import unopened_bmp
-from handler.decode.heif import is_heic, unopened_heic
+from handler.decode.heic import unopened_heic
+from handler.decode.heif import is_heic
 from handler.decode.markers import START as JPEG
 from handler.decode.markers import unsupported_kind as unsupported_jpeg
 from handler.decode.tiff import unopened_tiff

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from handler import errors
 from handler.decode.formats import FORMATS
-from handler.decode.heif import HEIC
+from handler.decode.heic import HEIC
 from handler.decode.image import decode_image
 from handler.errors import Problem, RequestError
 from scripts.fuzz.images import chunk

@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from handler import errors
-from handler.decode.heif import HEIC as DECODED
+from handler.decode.heic import HEIC as DECODED
 from handler.decode.heif import HEVC_BRANDS
 from handler.decode.image import decode_image
 from handler.errors import RequestError
@@ -52,6 +52,13 @@ def test_any_brand_of_heic(brand: bytes) -> None:
 
 
 @needs_pi_heif
+@pytest.mark.parametrize("flipped", [b"Ex\xbff", b"E\xffif", b"mime", b"uri "])
+def test_broken_metadata_of_a_heic(flipped: bytes) -> None:
+    """pi-heif's plugin for Pillow reads them, and ends the process."""
+    assert off(decode_image(heic().replace(b"Exif\0", flipped + b"\0", 1), LIMIT), picture()) < 6
+
+
+@needs_pi_heif
 def test_a_heic_is_counted_before_it_is_decoded() -> None:
     with pytest.raises(RequestError, match="over the limit") as caught:
         decode_image(heic(), 4 * 64 * 48 - 1)
@@ -86,7 +93,7 @@ def test_a_heic_that_cannot_be_read_says_how_to_convert_it(brand: bytes) -> None
 def test_without_pi_heif_a_heic_says_how_to_convert_it() -> None:
     code = """
 import sys
-sys.modules["pi_heif"] = None
+sys.modules["_pi_heif"] = None
 from handler.decode.image import decode_image
 from handler.errors import RequestError
 try:

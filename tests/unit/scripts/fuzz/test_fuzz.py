@@ -115,7 +115,7 @@ def test_corpus_depends_on_the_seed_alone_and_holds_every_kind(monkeypatch: pyte
 
 def test_images_in_every_accepted_format() -> None:
     from handler.decode.formats import FORMATS
-    from handler.decode.heif import HEIC
+    from handler.decode.heic import HEIC
     from handler.decode.image import decode_image
 
     valid_images = images.valid_images()
