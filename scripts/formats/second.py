@@ -35,7 +35,7 @@ def decode(data: bytes) -> Second | None:
         except ImportError:
             continue
         return Second(name, _upright(pixels, image)) if pixels is not None else None
-    if image.mode in ("I", "F", "LAB"):
+    if image.format == "HEIF" or image.mode in ("I", "F", "LAB"):  # the handler's own decoder, or none
         return None
     return Second("Pillow", _upright(_by_pillow(image), image))
 
