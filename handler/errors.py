@@ -3,7 +3,7 @@
 =====  ============================  ==========================================================
 400    empty-body                    the request has no body
 400    photo-sent-as-form            sent with a form's content type, as curl's `--data-binary` does: use `-T photo.jpg`
-400    invalid-json                  broken JSON, or neither `{"instances": [{"b64": …}]}` nor `{"inputs": […]}`
+400    invalid-json                  broken JSON, or JSON that is not `{"instances": [{"b64": …}]}`
 400    invalid-base64                an instance that is not base64
 400    invalid-parameter             `top_k` or `threshold` out of range, misspelled, or where it has no effect
 400    no-image                      a form or JSON without an image
@@ -11,7 +11,7 @@
 404    no-explanations               `/explanations/<name>`: there are none yet
 406    not-acceptable                an `Accept` that matches nothing offered here
 413    body-too-large                a compressed body of over 20 MiB once decompressed
-413    too-many-pixels               over 64 megapixels in a request (16 as AVIF or JPEG 2000), counted before decoding
+413    too-many-pixels               over 64 megapixels a request (16 as AVIF, HEIC, JPEG 2000), counted before decoding
 413    too-many-images               over 16 images in a request
 413    too-much-work                 images that take over 4 s to decode
 415    unsupported-format            not an image, or a format that is not supported

@@ -20,7 +20,7 @@ from handler.decode.deadline import TimeBudget
 from handler.decode.fallback import first_or_fallback
 from handler.decode.formats import open_image
 from handler.decode.gpu import open_gpu_decoder
-from handler.decode.image import decode_opened, decode_safely
+from handler.decode.image import decode_carefully, decode_opened
 from handler.decode.jpeg import Jpeg, decode_jpeg, read_jpeg
 from handler.decode.resize import to_input
 from handler.errors import RequestError
@@ -134,12 +134,15 @@ class Decoder:
     def _finish(self, images: Sequence[_Started]) -> Iterator[Tensor]:
         for index, image in enumerate(images):
             with _located(index, len(images)):
-                network_input = first_or_fallback(image.network_input.result, partial(self._by_pillow, image.data))
+                network_input = first_or_fallback(image.network_input.result, partial(self._carefully, image.data))
             yield network_input
 
-    def _by_pillow(self, data: bytes) -> Tensor:
+    def _carefully(self, data: bytes) -> Tensor:
         image = open_image(data, self._settings.max_pixels)
-        return self._decode_with(partial(decode_safely, image, self._short_side))
+        jpeg = read_jpeg(image, data, self._short_side)
+        if jpeg is None:
+            raise TypeError(f"a {image.format} image was decoded as a JPEG")
+        return self._decode_with(partial(decode_carefully, image, jpeg))
 
     def _decode_in_thread(self, jpeg: Jpeg) -> Tensor:
         with self._one_large if jpeg.width * jpeg.height > self._max_parallel_pixels else nullcontext():

@@ -1,4 +1,4 @@
-"""The fall-back from a fast JPEG decoder (simplejpeg, nvJPEG) to Pillow, which judges what is damaged."""
+"""The fall-back from a fast JPEG decoder (simplejpeg, nvJPEG) to a careful one, which judges what is damaged."""
 
 import logging
 from collections.abc import Callable
@@ -9,7 +9,7 @@ logger = logging.getLogger(__name__)
 
 
 class JpegError(ValueError):
-    """A JPEG that a fast decoder refuses or warns of: Pillow decides whether it is damaged."""
+    """A JPEG that a fast decoder refuses or warns of: the fallback decides whether it is damaged."""
 
 
 def first_or_fallback(first: Callable[[], Tensor], fallback: Callable[[], Tensor]) -> Tensor:
@@ -17,5 +17,5 @@ def first_or_fallback(first: Callable[[], Tensor], fallback: Callable[[], Tensor
     try:
         return first()
     except JpegError as error:
-        logger.info("left to Pillow: %s", error)
+        logger.info("left to the fallback: %s", error)
         return fallback()

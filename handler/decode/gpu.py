@@ -18,6 +18,7 @@ from handler.decode.image import decode_image
 from handler.decode.jpeg import Jpeg
 from handler.decode.orientation import upright
 from handler.decode.resize import to_input
+from handler.decode.transfer import has_converted_line_ends
 from handler.errors import RequestError
 from handler.manifest import InputSpec
 
@@ -47,7 +48,8 @@ class GpuDecoder:
 
     def takes(self, jpeg: Jpeg) -> bool:
         """Whether a JPEG is for the GPU: with plain colours, and whole, as nvJPEG fills up missing pixels silently."""
-        return jpeg.plain and END_OF_IMAGE in jpeg.data[-TAIL:]
+        whole = END_OF_IMAGE in jpeg.data[-TAIL:] and not has_converted_line_ends(jpeg.data)
+        return jpeg.colors == "plain" and whole
 
     def submit(self, jpeg: Jpeg) -> Future[Tensor]:
         """Return the future input, uint8 (3, *spec.size) on the device; JpegError leaves the JPEG to Pillow."""
@@ -116,5 +118,5 @@ def _difference(decoder: GpuDecoder, spec: InputSpec) -> float:
     y, x = np.mgrid[0:480, 0:640]
     picture = np.stack([x * 255 // 640, y * 255 // 480, (x + y) % 256], axis=2).astype(np.uint8)
     data = simplejpeg.encode_jpeg(np.ascontiguousarray(picture), quality=95)
-    (found,) = decoder._together([Jpeg(data, 640, 480, orientation=1, scale_denominator=1, plain=True)])
+    (found,) = decoder._together([Jpeg(data, 640, 480, orientation=1, scale_denominator=1, colors="plain")])
     return float((found.cpu().float() - to_input(decode_image(data, picture.size), spec).float()).abs().mean())

@@ -5,10 +5,13 @@ from functools import partial
 from PIL import Image
 from torch import Tensor
 
+from handler.decode.doubtful import decode_doubtful
 from handler.decode.fallback import first_or_fallback
 from handler.decode.formats import open_image
-from handler.decode.jpeg import decode_jpeg, read_jpeg, scale_denominator
+from handler.decode.jpeg import Jpeg, decode_jpeg, read_jpeg
 from handler.decode.pillow import decode_with_pillow
+from handler.decode.transfer import explain_transfer
+from handler.errors import RequestError
 
 
 def decode_image(data: bytes, max_pixels: int, short_side: int | None = None) -> Tensor:
@@ -16,7 +19,7 @@ def decode_image(data: bytes, max_pixels: int, short_side: int | None = None) ->
 
     Args:
         data: the encoded image.
-        max_pixels: most pixels it may have; a quarter of it for AVIF and JPEG 2000.
+        max_pixels: most pixels it may have; a quarter of it for AVIF, HEIC and JPEG 2000.
         short_side: pixels that its short side will be resized to, so that a large JPEG may be decoded smaller; None
             decodes it as it is.
 
@@ -32,10 +35,15 @@ def decode_image(data: bytes, max_pixels: int, short_side: int | None = None) ->
 def decode_opened(image: Image.Image, data: bytes, short_side: int | None) -> Tensor:
     """Decode an image whose header was read; see `decode_image`."""
     jpeg = read_jpeg(image, data, short_side)
-    by_pillow = partial(decode_safely, image, short_side)
-    return first_or_fallback(partial(decode_jpeg, jpeg), by_pillow) if jpeg else by_pillow()
+    if jpeg is None:
+        try:
+            return decode_with_pillow(image)
+        except RequestError as error:
+            raise explain_transfer(data) or error from error
+    return first_or_fallback(partial(decode_jpeg, jpeg), partial(decode_carefully, image, jpeg))
 
 
-def decode_safely(image: Image.Image, short_side: int | None) -> Tensor:
-    """Decode an image whose header was read with Pillow alone; see `decode_image`."""
-    return decode_with_pillow(image, scale_denominator(*image.size, short_side))
+def decode_carefully(image: Image.Image, jpeg: Jpeg) -> Tensor:
+    """Decode a JPEG that a fast decoder refused, or refuse it as damaged; see `decode_image`."""
+    by_pillow = partial(decode_with_pillow, image, jpeg.scale_denominator)
+    return first_or_fallback(partial(decode_doubtful, jpeg), by_pillow)

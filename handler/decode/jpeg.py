@@ -5,7 +5,9 @@ skips most of the work on its 8 x 8 blocks.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
+import numpy as np
 import simplejpeg
 from PIL import Image
 from torch import Tensor
@@ -20,6 +22,8 @@ from handler.decode.pillow import channels_first
 # fifth of the input's values makes 0.04 too.
 MIN_OVERSAMPLING = 4
 
+Colors = Literal["plain", "rgb", "cmyk"]
+
 
 @dataclass(frozen=True)
 class Jpeg:
@@ -31,7 +35,7 @@ class Jpeg:
         height: likewise.
         orientation: EXIF's, 1 to 8.
         scale_denominator: how many times smaller it is to be decoded on each side.
-        plain: whether its colours are YCbCr or grey, as nearly all are.
+        colors: `plain` is YCbCr or grey, as nearly all are.
     """
 
     data: bytes
@@ -39,11 +43,11 @@ class Jpeg:
     height: int
     orientation: int
     scale_denominator: int
-    plain: bool
+    colors: Colors
 
 
 def read_jpeg(image: Image.Image, data: bytes, short_side: int | None) -> Jpeg | None:
-    """Return the JPEG of an image whose header was read; None where only Pillow can decode it.
+    """Return the JPEG of an image whose header was read; None where it is of another format.
 
     Args:
         image: the opened image.
@@ -57,15 +61,20 @@ def read_jpeg(image: Image.Image, data: bytes, short_side: int | None) -> Jpeg |
     if image.format not in ("JPEG", "MPO"):
         return None
     check_scans(data)
-    if image.mode == "CMYK":  # libjpeg leaves the inversion of Adobe's CMYK to its caller; Pillow does it
-        return None
     denominator = scale_denominator(*image.size, short_side)
-    plain = image.info.get("adobe_transform", 1) == 1
-    return Jpeg(data, image.width, image.height, orientation_of(image), denominator, plain)
+    if image.mode == "CMYK":
+        colors: Colors = "cmyk"
+    else:
+        colors = "plain" if image.info.get("adobe_transform", 1) == 1 else "rgb"
+    return Jpeg(data, image.width, image.height, orientation_of(image), denominator, colors)
 
 
-def decode_jpeg(jpeg: Jpeg) -> Tensor:
+def decode_jpeg(jpeg: Jpeg, *, strict: bool = True) -> Tensor:
     """Return the upright pixels (3, height, width).
+
+    Args:
+        jpeg: what to decode.
+        strict: whether a warning of libjpeg is an error.
 
     Raises:
         JpegError: libjpeg has an error or a warning.
@@ -73,9 +82,17 @@ def decode_jpeg(jpeg: Jpeg) -> Tensor:
     denominator = jpeg.scale_denominator
     smaller = {"min_height": jpeg.height // denominator, "min_width": jpeg.width // denominator}
     try:
-        pixels = simplejpeg.decode_jpeg(jpeg.data, "RGB", **(smaller if denominator > 1 else {}))
+        pixels = simplejpeg.decode_jpeg(
+            jpeg.data,
+            "CMYK" if jpeg.colors == "cmyk" else "RGB",
+            strict=strict,
+            **(smaller if denominator > 1 else {}),
+        )
     except ValueError as error:
         raise JpegError(str(error)) from error
+    if jpeg.colors == "cmyk":  # inverted, as Adobe has it
+        height, width = pixels.shape[:2]
+        pixels = np.array(Image.frombuffer("CMYK", (width, height), pixels, "raw", "CMYK;I", 0, 1).convert("RGB"))
     return upright(channels_first(pixels), jpeg.orientation)
 
 

@@ -3,7 +3,7 @@
 from PIL import ExifTags, Image
 from torch import Tensor
 
-from handler.decode.formats import BROKEN
+from handler.decode.broken import BROKEN
 
 
 def orientation_of(image: Image.Image) -> int:

@@ -7,9 +7,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from handler.decode.formats import BROKEN
+from handler.decode.broken import BROKEN
 from handler.decode.orientation import orientation_of, upright
-from handler.errors import DAMAGED_IMAGE, UNSUPPORTED_FORMAT, RequestError, is_out_of_memory
+from handler.decode.tiff import is_inverted, significant_bits
+from handler.errors import DAMAGED_IMAGE, RequestError, is_out_of_memory
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +26,7 @@ def decode_with_pillow(image: Image.Image, scale_denominator: int = 1) -> Tensor
         uint8 RGB tensor of shape (3, height, width).
 
     Raises:
-        RequestError: damaged-image or unsupported-format.
+        RequestError: damaged-image.
     """
     try:
         if scale_denominator > 1:
@@ -44,13 +45,10 @@ def _pixels(image: Image.Image) -> Tensor:
     if image.mode.startswith("I;16"):
         # Pillow's own conversion clips 16-bit grey to white instead of scaling it.
         wide = torch.frombuffer(bytearray(image.convert("I").tobytes()), dtype=torch.int32)
-        grey = (wide >> 8).to(torch.uint8).reshape(1, image.height, image.width)
-        return grey.expand(3, -1, -1)
-    if image.mode in ("I", "F"):
-        raise RequestError(
-            UNSUPPORTED_FORMAT,
-            f"32-bit pixels (mode {image.mode}) have no fixed white: save the image with 8 bits",
-        )
+        grey = (wide >> significant_bits(image) - 8).to(torch.uint8).reshape(1, image.height, image.width)
+        return (255 - grey if is_inverted(image) else grey).expand(3, -1, -1)
+    if image.mode == "La":  # grey with premultiplied alpha
+        image = image.convert("LA")
     return channels_first(np.array(image.convert("RGB")))
 
 

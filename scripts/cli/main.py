@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from scripts.cli import archive, audit, container, measure, models, predict, rollout, serve
+from scripts.cli import archive, audit, container, formats, measure, models, predict, rollout, serve
 from scripts.common.errors import reported
 
 
@@ -34,6 +34,7 @@ for command in (
     models.models,
     rollout.rollout,
     predict.predict,
+    formats.formats,
     measure.bench,
     measure.tune,
     measure.soak,

@@ -1,5 +1,6 @@
 """Thousands of damaged files of every format: each is a photo or an error of the table, and the process lives on."""
 
+import base64
 import random
 
 import pytest
@@ -8,6 +9,8 @@ from PIL import Image
 from handler.decode.image import decode_image
 from handler.errors import RequestError
 from tests.conftest import encoded, picture
+from tests.unit.handler.decode.heif_files import avif, heic
+from tests.unit.handler.decode.test_jpeg import ARITHMETIC
 
 PHOTO = picture(150, 100)
 WHOLE = {
@@ -27,6 +30,14 @@ WHOLE = {
     "JPEG TIFF": encoded(PHOTO, "TIFF", compression="jpeg"),
     "AVIF": encoded(PHOTO, "AVIF"),
     "JPEG 2000": encoded(PHOTO, "JPEG2000"),
+    "grey TIFF of 16 bits": encoded(PHOTO.convert("I;16"), "TIFF", compression="tiff_adobe_deflate"),
+}
+# Smaller ones, and one that is refused as it is.
+OTHERS = {
+    "arithmetic JPEG": base64.b85decode(ARITHMETIC["progressive"]),
+    "cropped AVIF": avif(b"clap", bytes(32)),
+    "turned AVIF": avif(b"irot", b"\1"),
+    "HEIC": heic(),
 }
 
 
@@ -41,12 +52,12 @@ def damaged(whole: bytes, chance: random.Random) -> bytes:
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:PIL")  # Pillow tells of odd metadata before it goes on
-@pytest.mark.parametrize("name", WHOLE)
+@pytest.mark.parametrize("name", [*WHOLE, *OTHERS])
 def test_damaged_files(name: str) -> None:
-    chance, refused = random.Random(name), []
+    whole, chance, refused = (WHOLE | OTHERS)[name], random.Random(name), []
     for _ in range(150):
         try:
-            pixels = decode_image(damaged(WHOLE[name], chance), 4_000_000)
+            pixels = decode_image(damaged(whole, chance), 4_000_000)
         except RequestError as error:
             refused.append(error.problem.status)
         else:

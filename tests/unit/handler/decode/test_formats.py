@@ -12,6 +12,7 @@ from torch import Tensor
 
 from handler import errors
 from handler.decode.formats import FORMATS
+from handler.decode.heic import HEIC
 from handler.decode.image import decode_image
 from handler.errors import Problem, RequestError
 from scripts.fuzz.images import chunk
@@ -47,7 +48,7 @@ def test_formats(name: str, options: dict[str, object]) -> None:
 
 
 def test_every_decoder_is_tested() -> None:
-    assert set(FORMATS) == {*LOSSLESS, *LOSSY, "MPO"}
+    assert set(FORMATS) == {*LOSSLESS, *LOSSY, "MPO", *HEIC}  # test_heif.py has the last one
 
 
 @pytest.mark.parametrize(

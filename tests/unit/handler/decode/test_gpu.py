@@ -103,9 +103,11 @@ def test_what_the_gpu_refuses_is_left_to_the_cpu_and_harms_nothing_else(decoder:
 def test_what_is_not_for_a_gpu(decoder: GpuDecoder) -> None:
     cmyk = encoded(picture(64, 64).convert("CMYK"), "JPEG")
     png = encoded(picture(64, 64), "PNG")
-    assert not any(read_jpeg(open_image(data, MAX_PIXELS), data, None) for data in (cmyk, png))
+    assert read_jpeg(open_image(png, MAX_PIXELS), png, None) is None
     adobe_rgb = encoded(picture(64, 64), "JPEG", keep_rgb=True)
-    assert not any(decoder.takes(jpeg_of(data)) for data in (adobe_rgb, PHOTO[:-300]))
+    assert not any(
+        decoder.takes(jpeg_of(data)) for data in (cmyk, adobe_rgb, PHOTO[:-300], PHOTO.replace(b"\n", b"\r\n"))
+    )
 
 
 def test_a_cpu_has_no_gpu_decoder(spec: InputSpec) -> None:

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from scripts.cli.main import main
 from tests.conftest import PROJECT
 
-COMMANDS = "demo serve archive show models rollout predict bench tune soak fuzz audit"
+COMMANDS = "demo serve archive show models rollout predict formats bench tune soak fuzz audit"
 
 
 def commands(help_text: str) -> dict[str, str]:

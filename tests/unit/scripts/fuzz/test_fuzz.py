@@ -115,13 +115,14 @@ def test_corpus_depends_on_the_seed_alone_and_holds_every_kind(monkeypatch: pyte
 
 def test_images_in_every_accepted_format() -> None:
     from handler.decode.formats import FORMATS
+    from handler.decode.heic import HEIC
     from handler.decode.image import decode_image
 
     valid_images = images.valid_images()
     for data in valid_images.values():
         assert decode_image(data, 10**6).shape[0] == 3
     forms = " ".join(valid_images).upper().replace(" ", "")
-    assert all(name in forms for name in set(FORMATS) - {"MPO"})
+    assert all(name in forms for name in set(FORMATS) - {"MPO", *HEIC})  # test_damaged.py damages HEIC: none is written
 
 
 def test_deceptive_header(monkeypatch: pytest.MonkeyPatch) -> None:
