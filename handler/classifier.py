@@ -3,6 +3,8 @@
 import ctypes
 import gc
 import logging
+import time
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,9 +25,12 @@ from handler.protocols.encoding import CONTENT_TYPES, encode_response
 from handler.protocols.media_types import JSON
 from handler.protocols.predictions import predictions_of
 from handler.protocols.request import Request, is_describe, is_explain, parse_request
+from handler.protocols.timeout import Deadline, deadline_of
 from handler.settings import Settings, threads_per_worker
 
 logger = logging.getLogger(__name__)
+
+RECENT_BATCHES = 8  # a batch is expected to take as long as the longest of these
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,7 @@ class ImageClassifier:
         except (OSError, ValueError) as error:
             raise RuntimeError(str(error)) from error
         self.max_images = settings.max_images
+        self.recent_seconds: deque[float] = deque(maxlen=RECENT_BATCHES)
         self.metrics = Metrics(context.metrics, context.model_name)
         self.description = self.manifest.to_json(serving=choice.to_document()).encode()
         self.model = Model(choice.engine, self.manifest.input, self.metrics)
@@ -94,18 +100,23 @@ class ImageClassifier:
             with responses.guard("handle", *range(len(data))):
                 raise RequestError(STOPPING, "wait for the seconds in Retry-After and send the request again")
         else:
+            start = time.monotonic()
             with self.lifecycle.busy():
                 items = self.preprocess(data, context, responses)
                 scored = self.inference(items, responses)
                 self.postprocess(scored, responses)
+            if scored:
+                self.recent_seconds.append(time.monotonic() - start)
         self.metrics.write()
         if responses.failed:
             gc.collect()  # an error, its traceback and the pixels in its frames refer to each other: megabytes each
         return responses.bodies
 
     def preprocess(self, data: Sequence[Mapping[str, Any]], context: Any, responses: Responses) -> list[Item]:
-        """Understand the requests and decode their images."""
+        """Understand the requests and decode their images, unless their clients stop waiting before that is of use."""
         requests: dict[int, Request] = {}
+        deadlines: dict[int, Deadline] = {}
+        expected = max(self.recent_seconds, default=0.0)
         for index, row in enumerate(data):
             headers = context.get_all_request_header(index)
             with responses.guard("preprocess", index):
@@ -114,12 +125,16 @@ class ImageClassifier:
                     continue
                 if is_explain(headers):
                     raise RequestError(NO_EXPLANATIONS, "send the image to /predictions/<model name>")
+                deadlines[index] = deadline_of(headers)
+                deadlines[index].check(expected)
                 requests[index] = parse_request(row, headers, len(self.manifest.labels), self.max_images)
         decoded = self.decoder.decode([request.images for request in requests.values()])
         items = []
         for (index, request), images in zip(requests.items(), decoded, strict=True):
             with responses.guard("preprocess", index):
-                items.append(Item(index, request, images.result()))
+                item = Item(index, request, images.result())
+                deadlines[index].check()  # decoding has taken its time
+                items.append(item)
         return items
 
     def inference(self, items: Sequence[Item], responses: Responses) -> list[tuple[Item, Tensor]]:
