@@ -45,7 +45,7 @@ class Parquet:
             self._parquet.ParquetWriter(new, schema) as writer,
         ):
             rows = itertools.chain(self._finished(), JsonLines.rows(lines))
-            while records := [row.record() for row in itertools.islice(rows, ROWS)]:
+            while records := [row.columns() for row in itertools.islice(rows, ROWS)]:
                 writer.write_table(self._arrow.Table.from_pylist(records, schema))
         new.replace(self._path)
         self._journal.unlink()

@@ -63,7 +63,7 @@ class Row:
         detail = problem.get("detail") or problem.get("message")  # TorchServe's own errors have a message
         return cls(printable(file), status, type=problem.get("type"), detail=detail)
 
-    def record(self) -> dict[str, Any]:
+    def columns(self) -> dict[str, Any]:
         """Return the columns by name."""
         return asdict(self)
 

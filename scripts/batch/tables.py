@@ -88,7 +88,7 @@ class JsonLines(TextTable):
     @staticmethod
     def line(row: Row) -> str:
         """Return a row as JSON."""
-        return json.dumps(row.record(), ensure_ascii=False) + "\n"
+        return json.dumps(row.columns(), ensure_ascii=False) + "\n"
 
     @staticmethod
     def rows(file: IO[str]) -> Iterator[Row]:
@@ -106,7 +106,7 @@ class Csv(TextTable):
     @staticmethod
     def line(row: Row) -> str:
         """Return a row as CSV."""
-        record = {name: _one_line(value) for name, value in row.record().items()}
+        record = {name: _one_line(value) for name, value in row.columns().items()}
         return _csv_line(record | {"predictions": json.dumps(row.predictions, ensure_ascii=False)})
 
     @staticmethod

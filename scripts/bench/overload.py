@@ -81,7 +81,7 @@ class Patience(Load):
         """Return the headers of a request that is sent now."""
         if self.deadline is None:
             return request.headers
-        stamp = {"X-Request-Timeout": f"{self.deadline:g}", "X-Request-Start": f"t={time.time():.3f}"}
+        stamp = {"X-Request-Timeout": f"{self.deadline:.3f}", "X-Request-Start": f"t={time.time():.3f}"}
         return {**request.headers, **stamp}
 
 

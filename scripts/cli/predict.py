@@ -29,7 +29,7 @@ def predict(
     text: bool,
     top_k: int | None,
 ) -> None:
-    """Classify one image or thousands, on a running server or without one.
+    """Classify one image, or thousands into a table.
 
     NAME is the served name, such as resnet-50, or NAME/VERSION. Leave it out if the server has one model. IMAGES are
     files, folders, patterns such as 'photos/**/*.jpg', or - for the paths on stdin.

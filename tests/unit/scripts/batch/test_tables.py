@@ -74,7 +74,7 @@ def test_a_next_run_goes_on(tmp_path: Path, suffix: str) -> None:
     write(path, *ROWS)
     table = TABLES[suffix](path)
     assert table.done == {GOOD.file, BAD.file}
-    found = Row(**BUSY.record() | {"status": 200, "type": None, "detail": None})
+    found = Row(**BUSY.columns() | {"status": 200, "type": None, "detail": None})
     table.add(found)
     table.close()
     assert read(path) == [GOOD, BAD, found]
@@ -104,7 +104,7 @@ def test_a_row_that_was_cut_off_anywhere_is_dropped(tmp_path: Path, suffix: str,
     path = tmp_path / f"results{suffix}"
     write(path, BAD)
     whole = path.stat().st_size
-    write(path, row) if row is not BAD else write(path, Row(**BAD.record() | {"file": "other.txt"}))
+    write(path, row) if row is not BAD else write(path, Row(**BAD.columns() | {"file": "other.txt"}))
     data = path.read_bytes()
     for size in range(whole, len(data)):
         path.write_bytes(data[:size])
