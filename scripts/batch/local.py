@@ -28,7 +28,7 @@ Batch = list[tuple[str, bytes | Row]]  # paths and contents
 
 
 class NoMetrics:
-    """Stands for TorchServe's metrics: nobody asks for them here."""
+    """Discards what the handler would export through TorchServe."""
 
     def get_metric(self, _name: str, _metric_type: object) -> Self:
         """Return a metric."""

@@ -11,6 +11,8 @@ from scripts.common.errors import CommandError
 
 UNREADABLE = "unreadable-file"
 MAX_BYTES = 20_971_520  # max_request_size in config.properties
+OF_ANY_IMAGE = (401, 403, 404, 405, 406)  # statuses
+INVALID_PARAMETER = "/problems/invalid-parameter"
 TEXT = 300  # characters of a response that is not this server's
 
 
@@ -48,19 +50,21 @@ class Row:
         """Read a response.
 
         Raises:
-            CommandError: it is not this server's.
+            CommandError: it is not this server's, or an error that each image would get, such as an unknown model.
         """
         try:
             document = json.loads(body)
         except ValueError:
             document = None
         if status == 200:
-            if not isinstance(document, list):
+            if not (isinstance(document, list) and document and isinstance(document[0], dict)):
                 raise CommandError(f"this is no prediction: {_shown(body)}")
-            top = document[0] if document else {}
+            top = document[0]
             return cls(printable(file), status, top.get("class_id"), top.get("label"), top.get("score"), document)
         problem = document if isinstance(document, dict) else {"detail": _shown(body)}
         detail = problem.get("detail") or problem.get("message")  # TorchServe's own errors have a message
+        if status in OF_ANY_IMAGE or problem.get("type") == INVALID_PARAMETER:
+            raise CommandError(f"the server refused (status {status}): {detail}")
         return cls(printable(file), status, type=problem.get("type"), detail=detail)
 
     def columns(self) -> dict[str, Any]:

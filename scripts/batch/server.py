@@ -21,7 +21,7 @@ from scripts.common.errors import CommandError
 PATIENCE = 60.0  # s for which an image is sent again while the server has no room for it or does not respond
 PAUSE = 0.5  # s before it is sent again where no Retry-After says
 FULL = (429, 503)
-FAILED = (502, 504, 507)  # the server had the image and gave no answer: it may be the image's fault
+FAILED = (502, 504, 507)  # the server failed while it had the image, which may be the cause
 TRIES = 3  # of those
 AGAIN = "the same command goes on where this one stopped"
 

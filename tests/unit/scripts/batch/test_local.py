@@ -61,6 +61,12 @@ def test_a_batch_without_an_image(tiny_archive: Path, tmp_path: Path) -> None:
     assert row.status is None
 
 
+def test_a_parameter_out_of_range_ends_the_run(tiny_archive: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(PHOTO)
+    with opened(str(tiny_archive), top_k=11) as local, pytest.raises(CommandError, match="top_k is 11: send a whole"):
+        list(local.rows([str(tmp_path / "a.jpg")]))
+
+
 def test_no_archive(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="build it with make archive"), opened(str(tmp_path / "gone.mar"), None):
         pass

@@ -141,6 +141,12 @@ def test_an_image_that_ends_the_worker_gets_a_row(url: str, fake: Fake, tmp_path
     assert fake.tries[str(status).encode()] == batch_server.TRIES
 
 
+@pytest.mark.parametrize("status", [401, 403, 404, 405, 406])
+def test_an_error_that_each_image_would_get_ends_the_run(url: str, tmp_path: Path, status: int) -> None:
+    with pytest.raises(CommandError, match=rf"the server refused \(status {status}\): send another"):
+        rows(url, images(tmp_path, *[str(status)] * 50))
+
+
 @pytest.mark.parametrize("status", [400, 413, 415, 422, 500])
 def test_other_errors_are_rows_at_once(url: str, fake: Fake, tmp_path: Path, status: int) -> None:
     assert rows(url, images(tmp_path, str(status)))["0"].status == status
@@ -176,8 +182,9 @@ def test_no_server(tmp_path: Path) -> None:
         rows("http://127.0.0.1:9", images(tmp_path, "200"))
 
 
-def test_another_kind_of_server(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(f"{__name__}.OK", {"hello": "world"})
+@pytest.mark.parametrize("other", [{"hello": "world"}, [1], [], "text"])
+def test_another_kind_of_server(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, other: object) -> None:
+    monkeypatch.setattr(f"{__name__}.OK", other)
     with pytest.raises(CommandError, match="this is no prediction"):
         rows(url, images(tmp_path, "200"))
 
