@@ -10,7 +10,7 @@ import httpx2  # the HTTP client of huggingface_hub 2, which does not wrap its c
 import pandas as pd
 from huggingface_hub import HfApi, hf_hub_download
 from huggingface_hub.errors import LocalEntryNotFoundError
-from pyarrow import ArrowInvalid  # type: ignore[import-untyped]
+from pyarrow import ArrowInvalid
 
 from eda.coco import box_row, boxes_frame
 from eda.cppe5 import HUB_FILES, HUB_REPO, HUB_REVISION

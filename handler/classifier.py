@@ -3,6 +3,8 @@
 import ctypes
 import gc
 import logging
+import time
+from collections import deque
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -25,9 +27,12 @@ from handler.protocols.media_types import JSON
 from handler.protocols.open_inference import TensorRequest
 from handler.protocols.predictions import predictions_of
 from handler.protocols.request import Request, is_describe, is_explain, parse_request
+from handler.protocols.timeout import Deadline, deadline_of
 from handler.settings import Settings, threads_per_worker
 
 logger = logging.getLogger(__name__)
+
+RECENT_BATCHES = 8  # a batch is expected to take as long as the longest of these
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,7 @@ class ImageClassifier:
             raise RuntimeError(str(error)) from error
         self.max_images = settings.max_images
         self.served = ModelName(context.model_name, self.manifest.version)
+        self.recent_seconds: deque[float] = deque(maxlen=RECENT_BATCHES)
         self.metrics = Metrics(context.metrics, context.model_name)
         self.description = self.manifest.to_json(serving=choice.to_document()).encode()
         self.model = Model(choice.engine, self.manifest.input, self.metrics)
@@ -99,18 +105,23 @@ class ImageClassifier:
             with responses.guard("handle", *range(len(data))):
                 raise RequestError(STOPPING, "wait for the seconds in Retry-After and send the request again")
         else:
+            start = time.monotonic()
             with self.lifecycle.busy():
                 items = self.preprocess(data, context, responses)
                 scored = self.inference(items, responses)
                 self.postprocess(scored, responses)
+            if scored:
+                self.recent_seconds.append(time.monotonic() - start)
         self.metrics.write()
         if responses.failed:
             gc.collect()  # an error, its traceback and the pixels in its frames refer to each other: megabytes each
         return responses.bodies
 
     def preprocess(self, data: Sequence[Mapping[str, Any]], context: Any, responses: Responses) -> list[Item]:
-        """Understand the requests and decode their images."""
+        """Understand the requests and decode their images, unless their clients stop waiting before that is of use."""
         requests: dict[int, Request | TensorRequest] = {}
+        deadlines: dict[int, Deadline] = {}
+        expected = max(self.recent_seconds, default=0.0)
         for index, row in enumerate(data):
             headers = context.get_all_request_header(index)
             with responses.guard("preprocess", index):
@@ -119,6 +130,8 @@ class ImageClassifier:
                     continue
                 if is_explain(headers):
                     raise RequestError(NO_EXPLANATIONS, "send the image to /predictions/<model name>")
+                deadlines[index] = deadline_of(headers)
+                deadlines[index].check(expected)
                 requests[index] = parse_request(row, headers, len(self.manifest.labels), self.max_images)
         owners = [index for index, request in requests.items() for _ in request.groups]
         decoded = self.decoder.decode([group for request in requests.values() for group in request.groups], owners)
@@ -128,6 +141,7 @@ class ImageClassifier:
             with responses.guard("preprocess", index):
                 item = _item(index, request, groups)
                 responses.failed |= bool(item.failures)
+                deadlines[index].check()  # decoding has taken its time
                 items.append(item)
         return items
 

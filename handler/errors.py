@@ -5,7 +5,7 @@
 400    photo-sent-as-form            sent with a form's content type, as curl's `--data-binary` does: use `-T photo.jpg`
 400    invalid-json                  broken JSON, or JSON that is not `{"instances": [{"b64": …}]}`
 400    invalid-base64                an instance that is not base64
-400    invalid-parameter             `top_k` or `threshold` out of range, misspelled, or where it has no effect
+400    invalid-parameter             an option out of range, misspelled, or where it has no effect
 400    no-image                      a form or JSON without an image
 400    several-images                a form with more than one image
 404    no-explanations               `/explanations/<name>`: there are none yet
@@ -20,6 +20,7 @@
 500    internal-error                a fault of the server; its log has the stage and the response's `x-request-id`
 503    out-of-memory                 no memory left for these images; `Retry-After` says when to send them again
 503    stopping                      the server is shutting down; `Retry-After` says when to send it again
+504    deadline-exceeded             the time that the client waits, `X-Request-Timeout`, is over or would be
 =====  ============================  ==========================================================
 
 Above the byte limit (`max_request_size`) TorchServe itself responds with an empty 413 before a handler sees anything.
@@ -81,6 +82,7 @@ DAMAGED_IMAGE = Problem("damaged-image", 422, "The image is damaged")
 INTERNAL_ERROR = Problem("internal-error", 500, "The server failed to respond")
 OUT_OF_MEMORY = Problem("out-of-memory", 503, "The server has no memory left for this request", retry_after=10)
 STOPPING = Problem("stopping", 503, "The server is stopping", retry_after=10)
+DEADLINE_EXCEEDED = Problem("deadline-exceeded", 504, "The response would come too late", retry_after=1)
 
 TABLE: tuple[Problem, ...] = (
     EMPTY_BODY,
@@ -102,6 +104,7 @@ TABLE: tuple[Problem, ...] = (
     INTERNAL_ERROR,
     OUT_OF_MEMORY,
     STOPPING,
+    DEADLINE_EXCEEDED,
 )
 
 

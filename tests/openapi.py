@@ -39,6 +39,10 @@ def document(exclude: str) -> dict[str, Any]:
     """Return the document for one model, without the paths that match a pattern."""
     found: dict[str, Any] = yaml.safe_load((CONFIG / "api" / "openapi.yaml").read_text(encoding="utf-8"))
     found["components"]["parameters"]["name"] |= {"schema": {"enum": [SERVED, "missing"]}, "examples": {}}
+    found["components"]["parameters"]["X-Request-Timeout"] |= {
+        "schema": {"type": "number", "minimum": 60},
+        "examples": {},
+    }
     found["components"]["parameters"]["version"] |= {"schema": {"enum": ["1.0", "9.9"]}, "examples": {}}
     found["paths"] = {path: item for path, item in found["paths"].items() if not re.search(exclude, path)}
     return json.loads(json.dumps(found))  # type: ignore[no-any-return]

@@ -3,7 +3,9 @@ import canary from './canary.js';
 
 const BOUNDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, '+Inf']; // s
 // Shown as 0 before the first such response: Prometheus sees no increase in a series that begins at 1.
-const STATUSES = [200, 400, 404, 413, 415, 422, 429, 500, 502, 503, 504];
+// The handler's own 504, for clients that stop waiting, is no failure of the server.
+const LATE = '504 deadline-exceeded';
+const STATUSES = [200, 400, 404, 413, 415, 422, 429, 500, 502, 503, 504, LATE];
 const REQUESTS = 'gateway_requests_total';
 const SECONDS = 'gateway_request_seconds';
 
@@ -16,7 +18,8 @@ function count(r) {
     const known = v.canary || v.status < 400 || ngx.shared.metrics.has(`served{${asked}}`)
         || ngx.shared.metrics.has(`${SECONDS}_sum{${asked},outcome="success"}`);
     const target = known ? asked : labels(v.route, '', '');
-    add(ngx.shared.metrics, target, Number(v.status), Number(v.request_time));
+    const late = Number(v.status) === 504 && v.deadline_exceeded === '1';
+    add(ngx.shared.metrics, target, late ? LATE : Number(v.status), Number(v.request_time));
     return '';
 }
 

@@ -61,6 +61,21 @@ def lone(model: str, port: int, images: str, requests: int) -> None:
 
 
 @bench.command()
+@options.model
+@options.port
+@options.images
+@options.rounds
+@click.option("--seconds", default=15.0, help="Seconds per measurement.")
+@click.option("--factor", default=2.0, help="How many times the server's rate to send.")
+@click.option("--deadline", default=1.0, help="Seconds that each client waits.")
+def overload(model: str, port: int, images: str, rounds: int, seconds: float, factor: float, deadline: float) -> None:
+    """Count the responses that come in time under overload, with deadlines and without."""
+    from scripts.bench.overload import Plan, run
+
+    run(model, images, port, Plan(factor, deadline, rounds, seconds))
+
+
+@bench.command()
 @click.argument("direct")
 @click.argument("gateway")
 @click.option("--image", type=click.Path(path_type=Path), help="Image to send (default: the example image).")

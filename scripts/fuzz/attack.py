@@ -25,6 +25,8 @@ SCORE_TOLERANCE = 1e-4  # the same image in batches of another size differs by r
 # gateway rejects both.
 FRONTEND_ERRORS = ("ErrorDataDecoderException", "StringIndexOutOfBoundsException", "ArrayIndexOutOfBoundsException")
 
+DEADLINE = b"/problems/deadline-exceeded"  # a 504 that the client asked for
+
 
 @dataclass
 class Report:
@@ -115,7 +117,7 @@ class Attack:
         report.statuses.setdefault(request.kind, Counter())[status] += 1
         if status == 0 and request.complete:
             report.no_response.append(request)
-        if status >= 500:
+        if status >= 500 and DEADLINE not in body:
             own = any(name.encode() in body for name in FRONTEND_ERRORS)
             if self.frontend and request.frontend and own:
                 report.frontend_errors += 1

@@ -19,6 +19,31 @@ NAMES = (
     *(b"Expect", b"Cookie", b"Authorization", b"Range", b"Upgrade", b"describe", b"explain", b"X-Forwarded-For", b"TE"),
     b"Inference-Header-Content-Length",
 )
+# How long a client waits, and when its request arrived.
+TIMEOUTS = (
+    *VALUES,
+    b"0.000001",
+    b"0.5",
+    b".5",
+    b"1.",
+    b"60",
+    b"1e-3",
+    b"1s",
+    b"-0",
+    b"999999999",
+    b"9999999999",
+    b"1.5.1",
+)
+STARTS = (
+    *VALUES,
+    b"t=1700000000.000",
+    b"t=9999999999.999",
+    b"1700000000000",
+    b"9999999999999999",
+    b"t=1e9",
+    b"t=",
+    b"t=-1",
+)
 METHODS = (b"GET", b"HEAD", b"DELETE", b"PATCH", b"OPTIONS", b"TRACE", b"PROPFIND", b"FOO", b"post", b"PUT")
 PATHS = (
     *(
@@ -122,6 +147,12 @@ class Corpus:
         expects = any(name == b"Expect" for name, _ in given)  # the server may close instead of a 100
         return Malformed("headers", encode(self._path, self._image(), given), complete=not expects)
 
+    def deadline(self) -> Malformed:
+        """Return a valid image from a client that says how long it waits."""
+        rng = self._random
+        given = ((b"X-Request-Timeout", rng.choice(TIMEOUTS)), (b"X-Request-Start", rng.choice(STARTS)))
+        return Malformed("deadlines", encode(self._path, self._image(), given[: rng.choice((1, 2))]))
+
     def address(self) -> Malformed:
         """Return another method, or an address that does not exist."""
         rng, body = self._random, self._image()
@@ -189,6 +220,7 @@ KINDS: dict[Callable[[Corpus], Malformed], int] = {
     Corpus.urlencoded: 3,
     Corpus.compressed: 5,
     Corpus.headers: 10,
+    Corpus.deadline: 3,
     Corpus.address: 7,
     Corpus.framing: 7,
 }

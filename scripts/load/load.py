@@ -145,6 +145,10 @@ class Load:
         """Record a result; the thread of the clients calls it."""
         self.results.append(result)
 
+    def headers(self, request: Request) -> Mapping[str, str]:
+        """Return the headers of a request that is sent now, beside Host, Content-Length and X-Request-Id."""
+        return request.headers
+
     @property
     def _over(self) -> bool:
         ended = self._sent >= self.total or time.monotonic() >= self.began + self.seconds
@@ -191,7 +195,7 @@ class Load:
         http = self._http if self.keep_alive else self._connect(1)
         response: Response | None = None
         try:
-            received = http.post(uri, request.body, {**request.headers, "X-Request-Id": request_id})
+            received = http.post(uri, request.body, {**self.headers(request), "X-Request-Id": request_id})
             headers = {name.lower(): value for name, value in received.items()}
             response = Response(received.status_code, headers, bytes(received.read()))
             end, outcome, problem = time.monotonic(), str(response.status), request.check(response)

@@ -1,5 +1,6 @@
 """Has the gateway send a share of a model's requests to a new version, and reports the outcome."""
 
+import re
 import time
 from dataclasses import dataclass, field
 
@@ -35,8 +36,8 @@ class VersionStats:
 
     @property
     def errors(self) -> int:
-        """Requests with a 5xx; a 4xx is the client's error."""
-        return sum(count for status, count in self.statuses.items() if status.startswith("5"))
+        """Requests with a 5xx, but for `504 deadline-exceeded`: that, like a 4xx, is up to the client."""
+        return sum(count for status, count in self.statuses.items() if re.fullmatch(r"5\d\d", status))
 
     @property
     def error_ratio(self) -> float:

@@ -5,11 +5,13 @@ import os
 import ssl
 import subprocess
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import requests
 
+from scripts.client.metrics import samples
 from tests.e2e.problems import assert_problem
 from tests.e2e.stack import TOKEN, Stack, docker
 from tests.load import Load
@@ -78,6 +80,31 @@ def test_a_full_queue_is_503_and_waiting_requests_succeed(stack: Stack, predicti
         assert response.headers["Retry-After"] == "1"
     assert 22 <= len(refused) < 60  # the worker may have received less than a full batch before it stopped
     assert len(responses) == 130
+
+
+def test_the_time_in_the_queue_counts_towards_a_deadline(stack: Stack, predictions: str, image: bytes) -> None:
+    worker, server = stack.worker(), stack.containers("torchserve")[0]
+    before = late(stack)
+    # A stamp of the client would make its request look newer than it is.
+    headers = {"X-Request-Timeout": "1", "X-Request-Start": "t=9999999999.000"}
+    with ThreadPoolExecutor() as pool:
+        docker("exec", server, "sh", "-c", f"kill -STOP {worker}")
+        try:
+            waiting = pool.submit(requests.post, predictions, data=image, headers=headers, timeout=90)
+            with pytest.raises(requests.Timeout):
+                requests.post(predictions, data=image, timeout=2)
+        finally:
+            docker("exec", server, "sh", "-c", f"kill -CONT {worker}")
+    assert_problem(waiting.result(), 504, "deadline-exceeded")
+    assert waiting.result().headers["Retry-After"] == "1"
+    assert late(stack) == before + 1
+    assert requests.post(predictions, data=image, headers=headers | {"X-Request-Timeout": "60"}, timeout=90).ok
+
+
+def late(stack: Stack) -> float:
+    """Return how many deadlines the gateway has counted, apart from its own timeouts."""
+    text = stack.manage("GET", "/gateway/metrics").text
+    return sum(sample.value for sample in samples(text) if sample.labels.get("status") == "504 deadline-exceeded")
 
 
 def test_a_reload_cuts_no_keep_alive_connection(stack: Stack, predictions: str, image: bytes) -> None:

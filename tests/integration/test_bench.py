@@ -1,11 +1,12 @@
 """The benchmark, for an instant: every part of it on the tiny network, and its sums on figures that are known."""
 
+from dataclasses import asdict, replace
 from itertools import product
 from pathlib import Path
 
 import pytest
 
-from scripts.bench import goals, jpegs, lone, precision, report, service
+from scripts.bench import goals, jpegs, lone, overload, precision, report, service
 from scripts.bench.benchmark import Work, measure
 from scripts.bench.peers.server import APPS
 from scripts.bench.plan import Plan
@@ -67,6 +68,24 @@ def test_every_part_is_measured(tiny_directory: Path, tiny_archive: Path, tmp_pa
     assert "met     3        <= 6      seconds to the first response" in text
     report.plot(results, tmp_path / "bench.png")
     assert (tmp_path / "bench.png").stat().st_size > 20_000
+
+
+def test_overload(tiny_archive: Path, tmp_path: Path) -> None:
+    images = jpegs.real("", tmp_path)
+    plan = overload.Plan(factor=0.2, deadline=30.0, rounds=1, seconds=0.5, settle=0.1)
+    with TorchServe(
+        {"tiny-resnet": tiny_archive.name}, tiny_archive.parent, free_ports(), tmp_path / "serve"
+    ) as server:
+        served = service.Served(server, "tiny-resnet")
+        figures = overload.one_round(served.url, images, plan)
+        with pytest.raises(CommandError, match=r"no request in 0\.5 s succeeded"):
+            overload.open_loop(served.url, images, 20, replace(plan, deadline=0.001), says=True)
+        serving = served.serving()
+    for name in overload.SAYS:
+        assert set(figures[name]["outcomes"]) == {"200"}
+        assert figures[name]["in_time"] == figures[name]["sent"] > 0
+    machine = {"model": "tiny-resnet", "cpu": "x", "cpus": 2, "serving": serving, "plan": asdict(plan)}
+    assert "0.2 times as many, from clients that wait 30 s" in overload.table(overload.summary([figures]) | machine)
 
 
 PEERS = ["FastAPI + ONNX Runtime", "FastAPI + OpenVINO"]

@@ -4,6 +4,7 @@ import base64
 import gzip
 import json
 import subprocess
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -126,6 +127,7 @@ CASES: list[tuple[errors.Problem, dict[str, Any]]] = [
     (errors.INVALID_PARAMETER, {"data": IMAGE, "headers": {"X-Top-K": "1001"}}),
     (errors.INVALID_PARAMETER, {"data": IMAGE, "headers": {"X-Threshold": "2"}}),
     (errors.INVALID_PARAMETER, {"files": {"data": IMAGE}, "data": {"top_k": "many"}}),
+    (errors.INVALID_PARAMETER, {"data": IMAGE, "headers": {"X-Request-Timeout": "soon"}}),
     (errors.NO_IMAGE, {"files": {"photo": IMAGE}}),
     (errors.NO_IMAGE, {"json": {"instances": []}}),
     (errors.SEVERAL_IMAGES, {"files": {"data": IMAGE, "image": IMAGE}}),
@@ -135,6 +137,11 @@ CASES: list[tuple[errors.Problem, dict[str, Any]]] = [
     (errors.TOO_MANY_PIXELS, {"data": bomb("WEBP")}),
     (errors.TOO_MANY_IMAGES, {"json": MANY}),
     (errors.TOO_MUCH_WORK, {"data": SLOW}),
+    (errors.DEADLINE_EXCEEDED, {"data": IMAGE, "headers": {"X-Request-Timeout": "0.000001"}}),
+    (
+        errors.DEADLINE_EXCEEDED,
+        {"data": b"", "headers": {"X-Request-Timeout": "1", "X-Request-Start": "t=1700000000.0"}},
+    ),
     (errors.UNSUPPORTED_FORMAT, {"data": b"no image at all"}),
     (errors.UNSUPPORTED_FORMAT, {"data": encoded(picture(), "ICO")}),
     (errors.UNSUPPORTED_CONTENT_ENCODING, {"data": b"in Brotli", "headers": {"Content-Encoding": "br"}}),
@@ -153,6 +160,11 @@ def test_errors(classify: str, problem: errors.Problem, request_: dict[str, Any]
     assert document["status"] == problem.status
     assert "send" in document["detail"] or "ask" in document["detail"]
     assert "Traceback" not in response.text
+
+
+def test_a_client_that_waits_long_enough(classify: str) -> None:
+    stamped = {"X-Request-Timeout": "60.5", "X-Request-Start": f"t={time.time() - 1:.3f}"}
+    assert top_1(requests.post(classify, data=IMAGE, headers=stamped))["label"] == "espresso"
 
 
 @pytest.mark.parametrize("path", ["explanations/efficientnet-lite0", "v1/models/efficientnet-lite0:explain"])

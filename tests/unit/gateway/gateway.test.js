@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
 
+import arrival from './arrival.js';
 import canary from './canary.js';
 import metrics from './metrics.js';
 import retry from './retry.js';
@@ -168,6 +169,25 @@ test('requests are counted by route, model, version and status', () => {
     const error = `${of('2.0')},outcome="error"`;
     assert.equal(sample(text, `gateway_request_seconds_bucket{${error},le="30"}`), 0);
     assert.equal(sample(text, `gateway_request_seconds_bucket{${error},le="+Inf"}`), 1);
+});
+
+test('a 504 of the handler counts apart from those of slow servers', () => {
+    begin();
+    logged(200);
+    logged(504, {deadline_exceeded: '0'});
+    logged(504, {deadline_exceeded: '1'});
+    logged(503, {deadline_exceeded: '1'}); // the handler's too
+    const text = metrics.render(ngx.shared.metrics, ['m']);
+    const of = (status) => `gateway_requests_total{route="predictions",model="m",version="default",status="${status}"}`;
+    assert.equal(sample(text, of('504')), 1);
+    assert.equal(sample(text, of('504 deadline-exceeded')), 1);
+    assert.equal(sample(text, of('503')), 1);
+    assert.equal(sample(text, 'gateway_request_seconds_count{route="predictions",model="m",version="default",outcome="error"}'), 3);
+});
+
+test('a request arrives with its first byte', () => {
+    assert.equal(arrival.time(request('/predictions/m', {msec: '1795890000.250', request_time: '0.375'})), '1795889999.875');
+    assert.equal(arrival.time(request('/predictions/m', {msec: '1795890000.000', request_time: '0.000'})), '1795890000.000');
 });
 
 test('every served model has its errors at 0 from the start', () => {

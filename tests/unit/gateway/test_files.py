@@ -4,6 +4,7 @@ import json
 import re
 
 from handler import errors
+from handler.protocols import timeout
 from scripts.common.paths import CONFIG, PROJECT
 
 NGINX = CONFIG / "nginx"
@@ -25,6 +26,13 @@ def test_problem_documents_have_the_handlers_shape() -> None:
         assert (
             meanings.get(body["type"].removeprefix("/problems/"), meaning) == meaning
         )  # the same slug means the same everywhere
+
+
+def test_the_gateway_has_the_handlers_words_for_a_deadline() -> None:
+    """nginx cannot intercept only its own 504s, so it writes the handler's anew."""
+    document = json.loads(errors.RequestError(errors.DEADLINE_EXCEEDED, timeout.DETAIL).document())
+    bodies = re.findall(r"return 504 '(.*)\\n';", (NGINX / "problems.conf").read_text())
+    assert document in [json.loads(body) for body in bodies]
 
 
 def test_every_problem_has_a_page_and_is_documented() -> None:

@@ -29,8 +29,12 @@ class Faulty(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         type(self).harmful |= body == b"harm"
-        status = {b"fail": 500, b"form": 500}.get(body, 200 if body == VALID else 400)
-        text = "ErrorDataDecoderException" if body == b"form" else [{"class_id": int(self.harmful), "score": 0.5}]
+        status = {b"fail": 500, b"form": 500, b"late": 504}.get(body, 200 if body == VALID else 400)
+        errors: dict[bytes, object] = {
+            b"form": "ErrorDataDecoderException",
+            b"late": {"type": "/problems/deadline-exceeded"},
+        }
+        text = errors.get(body, [{"class_id": int(self.harmful), "score": 0.5}])
         response = json.dumps(text).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(response)))
@@ -53,6 +57,12 @@ def url() -> Iterator[str]:
 
 def malformed(body: bytes, frontend: bool = False) -> Malformed:
     return Malformed("any", encode(b"/predictions/m", body), frontend=frontend)
+
+
+def test_a_deadline_that_is_over_is_no_error_of_the_server(url: str) -> None:
+    report = Attack(url, "m").run([malformed(b"late")] * 3, [VALID])
+    assert report.failures() == []
+    assert report.statuses["any"][504] == 3
 
 
 def test_healthy_server(url: str) -> None:

@@ -31,6 +31,11 @@ def test_only_5xx_are_errors() -> None:
     assert str(VersionStats()) == "no requests"
 
 
+def test_a_deadline_of_the_client_is_no_error() -> None:
+    stats = VersionStats({"200": 8, "504": 1, "504 deadline-exceeded": 1}, 20.0, BUCKETS)
+    assert (stats.requests, stats.errors) == (10, 1)
+
+
 def test_difference_to_earlier_figures() -> None:
     earlier = VersionStats({"200": 10}, 1.0, {0.1: 5, float("inf"): 10})
     later = VersionStats({"200": 15, "500": 2}, 4.0, {0.1: 7, float("inf"): 17})
