@@ -23,11 +23,12 @@ from handler.cpus import cpus
 from handler.engines.cpu import has_vnni
 from handler.engines.engine import Engine
 from handler.engines.onnx_runtime import OnnxEngine
-from handler.manifest import Agreement, InputSpec
+from handler.manifest import Agreement
 from scripts.build.agreement import BATCH, Compared, compare
 from scripts.build.int8.equalise import equalise, even_out
 from scripts.build.program import onnx_engines
 from scripts.build.sample_images import SampleImages, inputs
+from scripts.build.sources.source import SourceModel
 from scripts.common.errors import CommandError
 
 # Share of the network's multiplications that stay in float32, counted from its beginning: 5 dB less noise in the logits
@@ -37,13 +38,13 @@ CALIBRATION = 96  # inputs: the images, and random crops of them
 HELD_OUT = 480
 
 
-def quantise(program: Path, images: SampleImages, spec: InputSpec, min_agreement: float) -> tuple[Agreement, ...]:
+def quantise(program: Path, images: SampleImages, model: SourceModel, min_agreement: float) -> tuple[Agreement, ...]:
     """Replace a float32 program by its 8-bit form.
 
     Args:
         program: the ONNX file, which is replaced.
         images: see `read_images`.
-        spec: the model's input.
+        model: the source model.
         min_agreement: share of the held-out inputs that must keep their top-1 class.
 
     Returns:
@@ -52,13 +53,17 @@ def quantise(program: Path, images: SampleImages, spec: InputSpec, min_agreement
     Raises:
         CommandError: fewer keep it in ONNX Runtime; the program is left as it was.
     """
-    calibration = [batch.numpy() for batch in torch.split(inputs(images.calibration, CALIBRATION, spec), BATCH)]
-    held_out = torch.split(inputs(images.held_out, HELD_OUT, spec), BATCH)
+    calibration = [batch.numpy() for batch in torch.split(inputs(images.calibration, CALIBRATION, model.input), BATCH)]
+    held_out = torch.split(inputs(images.held_out, HELD_OUT, model.input), BATCH)
     before = _logits(OnnxEngine(program, cpus()), held_out)
     staged = program.with_suffix(".int8.onnx")
     _write(program, staged, calibration, full_range=has_vnni())
     found = tuple(
-        compare(before, _logits(engine, held_out), Compared("int8", engine.name, images.source, min_agreement))
+        compare(
+            before,
+            _logits(engine, held_out),
+            Compared("int8", engine.name, images.source, min_agreement, model.scores),
+        )
         for engine in onnx_engines(staged, cpus(), "int8")
     )
     if not found[0].accepted:

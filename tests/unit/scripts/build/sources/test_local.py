@@ -9,7 +9,7 @@ import pytest
 import torch
 from transformers import CLIPImageProcessor, ConvNextImageProcessor, ViTImageProcessor
 
-from scripts.build.sources import local
+from scripts.build.sources import local, processor
 from scripts.common.errors import CommandError
 
 
@@ -125,25 +125,25 @@ def test_load(directory: Path) -> None:
 
 
 def test_input_spec_of_vit() -> None:
-    spec = local.input_spec(ViTImageProcessor(size={"height": 48, "width": 64}))
+    spec = processor.input_spec(ViTImageProcessor(size={"height": 48, "width": 64}))
     assert (spec.resize, spec.crop, spec.size) == ({"height": 48, "width": 64}, None, (48, 64))
 
 
 def test_input_spec_of_clip() -> None:
-    spec = local.input_spec(CLIPImageProcessor(size={"shortest_edge": 40}, crop_size={"height": 32, "width": 32}))
+    spec = processor.input_spec(CLIPImageProcessor(size={"shortest_edge": 40}, crop_size={"height": 32, "width": 32}))
     assert (spec.resize, spec.crop) == ({"shortest_edge": 40}, (32, 32))
 
 
 def test_input_spec_of_large_convnext() -> None:
-    spec = local.input_spec(ConvNextImageProcessor(size={"shortest_edge": 384}))
+    spec = processor.input_spec(ConvNextImageProcessor(size={"shortest_edge": 384}))
     assert (spec.resize, spec.crop) == ({"height": 384, "width": 384}, None)
 
 
 def test_input_spec_without_normalisation() -> None:
-    spec = local.input_spec(ViTImageProcessor(do_normalize=False, do_rescale=False))
+    spec = processor.input_spec(ViTImageProcessor(do_normalize=False, do_rescale=False))
     assert (spec.rescale, spec.mean, spec.std) == (1.0, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 
 
 def test_unsupported_resizing() -> None:
     with pytest.raises(CommandError, match="resizes in a way that is not supported"):
-        local.input_spec(ViTImageProcessor(do_resize=False))
+        processor.input_spec(ViTImageProcessor(do_resize=False))
