@@ -98,7 +98,8 @@ def _named_in_card(card: Path) -> str:
         fields = yaml.safe_load(front_matter.group(1)) if front_matter else None
     except yaml.YAMLError:
         return ""
-    value = fields.get("license") if isinstance(fields, dict) else None
+    values = {str(key).lower(): value for key, value in fields.items()} if isinstance(fields, dict) else {}
+    value = values.get("license")
     names = [str(name).strip() for name in (value if isinstance(value, list) else [value]) if name]
     return ", ".join(name for name in names if name)
 

@@ -127,7 +127,7 @@ def load(directory: Path) -> SourceModel:
 
 
 def _check_finite(model: Any, directory: Path) -> None:
-    for name, weight in model.named_parameters():
+    for name, weight in model.state_dict().items():  # with running means
         if not weight.isfinite().all():
             raise CommandError(f"{directory} has NaN or infinity among its weights ({name}): train or copy them again")
 
