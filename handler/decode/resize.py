@@ -23,6 +23,9 @@ def to_input(pixels: Tensor, spec: InputSpec) -> Tensor:
 
     Returns:
         uint8 tensor of shape (3, *spec.size).
+
+    Raises:
+        NotImplementedError: the pixels are not where the filter can resize them.
     """
     if spec.crop and spec.resize.keys() == {"shortest_edge"}:
         pixels = _without_far_ends(pixels, max(MAX_ASPECT_RATIO, 1 + max(spec.crop) // spec.resize["shortest_edge"]))
@@ -59,6 +62,8 @@ def _up(pixels: int, divisor: int) -> int:
 
 def _resize(pixels: Tensor, size: tuple[int, int], interpolation: str) -> Tensor:
     if interpolation in PILLOW_FILTERS:
+        if pixels.dtype != torch.uint8 or pixels.device.type != "cpu":  # a GPU's decoder tries it with floats
+            raise NotImplementedError(f"the filter {interpolation} is Pillow's, which resizes bytes on the CPU")
         image = Image.fromarray(pixels.permute(1, 2, 0).numpy())
         resized = image.resize((size[1], size[0]), PILLOW_FILTERS[interpolation])
         return torch.from_numpy(np.array(resized)).permute(2, 0, 1)

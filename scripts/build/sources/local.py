@@ -55,8 +55,8 @@ def check(directory: Path) -> None:
     architecture = str((config.get("architectures") or ["none"])[0])
     if architecture.startswith("TimmWrapper") or ("architecture" in config and "pretrained_cfg" in config):
         raise CommandError(
-            f"{directory} is a model of timm, whose networks and preprocessing transformers does not have: "
-            "name a directory that transformers' own classes have saved"
+            f"{directory} is a model of timm, which cannot be packed: it rounds its centre crop otherwise; "
+            "name a directory that a class of transformers' own has saved"
         )
     if "ForImageClassification" not in architecture:
         raise CommandError(f"{directory} holds {architecture}, not an image classifier: name another directory")

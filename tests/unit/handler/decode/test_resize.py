@@ -70,6 +70,12 @@ def test_what_a_crop_lacks_is_black(size: tuple[int, int], resize: dict[str, int
     assert int((pixels == 0).sum()) == pixels.numel() - int((pixels == 200).sum())
 
 
+@pytest.mark.parametrize("interpolation", ["box", "hamming"])
+def test_pillow_does_not_resize_the_floats_of_a_gpu(interpolation: str) -> None:
+    with pytest.raises(NotImplementedError, match="resizes bytes on the CPU"):
+        to_input(noise(30, 40).float(), dataclasses.replace(WARPED, interpolation=interpolation))
+
+
 def test_a_whole_image_is_never_cut_where_the_crop_is_longer_than_eight_short_sides() -> None:
     spec = dataclasses.replace(CROPPED, resize={"shortest_edge": 10}, crop=(224, 224))
     pixels = to_input(torch.full((3, 10, 200), 200, dtype=torch.uint8), spec)

@@ -20,6 +20,7 @@ from scripts.build.precision import Precision
 from scripts.build.sources import local, processor
 from scripts.common.errors import CommandError
 from tests.conftest import PROJECT
+from tests.tiny_models import save
 
 
 def test_contents(tiny_archive: Path) -> None:
@@ -159,6 +160,14 @@ def test_prove_input_detects_different_preprocessing(tiny_directory: Path) -> No
     processor.prove(spec, image_processor)
     with pytest.raises(CommandError, match="cannot be reproduced"):
         processor.prove(dataclasses.replace(spec, interpolation="nearest"), image_processor)
+
+
+def test_a_network_of_one_channel(tmp_path: Path) -> None:
+    save("ViTForImageClassification", tmp_path, num_channels=1)
+    with pytest.raises(
+        CommandError, match="the network does not take images of 64 x 64 pixels, which preprocessor_con"
+    ):
+        program.export(local.load(tmp_path), tmp_path)
 
 
 def test_vision_transformer(tmp_path: Path) -> None:
