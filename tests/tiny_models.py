@@ -77,7 +77,7 @@ TINY = _named(
         "Dinat*": Tiny({}, refused="requires the natten library"),
         "Dinov2*": Tiny(VIT, "BitImageProcessor", CROPPED),
         "Dinov2WithRegisters*": Tiny(VIT, "BitImageProcessor", CROPPED),
-        "DonutSwin*": Tiny(SWIN, "DonutImageProcessor", refused="DonutImageProcessor resizes in a way"),
+        "DonutSwin*": Tiny(SWIN, "DonutImageProcessor", refused="DonutImageProcessor turns"),
         "EfficientNet*": Tiny(
             {"width_coefficient": 0.1, "depth_coefficient": 0.1, "hidden_dim": 128}, "EfficientNetImageProcessor"
         ),

@@ -52,7 +52,8 @@ def check(directory: Path) -> None:
     if not directory.is_dir():
         raise CommandError(f"{directory} is not a directory: name a Hugging Face model directory with MODEL=")
     config = read_json(directory, CONFIG)
-    architecture = str((config.get("architectures") or ["none"])[0])
+    architectures = config.get("architectures")
+    architecture = str(architectures[0]) if isinstance(architectures, list) and architectures else "none"
     if architecture.startswith("TimmWrapper") or ("architecture" in config and "pretrained_cfg" in config):
         raise CommandError(
             f"{directory} is a model of timm, which cannot be packed: it rounds its centre crop otherwise; "

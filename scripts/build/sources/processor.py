@@ -1,5 +1,6 @@
 """Translates a transformers image processor into our input, and proves on images that both do the same."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,16 +44,18 @@ def input_spec(processor: Any) -> InputSpec:
     Raises:
         CommandError: it does something that InputSpec cannot say.
     """
-    resize, crop = _resizing(processor)
+    try:
+        resize, crop = _resizing(processor)
+        rescale, mean, std = _normalisation(processor)
+    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
+        raise CommandError(f"{_name(processor)} has a value that cannot be used: {first_line(error)}") from error
     one_size = crop or resize.keys() == {"height", "width"}
     positive = all(isinstance(pixels, int) and pixels > 0 for pixels in (*resize.values(), *(crop or ())))
-    if not (one_size and positive) or getattr(processor, "do_pad", None):
+    if not (one_size and positive):
         raise CommandError(
-            f"{_name(processor)} resizes in a way that is not supported (size {resize}, crop {crop}"
-            f"{', padding' if getattr(processor, 'do_pad', None) else ''}): a network needs images of one size, "
-            "a height and a width, or a crop"
+            f"{_name(processor)} resizes in a way that is not supported (size {resize}, crop {crop}): "
+            "a network needs images of one size, a height and a width, or a crop"
         )
-    rescale, mean, std = _normalisation(processor)
     if _is(processor, "PPLCNet"):  # it reverses the channels at the end, always
         return InputSpec(resize, crop, _interpolation(processor), rescale, mean[::-1], std[::-1], "BGR")
     channels: ChannelOrder = "BGR" if getattr(processor, "do_flip_channel_order", None) else "RGB"
@@ -144,7 +147,7 @@ def prove(spec: InputSpec, processor: Any) -> None:
         if ours.shape != expected.shape:
             problem = f"to {' x '.join(map(str, expected.shape))}, not to {' x '.join(map(str, ours.shape))}"
         elif not (difference := float((ours - expected).abs().max()) / level) <= MAX_DIFFERENCE:
-            problem = f"to values that differ from ours by up to {difference:.0f} grey levels"
+            problem = f"to values that differ from ours by up to {difference:.1f} grey levels"
         if problem:
             raise CommandError(
                 f"the preprocessing cannot be reproduced: {_name(processor)} turns {width} x {height} pixels "
@@ -157,11 +160,10 @@ def _processed(processor: Any, image: Tensor) -> Tensor:
         result = processor(image, return_tensors="pt")
     except Exception as error:
         raise CommandError(f"{_name(processor)} fails on an image: {first_line(error)}") from error
-    pixel_values = result.get("pixel_values")
+    pixel_values = getattr(result, "pixel_values", None)
     if not isinstance(pixel_values, Tensor):
-        raise CommandError(
-            f"{_name(processor)} returns {', '.join(result)}: only networks of pixel_values can be packed"
-        )
+        returned = ", ".join(result) if isinstance(result, Mapping) else type(result).__name__
+        raise CommandError(f"{_name(processor)} returns {returned}: only networks of pixel_values can be packed")
     return pixel_values
 
 

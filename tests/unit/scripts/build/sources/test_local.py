@@ -125,6 +125,13 @@ def test_not_an_image_classifier(directory: Path) -> None:
         local.check(directory)
 
 
+@pytest.mark.parametrize("architectures", [None, [], [None], {}, "ResNetForImageClassification", 3])
+def test_no_architecture(directory: Path, architectures: object) -> None:
+    edit(directory / "config.json", lambda config: config.update(architectures=architectures))
+    with pytest.raises(CommandError, match="not an image classifier"):
+        local.check(directory)
+
+
 def test_weights_of_another_shape(directory: Path) -> None:
     edit(directory / "config.json", lambda config: config.update(hidden_sizes=[8, 24]))
     with pytest.raises(CommandError, match="do not fit its config"):

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 import transformers
+from transformers.models.auto.image_processing_auto import IMAGE_PROCESSOR_MAPPING_NAMES
 
 from handler.manifest import InputSpec
 from scripts.build.sources import processor
-from scripts.common.errors import CommandError
+from scripts.common.errors import CommandError, first_line
 
 SQUARE = {"height": 40, "width": 40}
 CROP = {"do_center_crop": True, "crop_size": 32}
@@ -109,13 +110,23 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("ViTImageProcessor", {"size": {"max_height": 40, "max_width": 50}}, "a network needs images of one size"),
     ("ViTImageProcessor", {"size": {"longest_edge": 40}, **CROP}, "fails on an image"),
     ("ViTImageProcessor", {"do_center_crop": True, "crop_size": 0}, "resizes in a way that is not supported"),
-    ("ViTImageProcessor", {"do_pad": True, "pad_size": {"height": 250, "width": 250}}, "padding"),
+    ("ViTImageProcessor", {"do_pad": True, "pad_size": {"height": 250, "width": 250}}, "pixels to 1 x 3 x 250 x 250"),
     ("ViTImageProcessor", {"image_processor_type": "Nobody"}, "cannot be loaded"),
+    ("ConvNextImageProcessor", {"size": {"shortest_edge": "100"}}, "has a value that cannot be used"),
+    ("ConvNextImageProcessor", {"size": {"shortest_edge": 100}, "crop_pct": 0}, "has a value that cannot be used"),
+    ("ConvNextImageProcessor", {"size": {"shortest_edge": 100}, "crop_pct": "x"}, "has a value that cannot be used"),
+    ("LevitImageProcessor", {"size": "small"}, "cannot be loaded"),
+    ("PPLCNetImageProcessor", {"resize_short": "x"}, "resizes in a way that is not supported"),
     ("PerceiverImageProcessor", {}, "PerceiverImageProcessor turns 640 x 480 pixels to 1 x 3 x 224 x 224"),
     ("PerceiverImageProcessor", {"crop_size": 224}, "differ from ours by up to"),
     ("TextNetImageProcessor", {}, "a network needs images of one size"),
     ("ImageGPTImageProcessor", {"clusters": [[0.1, 0.1, 0.1]] * 2}, "returns input_ids"),
 ]
+
+
+DEFAULTS = sorted(
+    {name for names in IMAGE_PROCESSOR_MAPPING_NAMES.values() for backend, name in names.items() if backend != "pil"}
+)
 
 
 @pytest.mark.parametrize(("name", "fields", "sentence"), REFUSED, ids=str)
@@ -124,6 +135,18 @@ def test_refused_in_one_sentence(name: str, fields: dict[str, Any], sentence: st
         translated(name, tmp_path, **fields)
     assert sentence in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", DEFAULTS)
+def test_no_processor_of_transformers_ends_in_a_traceback(name: str) -> None:
+    try:
+        image_processor = getattr(transformers, name)()
+    except ImportError as error:
+        pytest.skip(first_line(error))
+    try:
+        processor.prove(processor.input_spec(image_processor), image_processor)
+    except CommandError as refused:
+        assert "\n" not in str(refused)  # noqa: PT017 - each is packed or refused, whichever is right
 
 
 def test_flipped_channels(tmp_path: Path) -> None:
