@@ -157,3 +157,30 @@ def test_flipped_channels(tmp_path: Path) -> None:
 def test_a_second_division_and_an_offset_are_folded_into_mean_and_std(tmp_path: Path) -> None:
     spec = translated("EfficientNetImageProcessor", tmp_path, rescale_offset=True, image_mean=[0.1], image_std=[0.5])
     assert (spec.mean, spec.std) == ((1.1,) * 3, (0.25,) * 3)
+
+
+def test_input_spec_of_vit() -> None:
+    spec = processor.input_spec(transformers.ViTImageProcessor(size={"height": 48, "width": 64}))
+    assert (spec.resize, spec.crop, spec.size) == ({"height": 48, "width": 64}, None, (48, 64))
+
+
+def test_input_spec_of_clip() -> None:
+    spec = processor.input_spec(
+        transformers.CLIPImageProcessor(size={"shortest_edge": 40}, crop_size={"height": 32, "width": 32})
+    )
+    assert (spec.resize, spec.crop) == ({"shortest_edge": 40}, (32, 32))
+
+
+def test_input_spec_of_large_convnext() -> None:
+    spec = processor.input_spec(transformers.ConvNextImageProcessor(size={"shortest_edge": 384}))
+    assert (spec.resize, spec.crop) == ({"height": 384, "width": 384}, None)
+
+
+def test_input_spec_without_normalisation() -> None:
+    spec = processor.input_spec(transformers.ViTImageProcessor(do_normalize=False, do_rescale=False))
+    assert (spec.rescale, spec.mean, spec.std) == (1.0, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+
+
+def test_unsupported_resizing() -> None:
+    with pytest.raises(CommandError, match="resizes in a way that is not supported"):
+        processor.input_spec(transformers.ViTImageProcessor(do_resize=False))
