@@ -78,7 +78,7 @@ class ImageClassifier:
         self.recent_seconds: deque[float] = deque(maxlen=RECENT_BATCHES)
         self.metrics = Metrics(context.metrics, context.model_name)
         self.description = self.manifest.to_json(serving=choice.to_document()).encode()
-        self.model = Model(choice.engine, self.manifest.input, self.metrics)
+        self.model = Model(choice.engine, self.manifest.input, self.metrics, self.manifest.scores)
         self.decoder = Decoder(self.manifest.input, settings, self.metrics, threads, choice.engine.device)
         self.model.warm_up()
         gc.collect()

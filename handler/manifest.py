@@ -13,6 +13,8 @@ TORCH_PROGRAM = "program.pt2"
 PROOF = "proof.npz"  # normalised images, and their logits by precision: see handler/engines/proof.py
 
 PrecisionName = Literal["float32", "bfloat16", "int8"]
+ScoresName = Literal["softmax", "sigmoid"]
+ChannelOrder = Literal["RGB", "BGR"]
 
 
 @dataclass(frozen=True)
@@ -20,12 +22,15 @@ class InputSpec:
     """How a photo becomes the network's input; read from the source's preprocessor config, never assumed.
 
     Args:
-        resize: `{"shortest_edge": n}` keeps the photo's shape, `{"height": h, "width": w}` does not; pixels.
-        crop: (height, width) cut from the centre afterwards, in pixels, or None for no crop.
-        interpolation: torch's name of the resize filter, such as `bicubic`.
+        resize: in pixels. `{"shortest_edge": n}` keeps the photo's shape; with `longest_edge` no edge is longer, and
+            with `divisor` both are multiples of it. `{"max_height": h, "max_width": w}` keeps it too, in the largest
+            size that fits. `{"height": h, "width": w}` does not keep it, and `{}` does not resize.
+        crop: (height, width) cut from the centre afterwards, in pixels, filled up with black; None for no crop.
+        interpolation: torch's name of the resize filter, such as `bicubic`, or Pillow's `box` or `hamming`.
         rescale: factor from 0..255 to the range that `mean` and `std` are given in.
-        mean: one a channel (RGB), subtracted after rescaling.
-        std: one a channel (RGB), divided by after that.
+        mean: one a channel, in the network's order, subtracted after rescaling.
+        std: one a channel, in the network's order, divided by after that.
+        channels: the network's order, `RGB` or `BGR`.
     """
 
     resize: dict[str, int]
@@ -34,11 +39,12 @@ class InputSpec:
     rescale: float
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
+    channels: ChannelOrder = "RGB"
 
     @property
-    def short_side(self) -> int:
-        """Pixels that a photo's short side is resized to, at most."""
-        return max(self.resize.values())
+    def short_side(self) -> int | None:
+        """Pixels that a photo's short side is resized to, at most; None where it is not resized."""
+        return max(self.resize.values(), default=None)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -55,9 +61,9 @@ class Agreement:
         engine: which engine computed it, or `emulated`.
         images: where the images are from.
         held_out: how many inputs were compared: the held-out images and crops of them.
-        top_1_kept: share of them whose top-1 class stays.
+        top_1_kept: share of them whose top-1 class stays; of sigmoid scores, also whose classes of at least 0.5 stay.
         confident: how many of them float32 gives a confidence of at least 0.5.
-        confident_top_1_kept: share of those whose top-1 class stays.
+        confident_top_1_kept: such a share of those.
         top_5_kept: share of all whose top-5 classes stay, in any order.
         score_change_mean: mean over the held-out inputs of the largest change of a score.
         score_change_p95: 95th percentile of that change.
@@ -96,6 +102,7 @@ class Manifest:
         precision: of `program.onnx`: float32 or int8.
         requires_vnni: whether `program.onnx` needs a CPU with VNNI.
         agreement: what was measured of the other precisions.
+        scores: how logits become scores: the softmax of all classes, or the sigmoid of each.
     """
 
     name: str
@@ -112,6 +119,7 @@ class Manifest:
     precision: PrecisionName = "float32"
     requires_vnni: bool = False
     agreement: tuple[Agreement, ...] = ()
+    scores: ScoresName = "softmax"
 
     def accepts(self, precision: PrecisionName, engine: str) -> bool:
         """Whether a precision was measured in an engine and changes little enough."""

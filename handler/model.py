@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from handler.engines.engine import MAX_BATCH, Engine
-from handler.manifest import InputSpec
+from handler.manifest import InputSpec, ScoresName
 from handler.metrics import Metrics
 from handler.scores import scores_of
 
@@ -18,10 +18,11 @@ class Model:
         engine: runs the network.
         spec: the model's input.
         metrics: where batches are counted and timed.
+        scores: how logits become scores.
     """
 
-    def __init__(self, engine: Engine, spec: InputSpec, metrics: Metrics) -> None:
-        self.engine, self._spec, self._metrics = engine, spec, metrics
+    def __init__(self, engine: Engine, spec: InputSpec, metrics: Metrics, scores: ScoresName) -> None:
+        self.engine, self._spec, self._metrics, self._kind = engine, spec, metrics, scores
 
     def warm_up(self) -> None:
         """Run once on a blank image: the first run allocates memory, and no client should wait for that."""
@@ -38,7 +39,7 @@ class Model:
             self._metrics.batch(len(batch))
             with self._metrics.timed("inference"):
                 logits = self.engine.run(normalize(batch, self._spec))
-            yield scores_of(logits)
+            yield scores_of(logits, self._kind)
 
 
 def normalize(batch: Tensor, spec: InputSpec) -> Tensor:

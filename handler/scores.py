@@ -3,7 +3,15 @@
 import torch
 from torch import Tensor
 
+from handler.manifest import ScoresName
 
-def scores_of(logits: Tensor) -> Tensor:
-    """Return the softmax over all classes in float32, shape (N, classes)."""
-    return torch.softmax(logits.to(torch.float32), dim=-1)
+
+def scores_of(logits: Tensor, scores: ScoresName) -> Tensor:
+    """Return scores from 0 to 1 in float32, shape (N, classes).
+
+    Args:
+        logits: of any floating-point type, shape (N, classes).
+        scores: `softmax` over all classes, or the `sigmoid` of each.
+    """
+    function = torch.sigmoid if scores == "sigmoid" else torch.nn.Softmax(dim=-1)
+    return function(logits.to(torch.float32))

@@ -43,7 +43,9 @@ def encode_response(predictions: list[Predictions], media_type: str, to_document
         to_document: the protocol's JSON document.
     """
     if media_type == TEXT:
-        # An empty line separates several images, as it does paragraphs.
-        names = ("".join(f"{prediction['label']}\n" for prediction in image) for image in predictions)
+        # An empty line separates several images, as it does paragraphs; a label stays on its line whatever it holds.
+        names = (
+            "".join(f"{' '.join(prediction['label'].splitlines())}\n" for prediction in image) for image in predictions
+        )
         return "\n".join(names).encode()
     return json.dumps(to_document(predictions), ensure_ascii=False, separators=(",", ":")).encode()

@@ -14,11 +14,16 @@ def manifest(found: Manifest) -> str:
         **{_READER.get(file, "proof"): f"{file}, sha256 {digest}" for file, digest in found.programs.items()},
         "precision": _precision(found),
         **{f"{measured.engine}, {measured.precision}": agreement(measured) for measured in found.agreement},
-        "classes": f"{len(found.labels)}: {found.labels[0]}, {found.labels[1]}, … {found.labels[-1]}",
+        "classes": f"{len(found.labels)}: {_some(found.labels)}",
+        "scores": found.scores,
         "input": f"{width} x {height} pixels, {found.input.interpolation}",
         "built with": ", ".join(f"{package} {version}" for package, version in found.built_with.items()),
     }
     return "\n".join(f"{name:<22}{value}" for name, value in rows.items())
+
+
+def _some(labels: tuple[str, ...]) -> str:
+    return ", ".join(labels if len(labels) <= 3 else (*labels[:2], f"… {labels[-1]}"))
 
 
 def agreement(found: Agreement) -> str:

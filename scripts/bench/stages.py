@@ -57,7 +57,7 @@ def _timed(path: Path, label: str, run: Run, manifest: Manifest) -> dict[str, An
     done()
     logits = run(batch)
     done()
-    (scores,) = scores_of(torch.as_tensor(logits))
+    (scores,) = scores_of(torch.as_tensor(logits), manifest.scores)
     predictions = predictions_of(scores, DEFAULT_TOP_K, threshold=0.0, labels=manifest.labels)
     encode_response([predictions], JSON, native.to_document)
     done()

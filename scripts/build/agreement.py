@@ -14,7 +14,8 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map
 
-from handler.manifest import Agreement, PrecisionName
+from handler.manifest import Agreement, PrecisionName, ScoresName
+from handler.scores import scores_of
 from scripts.build.sample_images import SampleImages, inputs
 from scripts.build.sources.source import SourceModel
 
@@ -33,12 +34,14 @@ class Compared:
         engine: by which, or `emulated`.
         images: where the images are from.
         min_agreement: share of the inputs that must keep their top-1 class.
+        scores: how logits become scores.
     """
 
     precision: PrecisionName
     engine: str
     images: str
     min_agreement: float
+    scores: ScoresName = "softmax"
 
 
 def compare(before: Tensor, after: Tensor, what: Compared) -> Agreement:
@@ -49,8 +52,10 @@ def compare(before: Tensor, after: Tensor, what: Compared) -> Agreement:
         after: logits in the other precision.
         what: names for the result, and its threshold.
     """
-    scores, changed = (torch.softmax(logits, dim=1) for logits in (before, after))
+    scores, changed = (scores_of(logits, what.scores) for logits in (before, after))
     same = scores.argmax(1) == changed.argmax(1)
+    if what.scores == "sigmoid":  # any number of classes may apply, also none, and of one class the top-1 never changes
+        same &= ((scores >= MIN_CONFIDENCE) == (changed >= MIN_CONFIDENCE)).all(1)
     confident = scores.amax(1) >= MIN_CONFIDENCE
     k = min(5, scores.shape[1])
     top, top_changed = (each.topk(k, dim=1).indices.sort(dim=1).values for each in (scores, changed))
@@ -87,7 +92,7 @@ def of_bfloat16(model: SourceModel, images: SampleImages, min_agreement: float) 
         before = torch.cat([model.network(batch) for batch in batches])
         with _Bfloat16():  # type: ignore[no-untyped-call]
             after = torch.cat([model.network(batch) for batch in batches])
-    return compare(before, after, Compared("bfloat16", "emulated", images.source, min_agreement))
+    return compare(before, after, Compared("bfloat16", "emulated", images.source, min_agreement, model.scores))
 
 
 class _Bfloat16(TorchDispatchMode):  # type: ignore[no-untyped-call]

@@ -114,8 +114,6 @@ def _build_in(staging: Path, request: BuildRequest, advance: Advance) -> Path:
     contents.mkdir()
     advance(0, f"loading {origin.name} from {origin.source}")
     model = choice.load(origin)
-    if origin.directory:
-        program.prove_input(model.input, origin.directory)
     advance(1, f"exporting {TORCH_PROGRAM} and {ONNX_PROGRAM} (half a minute)")
     program.export(model, contents)
     advance(2)
@@ -138,6 +136,7 @@ def _build_in(staging: Path, request: BuildRequest, advance: Advance) -> Path:
         precision=request.precision.name,
         requires_vnni=request.precision.name == "int8" and has_vnni(),
         agreement=agreement,
+        scores=model.scores,
     )
     (contents / FILE_NAME).write_text(manifest.to_json(), encoding="utf-8")
     config = staging / "model-config.yaml"
@@ -164,7 +163,7 @@ def _measure_precision(precision: Precision, model: SourceModel, contents: Path)
         from scripts.build.int8 import quantise  # noqa: PLC0415 - likewise
 
         print(f"quantising {ONNX_PROGRAM} on {images.source} (a minute)", flush=True)
-        measured = quantise.quantise(contents / ONNX_PROGRAM, images, model.input, precision.threshold)
+        measured = quantise.quantise(contents / ONNX_PROGRAM, images, model, precision.threshold)
         program.prove_int8(contents)
     for found in measured:
         print(f"measured in {found.precision} ({found.engine}): {describe.agreement(found)}", flush=True)

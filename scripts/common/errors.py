@@ -1,6 +1,7 @@
 """How a command fails: one clear sentence on stderr that says what to do, and exit status 1."""
 
 import errno
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +26,12 @@ def reported() -> Iterator[None]:
         _exit(f"{error.strerror}{where}: free some space or fix the permissions, then run again")
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of another library's error, without colour codes; its type where it says nothing."""
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
 
 
 def _exit(sentence: str) -> NoReturn:

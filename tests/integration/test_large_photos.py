@@ -42,7 +42,7 @@ def model(resnet: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Engin
 
 def scores(model: tuple[Engine, InputSpec], photo: Tensor) -> Tensor:
     engine, spec = model
-    return scores_of(engine.run(normalize(to_input(photo, spec)[None], spec)))[0]
+    return scores_of(engine.run(normalize(to_input(photo, spec)[None], spec)), "softmax")[0]
 
 
 def test_a_phones_photo_is_what_pillow_decodes(phone_photos: list[bytes]) -> None:

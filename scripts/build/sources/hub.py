@@ -7,7 +7,8 @@ from pathlib import Path
 import requests
 
 from handler.manifest import sha256_of
-from scripts.build.sources.local import CONFIG, PREPROCESSOR, origin_of_directory
+from scripts.build.sources.files import CONFIG, PREPROCESSOR
+from scripts.build.sources.local import origin_of_directory
 from scripts.build.sources.source import Origin
 from scripts.common.errors import CommandError
 

@@ -1,19 +1,25 @@
 """Checks and loads a Hugging Face image-classification directory.
 
-Labels, input size and normalisation come from its files.
+Labels, scores, input size and normalisation come from its files.
 """
 
-import json
 import re
 from pathlib import Path
 from typing import Any
 
-from handler.manifest import InputSpec
+from handler.manifest import ScoresName
+from scripts.build.sources.files import (
+    CONFIG,
+    PREPROCESSOR,
+    as_transformers_reads,
+    check_weights,
+    licence_of,
+    read_json,
+    weights_of,
+)
 from scripts.build.sources.source import Origin, SourceModel
-from scripts.common.errors import CommandError
+from scripts.common.errors import CommandError, first_line
 
-CONFIG = "config.json"
-PREPROCESSOR = "preprocessor_config.json"
 SERVED_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -30,16 +36,11 @@ def origin_of_directory(directory: Path, name: str) -> Origin:
     return Origin(
         name=name,
         source=f"directory {directory.resolve().name}",
-        licence=_licence(directory),
+        licence=licence_of(directory),
         fallback=False,
         weights=weights_of(directory),
         directory=directory,
     )
-
-
-def weights_of(directory: Path) -> tuple[Path, ...]:
-    """Return the safetensors files of a directory, in name order."""
-    return tuple(sorted(directory.glob("*.safetensors")))
 
 
 def check(directory: Path) -> None:
@@ -50,22 +51,36 @@ def check(directory: Path) -> None:
     """
     if not directory.is_dir():
         raise CommandError(f"{directory} is not a directory: name a Hugging Face model directory with MODEL=")
-    config = _read_json(directory, CONFIG)
-    architecture = (config.get("architectures") or ["none"])[0]
-    if not str(architecture).endswith("ForImageClassification"):
+    config = read_json(directory, CONFIG)
+    architectures = config.get("architectures")
+    architecture = str(architectures[0]) if isinstance(architectures, list) and architectures else "none"
+    if architecture.startswith("TimmWrapper") or ("architecture" in config and "pretrained_cfg" in config):
+        raise CommandError(
+            f"{directory} is a model of timm, which cannot be packed: it rounds its centre crop otherwise; "
+            "name a directory that a class of transformers' own has saved"
+        )
+    if "ForImageClassification" not in architecture:
         raise CommandError(f"{directory} holds {architecture}, not an image classifier: name another directory")
-    labels = config.get("id2label")
-    if not isinstance(labels, dict) or not labels or sorted(labels, key=str) != sorted(map(str, range(len(labels)))):
+    if config.get("problem_type") == "regression":
+        raise CommandError(
+            f"{directory} is a regression (problem_type), whose outputs are no scores of classes: name a classifier"
+        )
+    if "id2label" in config:  # without it, transformers calls the classes LABEL_0 and so on
+        _check_labels(config["id2label"], directory)
+    read_json(directory, PREPROCESSOR)
+    check_weights(directory)
+
+
+def _check_labels(labels: object, directory: Path) -> None:
+    keys = sorted(map(str, labels)) if isinstance(labels, dict) else []
+    numbers = sorted(map(str, range(len(keys))))
+    if isinstance(labels, dict) and keys != numbers == sorted(map(str, labels.values())) != []:
+        raise CommandError(
+            f'{directory / CONFIG} has its label map the wrong way round: "id2label" maps names to numbers; swap them'
+        )
+    if not keys or keys != numbers:
         raise CommandError(
             f'{directory / CONFIG} has no complete label map: add "id2label" with a name for every class from 0 on'
-        )
-    _read_json(directory, PREPROCESSOR)
-    if not weights_of(directory):
-        pickles = [path.name for pattern in ("*.bin", "*.pt", "*.pth") for path in directory.glob(pattern)]
-        found = f"only pickles ({', '.join(pickles)}), which can run code when they are loaded" if pickles else "none"
-        raise CommandError(
-            f"{directory} needs weights as *.safetensors and has {found}: "
-            "save the model again with save_pretrained, which writes safetensors"
         )
 
 
@@ -75,24 +90,30 @@ def load(directory: Path) -> SourceModel:
     Raises:
         CommandError: the weights do not fit the configuration, or the preprocessing is not supported.
     """
-    from transformers import AutoImageProcessor, AutoModelForImageClassification  # noqa: PLC0415 - slow to import
+    import torch  # noqa: PLC0415 - takes seconds
+    from transformers import AutoModelForImageClassification  # noqa: PLC0415 - slow to import
     from transformers.utils import logging  # noqa: PLC0415
 
     from scripts.build.program import Logits  # noqa: PLC0415 - imports torch
+    from scripts.build.sources import processor  # noqa: PLC0415 - imports transformers
 
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     try:
-        model, loading = AutoModelForImageClassification.from_pretrained(
-            directory,
-            use_safetensors=True,
-            local_files_only=True,
-            output_loading_info=True,
-            ignore_mismatched_sizes=True,  # reported below in one sentence
-        )
-        processor = AutoImageProcessor.from_pretrained(directory)
+        with as_transformers_reads(directory) as copy:
+            model, loading = AutoModelForImageClassification.from_pretrained(
+                copy,
+                use_safetensors=True,
+                local_files_only=True,
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,  # reported below in one sentence
+                dtype=torch.float32,
+            )
+            image_processor = processor.load(copy)
+    except CommandError:
+        raise
     except Exception as error:
-        raise CommandError(f"{directory} cannot be loaded, are its files complete? {_first_line(error)}") from error
+        raise CommandError(f"{directory} cannot be loaded, are its files complete? {first_line(error)}") from error
     for kind in ("missing_keys", "mismatched_keys"):
         if loading[kind]:
             first = sorted(map(str, loading[kind]))[0]
@@ -100,65 +121,27 @@ def load(directory: Path) -> SourceModel:
                 f"the weights in {directory} do not fit its {CONFIG} ({len(loading[kind])} {kind.replace('_', ' ')}, "
                 f"such as {first}): the two files come from different models"
             )
-    labels = tuple(str(model.config.id2label[index]) for index in range(len(model.config.id2label)))
-    return SourceModel(Logits(model).eval(), labels, input_spec(processor))
+    _check_finite(model, directory)
+    spec = processor.input_spec(image_processor)
+    processor.prove(spec, image_processor)
+    return SourceModel(Logits(model).eval(), _labels(model.config), spec, _scores(model.config))
 
 
-def input_spec(processor: Any) -> InputSpec:
-    """Translate a transformers image processor; the build then proves the translation on images.
+def _check_finite(model: Any, directory: Path) -> None:
+    for name, weight in model.state_dict().items():  # with running means
+        if not weight.isfinite().all():
+            raise CommandError(f"{directory} has NaN or infinity among its weights ({name}): train or copy them again")
 
-    Raises:
-        CommandError: its resizing is not supported.
-    """
-    from torchvision.transforms.functional import pil_modes_mapping  # noqa: PLC0415 - with transformers
 
-    filters = {number: mode for mode, number in pil_modes_mapping.items()}
-    size = {key: value for key, value in dict(processor.size or {}).items() if value is not None}
-    crop = None
-    crop_pct = getattr(processor, "crop_pct", None)
-    if "shortest_edge" in size and crop_pct:  # ConvNext crops crop_pct of the resized image, and from 384 on nothing
-        edge = int(size["shortest_edge"])
-        if edge < 384:
-            size, crop = {"shortest_edge": int(edge / crop_pct)}, (edge, edge)
-        else:
-            size = {"height": edge, "width": edge}
-    elif getattr(processor, "do_center_crop", False):
-        crop = (int(processor.crop_size["height"]), int(processor.crop_size["width"]))
-    square = set(size) == {"height", "width"}
-    if not processor.do_resize or not (square or (set(size) == {"shortest_edge"} and crop)):
-        raise CommandError(f"{PREPROCESSOR} resizes in a way that is not supported: size {size}, crop {crop}")
-    return InputSpec(
-        resize=size,
-        crop=crop,
-        interpolation=filters[int(processor.resample)].value,
-        rescale=float(processor.rescale_factor) if processor.do_rescale else 1.0,
-        mean=tuple(processor.image_mean) if processor.do_normalize else (0.0, 0.0, 0.0),
-        std=tuple(processor.image_std) if processor.do_normalize else (1.0, 1.0, 1.0),
+def _labels(config: Any) -> tuple[str, ...]:
+    """Return the name of every class; one without a name is called as transformers calls it."""
+    names = (config.id2label[index] for index in range(len(config.id2label)))
+    return tuple(
+        f"LABEL_{index}" if name is None or not str(name).strip() else str(name) for index, name in enumerate(names)
     )
 
 
-def _read_json(directory: Path, name: str) -> dict[str, Any]:
-    try:
-        document = json.loads((directory / name).read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise CommandError(
-            f"{directory} has no {name}: name a complete Hugging Face model directory with MODEL="
-        ) from error
-    except ValueError as error:
-        raise CommandError(f"{directory / name} is not JSON ({error}): copy it again") from error
-    if not isinstance(document, dict):
-        raise CommandError(f"{directory / name} is not a JSON object: copy it again")
-    return document
-
-
-def _licence(directory: Path) -> str:
-    """Return the model card's licence, or a reference to the licence file, or "unknown"."""
-    card = directory / "README.md"
-    if card.is_file() and (match := re.search(r"^license:\s*(\S+)", card.read_text(encoding="utf-8"), re.MULTILINE)):
-        return match.group(1)
-    files = sorted(path.name for path in directory.glob("LICENSE*"))
-    return f"see {files[0]}" if files else "unknown"
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+def _scores(config: Any) -> ScoresName:
+    """Return what transformers' pipeline does with the logits."""
+    several = config.problem_type == "multi_label_classification"
+    return "sigmoid" if several or config.num_labels == 1 else "softmax"

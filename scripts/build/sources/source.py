@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from handler.manifest import InputSpec
+from handler.manifest import InputSpec, ScoresName
 
 if TYPE_CHECKING:  # torch takes seconds to import, and an up-to-date archive does not need it
     from torch import nn
@@ -41,8 +41,10 @@ class SourceModel:
         network: float32, in eval mode; normalised images (N, 3, height, width) in, logits (N, classes) out.
         labels: class names in index order.
         input: how an image becomes its input.
+        scores: how logits become scores.
     """
 
     network: nn.Module
     labels: tuple[str, ...]
     input: InputSpec
+    scores: ScoresName = "softmax"

@@ -73,9 +73,9 @@ def test_a_request_whose_time_ends_while_its_batch_is_decoded_does_not_reach_the
     decode, batches = classifier.decoder.decode, []
     run = classifier.model.engine.run
 
-    def slowly(batch: Any) -> Any:
+    def slowly(*batch: Any) -> Any:
         ends = time.monotonic() + 100
-        decoded = decode(batch)
+        decoded = decode(*batch)
         monkeypatch.setattr("handler.protocols.timeout.time.monotonic", lambda: ends)
         return decoded
 

@@ -36,13 +36,19 @@ def test_normalize_is_the_formula_of_the_source() -> None:
 def test_an_engine_gets_a_bounded_number_of_images() -> None:
     engine = Recorder()
     images = [torch.full((3, 4, 5), index, dtype=torch.uint8) for index in range(2 * MAX_BATCH + 1)]
-    scores = Model(engine, SPEC, Metrics(new_metrics_cache(), "m")).scores(images)
+    scores = Model(engine, SPEC, Metrics(new_metrics_cache(), "m"), "softmax").scores(images)
     assert engine.sizes == [MAX_BATCH, MAX_BATCH, 1]
     assert scores.shape == (len(images), 2)
     assert torch.equal(scores[:, 0].sort().values, scores[:, 0])  # in the images' order
 
 
 def test_scores_are_a_softmax_in_float32() -> None:
-    scores = scores_of(torch.tensor([[1000.0, 0.0]], dtype=torch.bfloat16))
+    scores = scores_of(torch.tensor([[1000.0, 0.0]], dtype=torch.bfloat16), "softmax")
     assert scores.dtype == torch.float32
     assert scores.tolist() == [[1.0, 0.0]]
+
+
+def test_scores_are_the_sigmoid_of_each_class() -> None:
+    scores = scores_of(torch.tensor([[1000.0, 0.0, -1000.0]], dtype=torch.float16), "sigmoid")
+    assert scores.dtype == torch.float32
+    assert scores.tolist() == [[1.0, 0.5, 0.0]]

@@ -1,10 +1,12 @@
 """Resizing and cropping is the source's own, also for images of extreme sizes."""
 
+import dataclasses
+
 import pytest
 import torch
 from torch import Tensor
 
-from handler.decode.resize import to_input
+from handler.decode.resize import resized_to, to_input
 from handler.manifest import InputSpec
 from handler.model import normalize
 
@@ -36,6 +38,48 @@ def test_the_cut_does_not_change_the_input() -> None:
     middle = smooth[:, :, 20:340]
     difference = (to_input(smooth, CROPPED).int() - to_input(middle, CROPPED).int()).abs()
     assert difference.max() <= 2
+
+
+def test_channels_in_reverse() -> None:
+    reversed_spec = dataclasses.replace(CROPPED, channels="BGR")
+    image = noise(300, 400)
+    assert torch.equal(to_input(image, reversed_spec), to_input(image, CROPPED).flip(0))
+
+
+@pytest.mark.parametrize("size", [(480, 640), (640, 480), (1, 1), (3, 2), (1, 5000), (5000, 1), (30, 40)])
+@pytest.mark.parametrize(
+    "resize",
+    [
+        {},
+        {"height": 20, "width": 30},
+        {"shortest_edge": 10},
+        {"shortest_edge": 20, "longest_edge": 21},
+        {"shortest_edge": 33, "divisor": 8},
+        {"max_height": 20, "max_width": 30},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("interpolation", ["nearest-exact", "lanczos", "box", "hamming"])
+def test_what_a_crop_lacks_is_black(size: tuple[int, int], resize: dict[str, int], interpolation: str) -> None:
+    spec = dataclasses.replace(CROPPED, resize=resize, crop=(90, 101), interpolation=interpolation)
+    height, width = resized_to(*size, resize)
+    pixels = to_input(torch.full((3, *size), 200, dtype=torch.uint8), spec)
+    assert pixels.shape == (3, 90, 101)
+    assert pixels.dtype == torch.uint8
+    assert int((pixels == 200).sum()) == 3 * min(height, 90) * min(width, 101)
+    assert int((pixels == 0).sum()) == pixels.numel() - int((pixels == 200).sum())
+
+
+@pytest.mark.parametrize("interpolation", ["box", "hamming"])
+def test_pillow_does_not_resize_the_floats_of_a_gpu(interpolation: str) -> None:
+    with pytest.raises(NotImplementedError, match="resizes bytes on the CPU"):
+        to_input(noise(30, 40).float(), dataclasses.replace(WARPED, interpolation=interpolation))
+
+
+def test_a_whole_image_is_never_cut_where_the_crop_is_longer_than_eight_short_sides() -> None:
+    spec = dataclasses.replace(CROPPED, resize={"shortest_edge": 10}, crop=(224, 224))
+    pixels = to_input(torch.full((3, 10, 200), 200, dtype=torch.uint8), spec)
+    assert int((pixels == 200).sum()) == 3 * 10 * 200
 
 
 @pytest.mark.parametrize("height", [150, 211, 224, 256, 500])  # 211 leaves an odd pixel beside the crop

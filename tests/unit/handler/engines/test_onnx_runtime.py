@@ -1,12 +1,14 @@
-"""ONNX Runtime's threads."""
+"""ONNX Runtime's threads, and what its optimisations must not change."""
 
 import contextlib
 import os
 import time
 from pathlib import Path
 
+import onnx
 import pytest
 import torch
+from onnx import TensorProto, helper
 
 from handler.engines.onnx_runtime import OnnxEngine
 from handler.manifest import ONNX_PROGRAM
@@ -45,3 +47,22 @@ def test_a_worker_that_has_all_cpus_gives_each_of_its_threads_one(tiny_model: Pa
 def test_threads_are_the_ones_asked_for(tiny_model: Path) -> None:
     engine = OnnxEngine(tiny_model / ONNX_PROGRAM, threads=1)
     assert engine._session.get_session_options().intra_op_num_threads == 1
+
+
+def test_the_zeros_around_an_image_are_larger_than_negative_pixels(tmp_path: Path) -> None:
+    """A BiT pads so before it takes the largest value."""
+    shape = ["batch", 1, None, None]
+    graph = helper.make_graph(
+        [
+            helper.make_node("Pad", ["image", "one_each_side"], ["padded"]),
+            helper.make_node("MaxPool", ["padded"], ["largest"], kernel_shape=[3, 3]),
+        ],
+        "padding",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info("largest", TensorProto.FLOAT, shape)],
+        [helper.make_tensor("one_each_side", TensorProto.INT64, [8], [0, 0, 1, 1, 0, 0, 1, 1])],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    onnx.save(model, tmp_path / "padding.onnx")
+    largest = OnnxEngine(tmp_path / "padding.onnx", 1).run(torch.full((1, 1, 3, 3), -1.0))
+    assert largest.flatten().tolist() == [0, 0, 0, 0, -1, 0, 0, 0, 0]

@@ -40,3 +40,12 @@ def test_instances_get_predictions() -> None:
 @pytest.mark.parametrize(("images", "text"), [(1, "Hündin\ncrane\n"), (2, "Hündin\ncrane\n\nHündin\ncrane\n")])
 def test_text_is_the_names_alone(images: int, text: str) -> None:
     assert encode_response([top(2)] * images, TEXT, native.to_document).decode() == text
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\n\n", "\v", "\f", "\x1e", "\x85", "\u2028"])
+def test_a_label_with_line_ends_stays_on_its_line(end: str) -> None:
+    labels = (f"two{end}lines{end}", "a\ttab")
+    predictions = predictions_of(torch.tensor([0.9, 0.1]), 2, 0.0, labels)
+    first, second = encode_response([predictions], TEXT, native.to_document).decode().splitlines()
+    assert (first.split(), second) == (["two", "lines"], "a\ttab")
+    assert json.loads(encode_response([predictions], JSON, native.to_document))[0]["label"] == labels[0]

@@ -16,6 +16,7 @@ from handler.protocols.kserve_v1 import IMAGE_NAMES
 from handler.protocols.media_types import looks_like_image
 from handler.protocols.request import Request, parse_request
 from tests.conftest import encoded, picture
+from tests.unit.handler.decode.heif_files import heic
 
 PHOTO = b"\xff\xd8 a photo's bytes"
 FORM_ENCODED = "application/x-www-form-urlencoded"
@@ -65,7 +66,7 @@ def test_json_is_json_whatever_its_content_type(content_type: str | None, encodi
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_an_image_is_an_image_whatever_its_content_type(name: str) -> None:
-    image = encoded(picture(), name)
+    image = heic() if name == "HEIF" else encoded(picture(), name)
     assert looks_like_image(image)
     assert parsed({"body": bytearray(image)}, {"Content-Type": "application/json"}).images == [image]
 

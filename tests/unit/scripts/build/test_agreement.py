@@ -54,6 +54,28 @@ def test_only_unconfident_classes_change() -> None:
     assert not compare(before, after, compared("bfloat16", 0.8)).accepted
 
 
+def sigmoid(precision: PrecisionName = "bfloat16") -> Compared:
+    return Compared(precision, "onnx", "4 photos", 0.75, "sigmoid")
+
+
+def test_of_sigmoid_scores_the_classes_that_apply_must_stay_too() -> None:
+    before = torch.tensor([[3.0, 1.0, -3.0]] * 4)
+    after = before.clone()
+    after[0, 1] = -1.0  # the top-1 class stays, the second one applies no longer
+    found = compare(before, after, sigmoid())
+    assert (found.top_1_kept, found.confident, found.accepted) == (0.75, 4, False)
+    assert found.score_change_p95 > 0.3
+    assert compare(before, before + 0.1, sigmoid()).accepted
+
+
+def test_of_one_class_the_side_of_a_half_must_stay() -> None:
+    before = torch.tensor([[2.0], [0.1], [-0.1], [-2.0]])
+    found = compare(before, torch.tensor([[2.1], [-0.1], [-0.2], [-1.9]]), sigmoid())
+    assert (found.top_1_kept, found.confident, found.confident_top_1_kept) == (0.75, 2, 0.5)
+    assert not found.accepted
+    assert compare(before, before * 0.9, sigmoid()).accepted
+
+
 @pytest.fixture
 def source(tiny_directory: Path) -> SourceModel:
     return local.load(tiny_directory)

@@ -17,9 +17,10 @@ from handler.manifest import Manifest
 from scripts.archives.reading import read_manifest
 from scripts.build import archive, packing, program
 from scripts.build.precision import Precision
-from scripts.build.sources import local
+from scripts.build.sources import local, processor
 from scripts.common.errors import CommandError
 from tests.conftest import PROJECT
+from tests.tiny_models import save
 
 
 def test_contents(tiny_archive: Path) -> None:
@@ -154,10 +155,19 @@ def test_prove_detects_labels_of_another_model(tiny_directory: Path, tmp_path: P
 
 
 def test_prove_input_detects_different_preprocessing(tiny_directory: Path) -> None:
-    spec = local.load(tiny_directory).input
-    program.prove_input(spec, tiny_directory)
+    image_processor = processor.load(tiny_directory)
+    spec = processor.input_spec(image_processor)
+    processor.prove(spec, image_processor)
     with pytest.raises(CommandError, match="cannot be reproduced"):
-        program.prove_input(dataclasses.replace(spec, interpolation="nearest"), tiny_directory)
+        processor.prove(dataclasses.replace(spec, interpolation="nearest"), image_processor)
+
+
+def test_a_network_of_one_channel(tmp_path: Path) -> None:
+    save("ViTForImageClassification", tmp_path, num_channels=1)
+    with pytest.raises(
+        CommandError, match="the network does not take images of 64 x 64 pixels, which preprocessor_con"
+    ):
+        program.export(local.load(tmp_path), tmp_path)
 
 
 def test_vision_transformer(tmp_path: Path) -> None:

@@ -18,9 +18,13 @@ from handler.settings import Settings
 from scripts.archives import describe
 from scripts.archives.reading import read_manifest
 from scripts.build import archive
+from scripts.build import program as build
 from scripts.build.int8 import equalise, quantise
 from scripts.build.precision import Precision
+from scripts.build.sample_images import read_images
+from scripts.build.sources import local
 from scripts.common.errors import CommandError
+from tests.tiny_models import save
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +103,31 @@ def test_an_archive_in_8_bits(int8_archive: Path, tiny_archive: Path, tmp_path: 
     assert "precision             program.onnx in 8 bits" in shown
     assert shown.count(f"of {quantise.HELD_OUT} held-out inputs") == 2
     assert "precision             float32" in describe.manifest(read_manifest(tiny_archive))
+
+
+@pytest.mark.parametrize("name", ["PoolFormer", "ViT"])
+def test_attention_and_normalisations_stay_in_float32(
+    name: str, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quantise, "HELD_OUT", 16)
+    monkeypatch.setattr(quantise, "CALIBRATION", 16)
+    save(f"{name}ForImageClassification", tmp_path)
+    model = local.load(tmp_path)
+    build.export(model, tmp_path)
+    build.prove(model, tmp_path)
+    measured = quantise.quantise(tmp_path / ONNX_PROGRAM, read_images(str(photos)), model, 0.0)
+    assert [found.engine for found in measured] == ["onnx", "openvino"]
+    nodes = list(onnx.load(tmp_path / ONNX_PROGRAM).graph.node)
+    makers = {output: node.op_type for node in nodes for output in node.output}
+    kept = ("InstanceNormalization", "LayerNormalization", "Softmax")
+    operators = {node.op_type for node in nodes}
+    assert operators & set(kept)
+    assert "QuantizeLinear" in operators
+    for node in nodes:  # nothing is quantised for them: their parameters are not, and no product of attention is
+        if node.op_type in kept:
+            assert "DequantizeLinear" not in {makers.get(name) for name in node.input[1:]}
+        if node.op_type == "Softmax":
+            assert makers[node.input[0]] != "DequantizeLinear"
 
 
 def test_both_engines_pass_the_proof_of_an_archive_in_8_bits(int8_archive: Path, tmp_path: Path) -> None:

@@ -1,40 +1,20 @@
 """Hugging Face directories: which are rejected before a build, and what is read from the others."""
 
 import json
-import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
-from transformers import CLIPImageProcessor, ConvNextImageProcessor, ViTImageProcessor
 
 from scripts.build.sources import local
 from scripts.common.errors import CommandError
-
-
-@pytest.fixture
-def directory(tiny_directory: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(tiny_directory, tmp_path / "my-model"))
-
-
-def edit(path: Path, change: Callable[[dict[str, object]], object]) -> None:
-    document = json.loads(path.read_text())
-    change(document)
-    path.write_text(json.dumps(document))
+from tests.unit.scripts.build.sources.editing import edit
 
 
 def test_origin_of_directory(directory: Path) -> None:
     origin = local.origin_of_directory(directory, "")
     assert (origin.name, origin.source, origin.licence) == ("my-model", "directory my-model", "unknown")
     assert local.origin_of_directory(directory, "cats-1.0").name == "cats-1.0"
-
-
-def test_licence(directory: Path) -> None:
-    (directory / "LICENSE.txt").write_text("mine")
-    assert local.origin_of_directory(directory, "").licence == "see LICENSE.txt"
-    (directory / "README.md").write_text("---\nlicense: mit\n---\n")
-    assert local.origin_of_directory(directory, "").licence == "mit"
 
 
 @pytest.mark.parametrize("name", ["a b", "../x", "-x", "ü", "x" * 65, "a/b"])
@@ -48,33 +28,6 @@ def test_no_directory(tmp_path: Path) -> None:
         local.check(tmp_path / "nowhere")
 
 
-@pytest.mark.parametrize("name", ["config.json", "preprocessor_config.json"])
-@pytest.mark.parametrize(("text", "sentence"), [("{broken", "is not JSON"), ("[]", "is not a JSON object")])
-def test_broken_file(directory: Path, name: str, text: str, sentence: str) -> None:
-    (directory / name).write_text(text)
-    with pytest.raises(CommandError, match=sentence):
-        local.check(directory)
-
-
-@pytest.mark.parametrize("name", ["config.json", "preprocessor_config.json"])
-def test_missing_file(directory: Path, name: str) -> None:
-    (directory / name).unlink()
-    with pytest.raises(CommandError, match=f"has no {name}"):
-        local.check(directory)
-
-
-def test_only_pickles(directory: Path) -> None:
-    (directory / "model.safetensors").rename(directory / "pytorch_model.bin")
-    with pytest.raises(CommandError, match=r"only pickles \(pytorch_model\.bin\), which can run code"):
-        local.check(directory)
-
-
-def test_no_weights(directory: Path) -> None:
-    (directory / "model.safetensors").unlink()
-    with pytest.raises(CommandError, match="and has none"):
-        local.check(directory)
-
-
 @pytest.mark.parametrize("labels", [None, {}, {"1": "a", "2": "b"}, {"0": "a", "2": "b"}, ["a"]])
 def test_incomplete_label_map(directory: Path, labels: object) -> None:
     edit(directory / "config.json", lambda config: config.update(id2label=labels))
@@ -85,6 +38,13 @@ def test_incomplete_label_map(directory: Path, labels: object) -> None:
 def test_not_an_image_classifier(directory: Path) -> None:
     edit(directory / "config.json", lambda config: config.update(architectures=["BertModel"]))
     with pytest.raises(CommandError, match="holds BertModel, not an image classifier"):
+        local.check(directory)
+
+
+@pytest.mark.parametrize("architectures", [None, [], [None], {}, "ResNetForImageClassification", 3])
+def test_no_architecture(directory: Path, architectures: object) -> None:
+    edit(directory / "config.json", lambda config: config.update(architectures=architectures))
+    with pytest.raises(CommandError, match="not an image classifier"):
         local.check(directory)
 
 
@@ -124,26 +84,25 @@ def test_load(directory: Path) -> None:
         assert model.network(torch.zeros(2, 3, 32, 32)).shape == (2, 10)
 
 
-def test_input_spec_of_vit() -> None:
-    spec = local.input_spec(ViTImageProcessor(size={"height": 48, "width": 64}))
-    assert (spec.resize, spec.crop, spec.size) == ({"height": 48, "width": 64}, None, (48, 64))
+def test_a_regression(directory: Path) -> None:
+    edit(directory / "config.json", lambda config: config.update(problem_type="regression"))
+    with pytest.raises(CommandError, match="is a regression"):
+        local.check(directory)
 
 
-def test_input_spec_of_clip() -> None:
-    spec = local.input_spec(CLIPImageProcessor(size={"shortest_edge": 40}, crop_size={"height": 32, "width": 32}))
-    assert (spec.resize, spec.crop) == ({"shortest_edge": 40}, (32, 32))
-
-
-def test_input_spec_of_large_convnext() -> None:
-    spec = local.input_spec(ConvNextImageProcessor(size={"shortest_edge": 384}))
-    assert (spec.resize, spec.crop) == ({"height": 384, "width": 384}, None)
-
-
-def test_input_spec_without_normalisation() -> None:
-    spec = local.input_spec(ViTImageProcessor(do_normalize=False, do_rescale=False))
-    assert (spec.rescale, spec.mean, spec.std) == (1.0, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
-
-
-def test_unsupported_resizing() -> None:
-    with pytest.raises(CommandError, match="resizes in a way that is not supported"):
-        local.input_spec(ViTImageProcessor(do_resize=False))
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"architecture": "resnet50", "num_classes": 1000, "pretrained_cfg": {"input_size": [3, 224, 224]}},
+        {
+            "architectures": ["TimmWrapperForImageClassification"],
+            "model_type": "timm_wrapper",
+            "architecture": "resnet50",
+        },
+    ],
+)
+def test_a_model_of_timm(directory: Path, config: dict[str, object]) -> None:
+    (directory / "config.json").write_text(json.dumps(config))
+    (directory / "preprocessor_config.json").unlink()
+    with pytest.raises(CommandError, match="is a model of timm"):
+        local.check(directory)
