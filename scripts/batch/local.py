@@ -54,11 +54,15 @@ class Local:
         self._context = Context(name, str(directory), {}, BATCH, gpu, "", True, NoMetrics(), config)
         self._headers = {} if top_k is None else {"X-Top-K": str(top_k)}
         self._handler = ImageClassifier()
-        os.environ.setdefault(TRIALS_DIRECTORY, str(BUILD / "trials"))
+        before = os.environ.get(TRIALS_DIRECTORY)
+        os.environ[TRIALS_DIRECTORY] = before or str(BUILD / "trials")
         try:
             self._handler.initialize(self._context)
         except RuntimeError as error:
             raise CommandError(f"the model cannot be loaded: {error}") from error
+        finally:  # what runs in this process afterwards remembers its own
+            if before is None:
+                del os.environ[TRIALS_DIRECTORY]
 
     def rows(self, files: Iterable[str]) -> Generator[Row, None, None]:
         """Yield the row of each file. While a batch is computed, the next one is read."""

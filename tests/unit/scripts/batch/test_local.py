@@ -1,6 +1,7 @@
 """Images without a server."""
 
 import gc
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,6 +54,13 @@ def test_errors_are_rows_and_harm_no_others(tiny_archive: Path, tmp_path: Path) 
     }
     assert rows["text.jpg"].type == "/problems/unsupported-format"
     assert rows["good.jpg"].predictions == rows["also.jpg"].predictions
+
+
+def test_the_environment_stays_as_it_was(tiny_archive: Path) -> None:
+    before = dict(os.environ)
+    with opened(str(tiny_archive), top_k=None):
+        pass
+    assert dict(os.environ) == before
 
 
 def test_a_batch_without_an_image(tiny_archive: Path, tmp_path: Path) -> None:
