@@ -82,7 +82,9 @@ def _boundary(body: bytes, content_type: str) -> str:
 
 
 def _value(part: MultipartPart) -> bytes:
-    encoding = part.headers.get("Content-Transfer-Encoding", "binary").strip().lower()
+    # Not part.headers: Python's own headers may not have control characters, and bytes of UTF-8 look like some.
+    encodings = (value for name, value in part.headerlist if name.lower() == "content-transfer-encoding")
+    encoding = next(encodings, "binary").strip().lower()
     if encoding not in TRANSFER_ENCODINGS:
         raise RequestError(NO_IMAGE, f"field {part.name[:40]} is in {encoding[:40]}: send its bytes as they are")
     return TRANSFER_ENCODINGS[encoding](part)

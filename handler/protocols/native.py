@@ -32,7 +32,7 @@ def parse(row: Mapping[str, Any], header: Mapping[str, str], _max_images: int) -
     body = row.get("body")
     if body is None:
         fields = [(name, bytes_of(value)) for name, value in row.items()]
-    elif content_type in (FORM, MULTIPART) and body:
+    elif content_type in (FORM, MULTIPART):
         fields = form_fields(bytes_of(body), header["content-type"])
     else:
         return [_image(bytes_of(body))], {}

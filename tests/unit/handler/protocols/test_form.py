@@ -27,6 +27,15 @@ def test_the_fields_of_a_form() -> None:
         assert form_fields(BODY, content_type) == [("data", PHOTO), ("top_k", b"3")]
 
 
+@pytest.mark.parametrize("name", ["写真.jpg".encode(), b"caf\xc2\x8d.jpg", b"a\x01b\x7f.jpg", b"\xff\x80.jpg"])
+def test_a_file_name_of_any_bytes(name: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise ValueError("Control characters not allowed in headers")
+
+    monkeypatch.setattr("multipart.Headers", refuse)  # as Python's do since 2026
+    assert form_fields(BODY.replace(b"caf\xe9.jpg", name), CONTENT_TYPE)[0] == ("data", PHOTO)
+
+
 def test_a_form_from_the_gateway_is_a_request() -> None:
     request = parse_request({"body": bytearray(BODY)}, {"Content-Type": CONTENT_TYPE}, classes=10, max_images=1)
     assert (request.images, request.top_k) == ([PHOTO], 3)
