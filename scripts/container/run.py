@@ -25,7 +25,6 @@ from scripts.common.signals import stopping_on_signals
 from scripts.container import status
 from scripts.container.authorization import Authorization, read_token
 from scripts.container.readiness import Readiness
-from scripts.container.rpc import server as rpc
 from scripts.server import restore
 from scripts.server.idle import wait_idle
 from scripts.server.ports import Ports
@@ -90,6 +89,8 @@ def _grpc(readiness: Readiness, ports: Ports) -> AbstractContextManager[None]:
         raise CommandError(f"GRPC is {setting!r}: set on or off")
     if setting != "on":
         return nullcontext()
+    from scripts.container.rpc import server as rpc  # noqa: PLC0415 - without gRPC, its libraries are not loaded
+
     return rpc.serving(readiness, ports.url(ports.inference), f"{EVERYWHERE}:{ports.grpc}")
 
 

@@ -26,6 +26,18 @@ OPTIONS = (
 )
 
 
+def package() -> Path:
+    """Return the directory of TorchServe's package.
+
+    Raises:
+        CommandError: TorchServe is not installed.
+    """
+    spec = importlib.util.find_spec("ts")
+    if spec is None or not spec.submodule_search_locations:
+        raise CommandError("torchserve is not installed in this environment: run make setup")
+    return Path(spec.submodule_search_locations[0])
+
+
 def command(java: Path, logs: Path, scratch: Path) -> list[str]:
     """Return the program and its arguments, to which TorchServe's own are added.
 
@@ -37,16 +49,13 @@ def command(java: Path, logs: Path, scratch: Path) -> list[str]:
     Raises:
         CommandError: TorchServe is not installed.
     """
-    spec = importlib.util.find_spec("ts")
-    if spec is None or not spec.submodule_search_locations:
-        raise CommandError("torchserve is not installed in this environment: run make setup")
-    package = Path(spec.submodule_search_locations[0])
+    directory = package()
     return [
         *(str(java), *OPTIONS),
         f"-XX:ActiveProcessorCount={cpus()}",  # Java 17 does not look at the groups around its own
         f"-Djava.io.tmpdir={scratch}",
-        f"-Dmodel_server_home={package.parent}",
+        f"-Dmodel_server_home={directory.parent}",
         f"-Dlog.folder={logs.resolve()}",
         f"-Dlog4j2.configurationFile=file://{CONFIG / 'log4j2.xml'}",
-        *("-cp", str(package / "frontend" / "*"), "org.pytorch.serve.ModelServer"),
+        *("-cp", str(directory / "frontend" / "*"), "org.pytorch.serve.ModelServer"),
     ]

@@ -4,7 +4,7 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from scripts.batch import server as batch_server
 from scripts.batch.rows import MAX_BYTES, Row
 from scripts.batch.server import Server
 from scripts.common.errors import CommandError
+from tests.http_server import serving
 
 CLIENTS = 4
 OK = [{"class_id": 7, "label": "cock", "score": 0.9}]
@@ -71,14 +72,8 @@ def url(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    running = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=running.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{running.server_port}"
-    running.shutdown()
-    running.server_close()
+    with serving(Handler) as url:
+        yield url
 
 
 def images(folder: Path, *bodies: str) -> list[str]:

@@ -1,16 +1,16 @@
 """The measurement of the gateway's cost, on two servers whose difference is known."""
 
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 
 from scripts.bench.gateway_cost import Plan, measure
 from scripts.common.errors import CommandError
+from tests.http_server import serving
 
 
 @contextmanager
@@ -26,16 +26,8 @@ def server(delay: float, status: int = 200) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(b"{}")
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    running = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=running.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{running.server_port}/predictions/x"
-    finally:
-        running.shutdown()
-        running.server_close()
+    with serving(Handler) as url:
+        yield f"{url}/predictions/x"
 
 
 @pytest.fixture

@@ -1,15 +1,15 @@
 """What the benchmark of overload sends, and what it counts."""
 
 import re
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 
 from scripts.bench.overload import Plan, open_loop
+from tests.http_server import serving
 
 PLAN = Plan(deadline=1.5, seconds=0.4, settle=0.2)
 
@@ -32,14 +32,8 @@ def url(received: list[tuple[str | None, str | None]]) -> Iterator[str]:
             self.send_header("Content-Length", "0")
             self.end_headers()
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    running = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=running.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{running.server_port}/x"
-    running.shutdown()
-    running.server_close()
+    with serving(Handler) as url:
+        yield f"{url}/x"
 
 
 @pytest.fixture

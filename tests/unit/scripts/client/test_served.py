@@ -1,14 +1,14 @@
 """The only model of a server."""
 
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
 from scripts.client.served import only_model
 from scripts.common.errors import CommandError
+from tests.http_server import serving
 
 
 @pytest.fixture
@@ -24,14 +24,8 @@ def gateway(models: list[str]) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(json.dumps({"models": models}).encode())
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    running = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=running.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{running.server_port}"
-    running.shutdown()
-    running.server_close()
+    with serving(Handler) as url:
+        yield url
 
 
 def test_the_only_model_of_the_gateway(gateway: str) -> None:

@@ -3,9 +3,11 @@
 import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
+
+from tests.http_server import serving
 
 RESPONSE_TIME = 0.1  # s
 
@@ -35,11 +37,5 @@ def server(bodies: list[bytes]) -> Iterator[str]:
             self.wfile.write(b"no" if self.path == "/text" else b"{}")
             self.close_connection = self.path == "/cut"
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    running = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=running.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{running.server_port}"
-    running.shutdown()
-    running.server_close()
+    with serving(Handler) as url:
+        yield url
