@@ -11,6 +11,12 @@ FILE_NAME = "model.json"
 ONNX_PROGRAM = "program.onnx"
 TORCH_PROGRAM = "program.pt2"
 PROOF = "proof.npz"  # normalised images, and their logits by precision: see handler/engines/proof.py
+CLASSIFIER = "classifier.npy"  # float32 weights (classes, C) of the linear layer that makes logits of the features
+
+# What a program returns, by name; the first always.
+LOGITS = "logits"  # (N, classes)
+FEATURES = "features"  # (N, C): what the network's last linear layer reads
+FEATURE_MAP = "feature_map"  # (N, C, H, W): its average over all places is the features
 
 PrecisionName = Literal["float32", "bfloat16", "int8"]
 ScoresName = Literal["softmax", "sigmoid"]
@@ -103,6 +109,7 @@ class Manifest:
         requires_vnni: whether `program.onnx` needs a CPU with VNNI.
         agreement: what was measured of the other precisions.
         scores: how logits become scores: the softmax of all classes, or the sigmoid of each.
+        outputs: what the programs return, in order: LOGITS, and FEATURES and FEATURE_MAP where the network has them.
     """
 
     name: str
@@ -120,6 +127,7 @@ class Manifest:
     requires_vnni: bool = False
     agreement: tuple[Agreement, ...] = ()
     scores: ScoresName = "softmax"
+    outputs: tuple[str, ...] = (LOGITS,)
 
     def accepts(self, precision: PrecisionName, engine: str) -> bool:
         """Whether a precision was measured in an engine and changes little enough."""
@@ -144,7 +152,8 @@ class Manifest:
             labels = tuple(fields.pop("labels"))
             fields.pop("quantisation", None)  # of archives before OpenVINO
             agreement = tuple(Agreement(**found) for found in fields.pop("agreement", ()))
-            return cls(input=InputSpec(**spec), labels=labels, agreement=agreement, **fields)
+            outputs = tuple(fields.pop("outputs", (LOGITS,)))  # older archives do not say
+            return cls(input=InputSpec(**spec), labels=labels, agreement=agreement, outputs=outputs, **fields)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{FILE_NAME} is not a manifest of this project: {error!r}") from error
 

@@ -1,6 +1,6 @@
 """The interface of an engine: a batch of tensors in, logits out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -28,6 +28,10 @@ class Engine(Protocol):
 
     def run(self, batch: Tensor) -> Tensor:
         """Return float32 logits (N, classes) on the CPU for a normalised float32 batch (N, 3, height, width)."""
+        ...
+
+    def run_with(self, batch: Tensor, outputs: Sequence[str]) -> dict[str, Tensor]:
+        """Return, by name, the logits and further outputs that the manifest names, all float32 on the CPU."""
         ...
 
 

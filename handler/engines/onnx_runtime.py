@@ -1,5 +1,6 @@
 """ONNX Runtime on the CPU."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -7,7 +8,7 @@ from torch import Tensor
 
 from handler.engines.cpu import affinities
 from handler.engines.engine import open_onnx_program
-from handler.manifest import Manifest, PrecisionName
+from handler.manifest import LOGITS, Manifest, PrecisionName
 
 
 class OnnxEngine:
@@ -43,11 +44,17 @@ class OnnxEngine:
             program, options, providers=["CPUExecutionProvider"], disabled_optimizers=["Pad_Fusion"]
         )
         self._input = self._session.get_inputs()[0].name
+        self._logits = self._session.get_outputs()[0].name  # older archives call them otherwise
 
     def run(self, batch: Tensor) -> Tensor:
         """See `Engine.run`."""
-        (logits,) = self._session.run(None, {self._input: batch.contiguous().numpy()})
+        (logits,) = self._session.run([self._logits], {self._input: batch.contiguous().numpy()})
         return torch.from_numpy(logits)
+
+    def run_with(self, batch: Tensor, outputs: Sequence[str]) -> dict[str, Tensor]:
+        """See `Engine.run_with`."""
+        found = self._session.run([self._logits, *outputs], {self._input: batch.contiguous().numpy()})
+        return dict(zip((LOGITS, *outputs), map(torch.from_numpy, found), strict=True))
 
 
 def open_onnx(manifest: Manifest, directory: Path, threads: int) -> OnnxEngine:

@@ -1,5 +1,6 @@
 """OpenVINO on the CPU: the fastest engine where the CPU multiplies bfloat16."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -7,7 +8,7 @@ import torch
 from torch import Tensor
 
 from handler.engines.engine import EngineError, open_onnx_program
-from handler.manifest import Manifest, PrecisionName
+from handler.manifest import LOGITS, Manifest, PrecisionName
 
 HINTS: Final = {"float32": "f32", "bfloat16": "bf16", "int8": "f32"}  # of the layers that are not in 8 bits
 
@@ -46,8 +47,15 @@ class OpenVinoEngine:
 
     def run(self, batch: Tensor) -> Tensor:
         """See `Engine.run`."""
-        (logits,) = self._request.infer([batch.contiguous().numpy()], share_inputs=True).values()
-        return torch.from_numpy(logits)
+        return self.run_with(batch, ())[LOGITS]
+
+    def run_with(self, batch: Tensor, outputs: Sequence[str]) -> dict[str, Tensor]:
+        """See `Engine.run_with`."""
+        found = self._request.infer([batch.contiguous().numpy()], share_inputs=True, share_outputs=True)
+        wanted = {LOGITS: found[0]} | {name: found[name] for name in outputs}
+        return {
+            name: torch.from_numpy(values.copy()) for name, values in wanted.items()
+        }  # the next batch overwrites it
 
 
 def open_openvino(manifest: Manifest, directory: Path, threads: int, precision: PrecisionName) -> OpenVinoEngine:

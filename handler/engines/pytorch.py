@@ -1,14 +1,14 @@
 """torch: the engine for GPUs, and on a CPU where no other can be used."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from handler.engines.engine import MAX_BATCH
-from handler.manifest import PrecisionName
+from handler.manifest import LOGITS, PrecisionName
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ class TorchEngine:
         self.precision: PrecisionName = "bfloat16" if self._dtype == torch.bfloat16 else "float32"
         exported = torch.export.load(program)
         module = exported.module()
-        self._module: Callable[[Tensor], Tensor] = module.to(  # type: ignore[call-overload]
+        self._module: Callable[[Tensor], Tensor | dict[str, Tensor]] = module.to(  # type: ignore[call-overload]
             device=device, dtype=self._dtype, memory_format=torch.channels_last
         )
         self._sizes: tuple[int, ...] = ()
@@ -61,10 +61,16 @@ class TorchEngine:
 
     def run(self, batch: Tensor) -> Tensor:
         """See `Engine.run`."""
+        return self.run_with(batch, ())[LOGITS]
+
+    def run_with(self, batch: Tensor, outputs: Sequence[str]) -> dict[str, Tensor]:
+        """See `Engine.run_with`."""
         images = len(batch)
         if filled := next((size for size in self._sizes if size >= images), 0):
             batch = torch.cat([batch, batch.new_zeros(filled - images, *batch.shape[1:])])
         with torch.inference_mode():
             batch = batch.to(self.device, self._dtype, memory_format=torch.channels_last)
-            logits = self._module(batch)
-        return logits[:images].to("cpu", torch.float32)
+            found = self._module(batch)
+        if isinstance(found, Tensor):  # of an older archive
+            found = {LOGITS: found}
+        return {name: found[name][:images].to("cpu", torch.float32) for name in (LOGITS, *outputs)}

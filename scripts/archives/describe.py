@@ -1,6 +1,6 @@
 """What is in an archive, in words."""
 
-from handler.manifest import ONNX_PROGRAM, TORCH_PROGRAM, Agreement, Manifest
+from handler.manifest import CLASSIFIER, ONNX_PROGRAM, PROOF, TORCH_PROGRAM, Agreement, Manifest
 
 
 def manifest(found: Manifest) -> str:
@@ -11,11 +11,12 @@ def manifest(found: Manifest) -> str:
         "source": found.source,
         "licence": found.licence,
         "weights": f"sha256 {found.weights_sha256}",
-        **{_READER.get(file, "proof"): f"{file}, sha256 {digest}" for file, digest in found.programs.items()},
+        **{_READER.get(file, file): f"{file}, sha256 {digest}" for file, digest in found.programs.items()},
         "precision": _precision(found),
         **{f"{measured.engine}, {measured.precision}": agreement(measured) for measured in found.agreement},
         "classes": f"{len(found.labels)}: {_some(found.labels)}",
         "scores": found.scores,
+        "outputs": ", ".join(found.outputs),
         "input": f"{width} x {height} pixels, {found.input.interpolation}",
         "built with": ", ".join(f"{package} {version}" for package, version in found.built_with.items()),
     }
@@ -43,4 +44,4 @@ def _precision(found: Manifest) -> str:
     return "float32, or bfloat16 where the CPU is faster in it" if found.accepts("bfloat16", "emulated") else "float32"
 
 
-_READER = {ONNX_PROGRAM: "CPU program", TORCH_PROGRAM: "GPU program"}
+_READER = {ONNX_PROGRAM: "CPU program", TORCH_PROGRAM: "GPU program", PROOF: "proof", CLASSIFIER: "classifier"}

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from handler.cpus import cpus
 from handler.engines.cpu import has_vnni
-from handler.manifest import FILE_NAME, ONNX_PROGRAM, PROOF, TORCH_PROGRAM, Agreement, Manifest, sha256_of
+from handler.manifest import FILE_NAME, ONNX_PROGRAM, TORCH_PROGRAM, Agreement, Manifest, sha256_of
 from scripts.archives import describe
 from scripts.build import workers
 from scripts.build.precision import Precision
@@ -115,7 +115,7 @@ def _build_in(staging: Path, request: BuildRequest, advance: Advance) -> Path:
     advance(0, f"loading {origin.name} from {origin.source}")
     model = choice.load(origin)
     advance(1, f"exporting {TORCH_PROGRAM} and {ONNX_PROGRAM} (half a minute)")
-    program.export(model, contents)
+    outputs = program.export(model, contents)
     advance(2)
     worst = program.prove(model, contents)
     advance(3, f"proved: all engines agree with the source model to {worst:.0e} of the largest logit")
@@ -128,7 +128,7 @@ def _build_in(staging: Path, request: BuildRequest, advance: Advance) -> Path:
         licence=origin.licence,
         fallback=origin.fallback,
         weights_sha256=weights_sha256(origin),
-        programs={file: sha256_of(contents / file) for file in (ONNX_PROGRAM, TORCH_PROGRAM, PROOF)},
+        programs={path.name: sha256_of(path) for path in sorted(contents.iterdir())},
         labels=model.labels,
         input=model.input,
         built_with=versions(),
@@ -137,6 +137,7 @@ def _build_in(staging: Path, request: BuildRequest, advance: Advance) -> Path:
         requires_vnni=request.precision.name == "int8" and has_vnni(),
         agreement=agreement,
         scores=model.scores,
+        outputs=outputs,
     )
     (contents / FILE_NAME).write_text(manifest.to_json(), encoding="utf-8")
     config = staging / "model-config.yaml"
@@ -164,7 +165,7 @@ def _measure_precision(precision: Precision, model: SourceModel, contents: Path)
 
         print(f"quantising {ONNX_PROGRAM} on {images.source} (a minute)", flush=True)
         measured = quantise.quantise(contents / ONNX_PROGRAM, images, model, precision.threshold)
-        program.prove_int8(contents)
+        program.prove_int8(model, contents)
     for found in measured:
         print(f"measured in {found.precision} ({found.engine}): {describe.agreement(found)}", flush=True)
     return measured

@@ -2,11 +2,12 @@
 
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -16,8 +17,9 @@ from handler.engines.onnx_runtime import OnnxEngine
 from handler.engines.openvino import OpenVinoEngine
 from handler.engines.proof import TOLERANCE, Proof, difference
 from handler.engines.pytorch import TorchEngine
-from handler.manifest import ONNX_PROGRAM, PROOF, TORCH_PROGRAM, PrecisionName
+from handler.manifest import CLASSIFIER, ONNX_PROGRAM, PROOF, TORCH_PROGRAM, PrecisionName
 from handler.model import normalize
+from scripts.build.outputs import WithOutputs, disagreement, find_places, weights_of
 from scripts.build.sources.files import PREPROCESSOR
 from scripts.build.sources.source import SourceModel
 from scripts.common.errors import CommandError, first_line
@@ -62,8 +64,13 @@ def proof_images() -> list[Tensor]:
     return images
 
 
-def export(model: SourceModel, directory: Path) -> None:
+def export(model: SourceModel, directory: Path) -> tuple[str, ...]:
     """Write `program.pt2` and `program.onnx`, both from one exported program with a dynamic batch size.
+
+    Where the network has a feature map, write `classifier.npy` too.
+
+    Returns:
+        The names of what the programs return.
 
     Raises:
         CommandError: the network cannot be exported.
@@ -78,8 +85,9 @@ def export(model: SourceModel, directory: Path) -> None:
                 f"the network does not take images of {model.input.size[1]} x {model.input.size[0]} pixels, "
                 f"which {PREPROCESSOR} makes: {first_line(error)}"
             ) from error
+        places = find_places(model.network, _proof_batch(model)[:PROOF_IMAGES])
         try:
-            program, onnx_program = _programs(model.network, example)
+            program, onnx_program = _programs(WithOutputs(model.network, places), example)
         except Exception as error:
             raise CommandError(
                 f"the network cannot be exported, its code must be free of branches on its data: {_cause(error)}"
@@ -90,22 +98,25 @@ def export(model: SourceModel, directory: Path) -> None:
             torch.export.save(program, directory / TORCH_PROGRAM)
         except RuntimeError as error:  # torch's message does not mention the disk
             raise CommandError(f"{TORCH_PROGRAM} could not be written: free some disk space and run again") from error
+    if places.feature_map is not None:
+        np.save(directory / CLASSIFIER, weights_of(model.network, places)[0].numpy())
+    return places.outputs
 
 
-def _programs(network: nn.Module, example: Tensor) -> tuple[torch.export.ExportedProgram, Any]:
+def _programs(network: WithOutputs, example: Tensor) -> tuple[torch.export.ExportedProgram, Any]:
     """Export a network; where torch's fused attention has no ONNX form, with attention written out."""
     batch = torch.export.Dim("batch", min=1, max=MAX_BATCH)
 
     def export() -> tuple[torch.export.ExportedProgram, Any]:
         program = torch.export.export(network, (example,), dynamic_shapes=({0: batch},))
-        return program, torch.onnx.export(program, verbose=False)
+        return program, torch.onnx.export(program, output_names=network.places.outputs, verbose=False)
 
     try:
         return export()
     except Exception:
-        if not isinstance(network, Logits):
+        if not isinstance(network.network, Logits):
             raise
-        network.use_plain_attention()
+        network.network.use_plain_attention()
         return export()
 
 
@@ -127,7 +138,7 @@ def prove(model: SourceModel, directory: Path) -> float:
     Raises:
         CommandError: they differ by more than TOLERANCE allows.
     """
-    batch = normalize(torch.stack([to_input(image, model.input) for image in proof_images()]), model.input)
+    batch = _proof_batch(model)
     with torch.inference_mode():
         expected = model.network(batch)
     if expected.shape != (len(batch), len(model.labels)):
@@ -145,8 +156,30 @@ def prove(model: SourceModel, directory: Path) -> float:
             f"a program differs from its source model by {worst:.1e} of the largest logit, more than "
             f"{TOLERANCE['float32']}: report it with the versions that python -m scripts show prints"
         )
+    _prove_outputs(model, engines, "float32")
     Proof(batch[:PROOF_IMAGES], {"float32": expected[:PROOF_IMAGES]}).save(directory / PROOF)
     return worst
+
+
+def _prove_outputs(model: SourceModel, engines: Sequence[Engine], precision: PrecisionName) -> None:
+    """Check that the logits of every engine are what its other outputs make.
+
+    Raises:
+        CommandError: they are not.
+    """
+    batch = _proof_batch(model)[:PROOF_IMAGES]
+    places = find_places(model.network, batch)
+    for engine in engines:
+        found = disagreement(engine, batch, model.network, places)
+        if not found <= TOLERANCE[precision]:
+            raise CommandError(
+                f"the features of {engine.name} differ by {found:.1e} from those that make the logits: "
+                "report it with the versions that python -m scripts show prints"
+            )
+
+
+def _proof_batch(model: SourceModel) -> Tensor:
+    return normalize(torch.stack([to_input(image, model.input) for image in proof_images()]), model.input)
 
 
 def onnx_engines(program: Path, threads: int, precision: PrecisionName) -> list[Engine]:
@@ -159,10 +192,16 @@ def onnx_engines(program: Path, threads: int, precision: PrecisionName) -> list[
     return engines
 
 
-def prove_int8(directory: Path) -> None:
-    """Add to the proof what the quantised `program.onnx` computes on this machine."""
+def prove_int8(model: SourceModel, directory: Path) -> None:
+    """Add to the proof what the quantised `program.onnx` computes on this machine.
+
+    Raises:
+        CommandError: its outputs do not make its logits.
+    """
     proof = Proof.load(directory / PROOF)
-    logits = OnnxEngine(directory / ONNX_PROGRAM, torch.get_num_threads(), "int8").run(proof.batch)
+    engine = OnnxEngine(directory / ONNX_PROGRAM, torch.get_num_threads(), "int8")
+    _prove_outputs(model, [engine], "int8")
+    logits = engine.run(proof.batch)
     Proof(proof.batch, proof.logits | {"int8": logits}).save(directory / PROOF)
 
 

@@ -20,10 +20,10 @@ from ts.protocol import otf_message_handler
 from handler.classifier import RECENT_BATCHES, ImageClassifier
 from handler.decode.formats import open_image
 from handler.lifecycle import RUN_DIRECTORY, STOPPING_FILE, activity_of
-from handler.manifest import PrecisionName
 from tests.conftest import encoded, picture
 from tests.unit.handler.batches import PHOTO, handled, loaded, new_context
 from tests.unit.handler.decode.test_bombs import bomb
+from tests.unit.handler.engines.fake import FakeEngine
 
 
 def test_a_bad_request_never_harms_its_batch_mates(classifier: ImageClassifier, context: Context) -> None:
@@ -104,10 +104,7 @@ def test_a_request_is_refused_if_a_batch_takes_longer_than_its_client_waits(
 def test_a_failing_engine_is_a_500_that_leaks_nothing(
     classifier: ImageClassifier, context: Context, caplog: pytest.LogCaptureFixture
 ) -> None:
-    class Broken:
-        name, device = "broken", torch.device("cpu")
-        precision: PrecisionName = "float32"
-
+    class Broken(FakeEngine):
         def run(self, batch: Tensor) -> Tensor:
             raise ZeroDivisionError("a secret of the server")
 

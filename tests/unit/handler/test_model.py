@@ -4,20 +4,18 @@ import torch
 from torch import Tensor
 
 from handler.engines.engine import MAX_BATCH
-from handler.manifest import InputSpec, PrecisionName
+from handler.manifest import InputSpec
 from handler.metrics import Metrics
 from handler.model import Model, normalize
 from handler.scores import scores_of
 from tests.unit.handler.batches import new_metrics_cache
+from tests.unit.handler.engines.fake import FakeEngine
 
 SPEC = InputSpec({"shortest_edge": 4}, (4, 5), "bicubic", 1 / 255, (0.5, 0.4, 0.3), (0.2, 0.25, 0.3))
 
 
-class Recorder:
+class Recorder(FakeEngine):
     """An engine whose logits are the mean of each image, and which keeps the sizes of its batches."""
-
-    name, device = "recorder", torch.device("cpu")
-    precision: PrecisionName = "float32"
 
     def __init__(self) -> None:
         self.sizes: list[int] = []

@@ -10,21 +10,19 @@ from torch import Tensor
 from handler.engines.engine import EngineError
 from handler.engines.proof import Proof
 from handler.manifest import PrecisionName
+from tests.unit.handler.engines.fake import FakeEngine
 
-CPU = torch.device("cpu")
 BATCH = torch.randn(2, 3, 4, 4, generator=torch.Generator().manual_seed(0))
 LOGITS = torch.tensor([[10.0, 0.0, -5.0], [1.0, 2.0, 3.0]])
 PROOF = Proof(BATCH, {"float32": LOGITS, "int8": LOGITS + 0.5})
 
 
 @dataclass
-class Fixed:
+class Fixed(FakeEngine):
     """An engine that always returns the same logits."""
 
     logits: Tensor
     precision: PrecisionName = "float32"
-    name: str = "fixed"
-    device: torch.device = CPU
 
     def run(self, batch: Tensor) -> Tensor:
         assert batch is BATCH

@@ -13,7 +13,7 @@ import torch
 
 from handler.engines import engine
 from handler.engines.choice import open_engine
-from handler.manifest import ONNX_PROGRAM
+from handler.manifest import LOGITS, ONNX_PROGRAM
 from handler.settings import Settings
 from scripts.archives import describe
 from scripts.archives.reading import read_manifest
@@ -36,7 +36,7 @@ def int8_archive(tiny_directory: Path, photos: Path, tmp_path_factory: pytest.Te
 def run(program: onnx.ModelProto | Path, batch: np.ndarray) -> np.ndarray:
     source = program.SerializeToString() if isinstance(program, onnx.ModelProto) else program
     session = onnxruntime.InferenceSession(source, providers=["CPUExecutionProvider"])
-    (answer,) = session.run(None, {session.get_inputs()[0].name: batch})
+    (answer,) = session.run([LOGITS], {session.get_inputs()[0].name: batch})
     return np.asarray(answer)
 
 
