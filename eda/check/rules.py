@@ -97,6 +97,8 @@ RULES: dict[str, Rule] = {
     ),
     "box-id-repeated": Rule("warning", "Two boxes share an id", "Renumber; COCO tools keep only the last one."),
     "box-without-image": Rule("error", "A box of an image that is not listed", "List the image or drop the box."),
-    "box-class-unknown": Rule("error", "A category that is none of the five", "Map it to one of the five or drop it."),
+    "box-class-unknown": Rule(
+        "error", "A category that its file does not name", "Add it to the categories, or drop the box."
+    ),
     "box-set-aside": Rule("info", "A box marked iscrowd or ignore", "COCO's scoring skips it; so should training."),
 }

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from eda.check import RULES
-from eda.check.findings import COLUMNS, sort_findings, summary, write_findings
+from eda.check.findings import COLUMNS, SHOWN_ROWS, sort_findings, summary, write_findings
 from eda.check.rules import SEVERITIES, TINY_SIDE
 from eda.explore import Exploration
 from eda.synthetic import Sample
@@ -222,5 +222,5 @@ def test_findings_json(sample: Exploration, tmp_path: Path) -> None:
 
 
 def test_no_findings() -> None:
-    assert list(sort_findings([]).columns) == list(COLUMNS)
+    assert list(sort_findings([]).columns) == [*COLUMNS, *SHOWN_ROWS]
     assert summary(sort_findings([])).empty
