@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from eda.check.pair_rules import box_pairs, image_pairs
+from eda.check.quality_rules import QUALITY_RULES
 from eda.check.row_rules import BOX_RULES, IMAGE_RULES, violations
 from eda.check.rules import RULES, SEVERITIES
 from eda.dataset import Dataset
@@ -37,7 +38,7 @@ def check(dataset: Dataset, facts: pd.DataFrame) -> pd.DataFrame:
     images = images.join(counts, on=["split", "image_id"]).fillna({"n_boxes": 0})
     boxes = add_frames(dataset.boxes, images)
     rows = []
-    for rule, row, message in violations(images, IMAGE_RULES):
+    for rule, row, message in violations(images, (*IMAGE_RULES, *QUALITY_RULES)):
         rows.append(image_finding(rule, message, images.loc[row]))
     for rule, row, other, message in image_pairs(images):
         rows.append(image_finding(rule, message, images.loc[row], images.loc[other]))

@@ -25,9 +25,12 @@ EDGE_TOLERANCE = 0.01
 
 
 class Rule(NamedTuple):
+    """`formula` says when the rule fires, and where its limit comes from; empty if the title says it all."""
+
     severity: Severity
     title: str
     advice: str
+    formula: str = ""
 
 
 RULES: dict[str, Rule] = {
@@ -57,6 +60,61 @@ RULES: dict[str, Rule] = {
         "warning",
         "EXIF asks for a rotation",
         "Find out which frame the boxes are in before any viewer rotates it.",
+    ),
+    "photo-dark": Rule(
+        "warning",
+        "A photo that is too dark",
+        "Look whether a person can see the objects; drop the photo if not.",
+        "99th percentile of luma under 0.32 (cleanvision)",
+    ),
+    "photo-bright": Rule(
+        "warning",
+        "A photo that is too bright",
+        "Look whether a person can see the objects; drop the photo if not.",
+        "5th percentile of luma above 0.95 (cleanvision)",
+    ),
+    "photo-low-contrast": Rule(
+        "warning",
+        "A photo with hardly any contrast",
+        "Look whether it shows anything; fog or a lens cap teaches a detector nothing.",
+        "99th minus 1st percentile of luma under 0.05 (scikit-image, is_low_contrast)",
+    ),
+    "photo-blurred": Rule(
+        "warning",
+        "A blurred photo",
+        "Look at its boxes: edges that nobody can see are guesses.",
+        "variance of the Laplacian (Pech-Pacheco 2000) over the variance of luma under 0.01, at 512 pixels; "
+        "the limit is measured on CPPE-5's test split",
+    ),
+    "photo-low-information": Rule(
+        "warning",
+        "A photo with little information",
+        "Look at it: a blank page, a placeholder or a drawing.",
+        "entropy of the RGB histogram under 3 bits (cleanvision)",
+    ),
+    "photo-odd-aspect": Rule(
+        "info",
+        "A photo that is very wide or tall",
+        "Resizing to a square shrinks its objects most; consider tiles.",
+        "shorter side over longer side under 0.35 (cleanvision)",
+    ),
+    "photo-odd-size": Rule(
+        "info",
+        "A photo far larger or smaller than the others",
+        "Look whether it is a thumbnail or another camera's.",
+        "√(width · height) more than 3 interquartile ranges outside the quartiles (cleanvision)",
+    ),
+    "photo-grey": Rule(
+        "info",
+        "A grey photo among photos in colour",
+        "Make sure that the model may not rely on colour, or drop it.",
+        "RGB, and 99% of its pixels have channels within 0.02 of each other; fewer than half of the photos are so",
+    ),
+    "photo-borders": Rule(
+        "info",
+        "A photo with a plain border",
+        "Crop bars before training; a plain studio background is harmless.",
+        "more than 10% of the area in rows and columns at the edges whose luma deviates by less than 2 of 255 levels",
     ),
     "photo-duplicate": Rule("error", "The same file twice in a split", "Drop one; it counts twice."),
     "photo-near-duplicate": Rule(

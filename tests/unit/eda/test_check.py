@@ -12,6 +12,7 @@ from eda.check.findings import COLUMNS, SHOWN_ROWS, sort_findings, summary, writ
 from eda.check.rules import SEVERITIES, TINY_SIDE
 from eda.explore import Exploration
 from eda.synthetic import Sample
+from tests.unit.eda import test_quality
 from tests.unit.eda.folder import HEIGHT, WIDTH, CocoFolder
 
 Finding = tuple[str, int | None, int | None]
@@ -142,7 +143,8 @@ def test_planted_fault(coco: CocoFolder, plant: Callable[[CocoFolder], None], ex
 
 
 def test_every_rule_is_tested() -> None:
-    assert {finding[0] for _, expected in PLANTED for finding in expected} == set(RULES)
+    planted = {finding[0] for _, expected in PLANTED for finding in expected}
+    assert planted | set(test_quality.FAULTY) == set(RULES)
 
 
 def test_valid_folder(coco: CocoFolder) -> None:
@@ -183,6 +185,9 @@ def test_findings_of_the_real_test_split(real: Exploration) -> None:
     # 1003 and 1011 are two takes of one scene (checked by eye); 1027 is the RGBA PNG.
     assert list(zip(others["rule"], others["image_id"], others["related"], strict=True)) == [
         ("photo-near-duplicate", 1011, "test/1003"),
+        # Both show one person in front of a black wall.
+        ("photo-borders", 1002, ""),
+        ("photo-borders", 1027, ""),
         ("photo-not-rgb", 1027, ""),
     ]
 
