@@ -5,11 +5,15 @@ from pathlib import Path
 
 import pandas as pd
 
+from eda.check.class_rules import class_findings
+from eda.check.format_rules import foreign_boxes
+from eda.check.outlier_rules import crowded_images, missing_labels, outlier_boxes
 from eda.check.pair_rules import box_pairs, image_pairs
 from eda.check.quality_rules import QUALITY_RULES
 from eda.check.row_rules import BOX_RULES, IMAGE_RULES, violations
 from eda.check.rules import RULES, SEVERITIES
 from eda.dataset import Dataset
+from eda.measure.boxes import valid_boxes, valid_images
 
 COLUMNS = {
     "severity": "str",
@@ -46,8 +50,21 @@ def check(dataset: Dataset, facts: pd.DataFrame) -> pd.DataFrame:
         rows.append(box_finding(rule, message, boxes.loc[row]))
     for rule, row, other, message in box_pairs(dataset.boxes):
         rows.append(box_finding(rule, message, boxes.loc[row], boxes.loc[other]))
+    rows += [box_finding("box-format", message, boxes.loc[row]) for row, message in foreign_boxes(boxes)]
+    rows += outlier_findings(dataset, facts, boxes)
     rows += [data_finding("photo-unlisted", "not in any annotation file", name) for name in dataset.files.unlisted()]
     return sort_findings(rows)
+
+
+def outlier_findings(dataset: Dataset, facts: pd.DataFrame, framed: pd.DataFrame) -> list[dict[str, object]]:
+    """Return what is unlike the rest of the data; `framed` comes from `add_frames`."""
+    images = valid_images(dataset, facts)
+    boxes = valid_boxes(dataset, images)
+    rows = [box_finding(rule, message, framed.loc[row]) for rule, row, message in outlier_boxes(boxes)]
+    unlike = (*crowded_images(images), *missing_labels(boxes))
+    rows += [image_finding(rule, message, images.loc[row]) for rule, row, message in unlike]
+    rows += [data_finding(rule, message, split=split) for rule, split, message in class_findings(images, boxes)]
+    return rows
 
 
 def add_frames(boxes: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:

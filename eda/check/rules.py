@@ -158,5 +158,56 @@ RULES: dict[str, Rule] = {
     "box-class-unknown": Rule(
         "error", "A category that its file does not name", "Add it to the categories, or drop the box."
     ),
+    "box-size-odd": Rule(
+        "warning",
+        "A box far larger or smaller than its class",
+        "Look at it: a close-up, a wrong class, or a box around a group or a part.",
+        "robust z of log √(box area / photo area) above 3.5 within the class, by median and MAD (Iglewicz and Hoaglin "
+        "1993), and twice or half the median",
+    ),
+    "box-aspect-odd": Rule(
+        "warning",
+        "A box far wider or taller than its class",
+        "Look at it: a wrong class, or an object that is cut off.",
+        "robust z of log (width / height), as above",
+    ),
+    "box-format": Rule(
+        "warning",
+        "Boxes that are likely in another format",
+        "Look at the photo; convert its boxes to left, top, width and height.",
+        "all four numbers between 0 and 1; or at least half of a photo's boxes, two or more, lie over 2% of its longer "
+        "side outside, and all lie inside if read as two corners, or as centre and size",
+    ),
+    "image-crowded": Rule(
+        "warning",
+        "An image with far more boxes than others",
+        "Look whether each box is one object; crowds dominate a batch's loss.",
+        "robust z of log (boxes) above 3.5, as above",
+    ),
+    "image-label-missing": Rule(
+        "warning",
+        "An image without a class that nearly always comes with those it shows",
+        "Look for the object; add its box if it is there.",
+        "of the images with the same one or two classes, the share that shows the class has a 95% interval (Wilson) "
+        "above 90%",
+    ),
+    "class-few-images": Rule(
+        "warning",
+        "A class in hardly any image",
+        "Collect more images of it, or leave it out.",
+        "at most 10 images (LVIS: rare, Gupta et al. 2019), in a data set of 100 or more",
+    ),
+    "class-few-boxes": Rule(
+        "info",
+        "A class with too few boxes in a split to measure its recall",
+        "Give an interval beside its score, or collect more.",
+        "under 96 boxes: 1.96 √(0.25 / n) is above 10 points, in a data set of 100 images or more",
+    ),
+    "class-imbalance": Rule(
+        "warning",
+        "A class with far fewer boxes than the most frequent",
+        "Report scores by class; consider sampling or weighting by class.",
+        "under a tenth of the most frequent class's boxes, in a data set of 100 images or more",
+    ),
     "box-set-aside": Rule("info", "A box marked iscrowd or ignore", "COCO's scoring skips it; so should training."),
 }
