@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from eda.cppe5 import CLASS_NAMES, UNKNOWN_CLASS
-from eda.dataset import BOXES, Dataset, class_number
+from eda.cppe5 import CLASS_NAMES, CPPE5
+from eda.dataset import BOXES, UNKNOWN_CLASS, Dataset, order_classes
 from eda.errors import DataError
 
 SYNTHETIC_MARK = "SYNTHETIC"
@@ -41,14 +41,14 @@ class FolderImages:
 def read_coco(folder: Path) -> Dataset:
     """Read every `annotations/*.json` of `folder`; the file's stem is the split's name.
 
-    Categories map to the ids 0-4 by *name*, so files may count from 0 or from 1. Raises DataError if the folder, a
-    file or a field is missing or of the wrong type.
+    Categories map to classes by *name*, so files may count from 0 or from 1. Raises DataError if the folder, a file or
+    a field is missing or of the wrong type.
     """
     files = annotation_files(folder)
     documents = {path.stem: read_document(path) for path in files}
     images = pd.concat([images_table(split, doc) for split, doc in documents.items()], ignore_index=True)
-    boxes = pd.concat([boxes_table(split, doc) for split, doc in documents.items()], ignore_index=True)
-    reject_other_dataset(folder, boxes)
+    classes = order_classes(entry["name"] for doc in documents.values() for entry in doc["categories"])
+    boxes = pd.concat([boxes_table(split, doc, classes) for split, doc in documents.items()], ignore_index=True)
     descriptions = [str((doc.get("info") or {}).get("description", "")) for doc in documents.values()]
     return Dataset(
         images=images,
@@ -56,6 +56,8 @@ def read_coco(folder: Path) -> Dataset:
         files=FolderImages(folder / "images", tuple(images["file_name"])),
         source=f"folder “{folder.resolve().name}”, {', '.join(path.name for path in files)}",
         synthetic=any(text.startswith(SYNTHETIC_MARK) for text in descriptions),
+        classes=classes,
+        name=CPPE5 if classes == CLASS_NAMES else folder.resolve().name,
     )
 
 
@@ -116,24 +118,28 @@ def images_table(split: str, document: dict[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def boxes_table(split: str, document: dict[str, Any]) -> pd.DataFrame:
+def boxes_table(split: str, document: dict[str, Any], classes: tuple[str, ...]) -> pd.DataFrame:
     """Return the boxes of one annotation file in the schema BOXES."""
     names = {entry["id"]: entry["name"] for entry in document["categories"]}
+    numbers = {category_id: classes.index(name) for category_id, name in names.items()}
     rows = []
     for entry in document["annotations"]:
-        category = names.get(entry["category_id"], str(entry["category_id"]))
+        number = entry["category_id"]
+        category = (names.get(number, str(number)), numbers.get(number, UNKNOWN_CLASS))
         set_aside = bool(entry.get("iscrowd")) or bool(entry.get("ignore"))
         ids = (split, entry["image_id"], entry["id"])
         rows.append(box_row(ids, category, entry["bbox"], entry["area"], set_aside=set_aside))
     return boxes_frame(rows)
 
 
-def box_row(ids: tuple[str, Any, Any], category: str, bbox: object, area: object, *, set_aside: bool) -> dict[str, Any]:
+def box_row(
+    ids: tuple[str, Any, Any], category: tuple[str, int], bbox: object, area: object, *, set_aside: bool
+) -> dict[str, Any]:
     """Return one row of the schema BOXES.
 
     Args:
         ids: split, image id and box id.
-        category: the class's name in the source.
+        category: the class's name in the source, and its class id.
         bbox: x, y, width and height in pixels, as in COCO.
         area: in square pixels, as annotated.
         set_aside: whether the source marks the box as iscrowd or ignore.
@@ -144,8 +150,8 @@ def box_row(ids: tuple[str, Any, Any], category: str, bbox: object, area: object
         "split": split,
         "image_id": image_id,
         "box_id": box_id,
-        "category": category,
-        "class_id": class_number(category),
+        "category": category[0],
+        "class_id": category[1],
         "x": x,
         "y": y,
         "w": w,
@@ -172,10 +178,3 @@ def parse_bbox(bbox: object) -> tuple[float, float, float, float]:
 def to_float(value: object) -> float:
     """Return a JSON number as float, or NaN for any other value."""
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
-
-
-def reject_other_dataset(folder: Path, boxes: pd.DataFrame) -> None:
-    """Raise DataError if no box has a CPPE-5 class: that is another data set, not CPPE-5 with faults."""
-    if len(boxes) and (boxes["class_id"] == UNKNOWN_CLASS).all():
-        found = ", ".join(sorted(boxes["category"].unique())[:5])
-        raise DataError(f"{folder} has boxes of {found}, none of CPPE-5's {', '.join(CLASS_NAMES)}; name another.")

@@ -2,11 +2,9 @@
 
 from typing import NamedTuple
 
+CPPE5 = "CPPE-5"
 CLASS_NAMES = ("Coverall", "Face_Shield", "Gloves", "Goggles", "Mask")
-"""The index is the class id here and on the Hub (0-4). The original JSON counts from 1; `eda.coco` maps by name."""
-
-UNKNOWN_CLASS = -1
-"""Class id of a box with any other category."""
+"""The index is the class id here and on the Hub (0-4). The original JSON counts from 1; the readers map by name."""
 
 HUB_REPO = "rishitdagli/cppe-5"
 HUB_REVISION = "66f6a5efd474e35bd7cb94bf15dea27d4c6ad3f8"

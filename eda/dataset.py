@@ -1,12 +1,16 @@
 """The data set in memory: a typed table of images, one of boxes, and the image files."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
 import pandas as pd
 import pandera.pandas as pa
 
-from eda.cppe5 import CLASS_NAMES, UNKNOWN_CLASS
+from eda.cppe5 import CLASS_NAMES
+
+UNKNOWN_CLASS = -1
+"""Class id of a box whose category has no name in its file."""
 
 IMAGES = pa.DataFrameSchema(
     {
@@ -27,7 +31,7 @@ BOXES = pa.DataFrameSchema(
         "image_id": pa.Column("int64"),
         "box_id": pa.Column("int64"),
         "category": pa.Column(str, description="name in the source, or the category's number if it has none"),
-        "class_id": pa.Column("int64", pa.Check.between(UNKNOWN_CLASS, len(CLASS_NAMES) - 1)),
+        "class_id": pa.Column("int64", description="index into Dataset.classes, or UNKNOWN_CLASS"),
         "x": pa.Column("float64", nullable=True, description="left edge, pixels"),
         "y": pa.Column("float64", nullable=True, description="top edge, pixels"),
         "w": pa.Column("float64", nullable=True, description="width, pixels"),
@@ -59,7 +63,8 @@ class Dataset:
     """A data set from any source.
 
     `images` follows the schema IMAGES, `boxes` the schema BOXES; they join on (split, image_id). `files.read` takes the
-    row labels of `images` (0..n-1). `source` describes the origin. `synthetic` marks a generated sample.
+    row labels of `images` (0..n-1). `source` describes the origin. `synthetic` marks a generated sample. `classes` are
+    the names of the classes; a box's class_id is an index into them. `name` is the data set's name in titles.
     """
 
     images: pd.DataFrame
@@ -67,15 +72,23 @@ class Dataset:
     files: ImageFiles
     source: str
     synthetic: bool
+    classes: tuple[str, ...]
+    name: str
 
     def __post_init__(self) -> None:
         IMAGES.validate(self.images)
-        BOXES.validate(self.boxes)
+        in_range = pa.Check.between(UNKNOWN_CLASS, len(self.classes) - 1)
+        BOXES.update_column("class_id", checks=in_range).validate(self.boxes)
 
     @property
     def splits(self) -> list[str]:
-        """The splits' names, train first."""
-        return sorted(self.images["split"].unique(), key=lambda name: (name != "train", name))
+        """The splits' names: training, validation, test, then others by name."""
+        return sorted(self.images["split"].unique(), key=lambda name: (split_rank(name), name))
+
+    @property
+    def is_cppe5(self) -> bool:
+        """Whether the classes are CPPE-5's, so that its facts and published baselines apply."""
+        return self.classes == CLASS_NAMES
 
     @property
     def label(self) -> str:
@@ -83,10 +96,16 @@ class Dataset:
         return f"SYNTHETIC DATA · {self.source}" if self.synthetic else self.source
 
 
-def class_number(category: str) -> int:
-    """Return the class id of a category, or UNKNOWN_CLASS."""
-    return CLASS_NAMES.index(category) if category in CLASS_NAMES else UNKNOWN_CLASS
+SPLIT_KINDS = ("train", "val", "test")
 
 
-def class_name(class_id: int) -> str:
-    return CLASS_NAMES[class_id] if class_id != UNKNOWN_CLASS else "unknown"
+def split_rank(name: str) -> int:
+    """Return 0, 1 or 2 for a training, validation or test split by the beginning of its name, 3 for any other."""
+    starts = (rank for rank, kind in enumerate(SPLIT_KINDS) if name.lower().startswith(kind))
+    return next(starts, len(SPLIT_KINDS))
+
+
+def order_classes(names: Iterable[str]) -> tuple[str, ...]:
+    """Return the distinct names in order of appearance, or in CPPE-5's order if they are its classes."""
+    distinct = tuple(dict.fromkeys(names))
+    return CLASS_NAMES if set(distinct) == set(CLASS_NAMES) else distinct

@@ -9,7 +9,7 @@ from eda.dataset import Dataset
 from eda.images import image_facts
 from eda.measure.boxes import valid_boxes, valid_images
 from eda.measure.difficulty import difficulty
-from eda.measure.splits import compare_splits, per_image
+from eda.measure.splits import compare_splits, compared_splits, per_image
 
 
 @dataclass(frozen=True)
@@ -18,12 +18,14 @@ class Exploration:
 
     images: one row for each image, with the columns of `eda.images.image_facts` and `eda.measure.splits.per_image`
     boxes: one row for each valid box (see `eda.measure.boxes.valid_boxes`)
+    compared: the two splits that `differences` compares; None if there is only one
     """
 
     dataset: Dataset
     findings: pd.DataFrame
     images: pd.DataFrame
     boxes: pd.DataFrame
+    compared: tuple[str, str] | None
     differences: pd.DataFrame
     hardest: pd.DataFrame
 
@@ -40,11 +42,13 @@ def explore(dataset: Dataset) -> Exploration:
     images = valid_images(dataset, facts)
     boxes = valid_boxes(dataset, images)
     images = per_image(images, boxes)
+    compared = compared_splits(dataset.splits)
     return Exploration(
         dataset=dataset,
         findings=findings,
         images=images,
         boxes=boxes,
-        differences=compare_splits(images),
+        compared=compared,
+        differences=compare_splits(images, *compared) if compared else pd.DataFrame(),
         hardest=difficulty(images, boxes),
     )

@@ -13,8 +13,8 @@ from huggingface_hub.errors import LocalEntryNotFoundError
 from pyarrow import ArrowInvalid
 
 from eda.coco import box_row, boxes_frame
-from eda.cppe5 import HUB_FILES, HUB_REPO, HUB_REVISION
-from eda.dataset import Dataset
+from eda.cppe5 import CPPE5, HUB_FILES, HUB_REPO, HUB_REVISION
+from eda.dataset import UNKNOWN_CLASS, Dataset, order_classes
 from eda.errors import DataError, HubError, first_line
 
 COLUMNS = {"image_id", "image", "width", "height", "objects"}
@@ -81,12 +81,13 @@ def read_parquet(files: Mapping[str, Path], source: str) -> Dataset:
         split: table.cast_column("image", datasets.Image(decode=False)) for split, table in check_schema(loaded, source)
     }
     images, boxes = [], []
+    labels = {split: table.features["objects"]["category"].feature.names for split, table in splits.items()}
+    classes = order_classes(name for names in labels.values() for name in names)
     for split, table in splits.items():
-        names = table.features["objects"]["category"].feature.names
         without_pixels = table.select_columns(sorted(COLUMNS - {"image"}))
         for record in without_pixels:
             images.append(image_row(split, record))
-            boxes.extend(box_rows(split, record, names))
+            boxes.extend(box_rows(split, record, labels[split], classes))
     rows = tuple((split, position) for split, table in splits.items() for position in range(len(table)))
     return Dataset(
         images=pd.DataFrame(images),
@@ -94,6 +95,8 @@ def read_parquet(files: Mapping[str, Path], source: str) -> Dataset:
         files=HubImages(splits, rows),
         source=source,
         synthetic=False,
+        classes=classes,
+        name=CPPE5,
     )
 
 
@@ -123,13 +126,14 @@ def image_row(split: str, record: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def box_rows(split: str, record: Mapping[str, Any], names: list[str]) -> list[dict[str, Any]]:
+def box_rows(split: str, record: Mapping[str, Any], names: list[str], classes: tuple[str, ...]) -> list[dict[str, Any]]:
     """Return the objects of one record as rows of the schema BOXES; classes map by name."""
     objects = record["objects"]
     rows = []
     for position, box_id in enumerate(objects["id"]):
         label = objects["category"][position]
-        category = names[label] if 0 <= label < len(names) else str(label)
+        known = 0 <= label < len(names)
+        category = (names[label], classes.index(names[label])) if known else (str(label), UNKNOWN_CLASS)
         ids = (split, record["image_id"], box_id)
         bbox, area = objects["bbox"][position], objects["area"][position]
         rows.append(box_row(ids, category, bbox, area, set_aside=False))

@@ -9,13 +9,12 @@ from functools import partial
 from typing import Any
 
 import imagehash
-import numpy as np
 import pandas as pd
 from PIL import Image
-from scipy import ndimage
 from tqdm import tqdm
 
 from eda.dataset import Dataset
+from eda.measure.pixels import PIXEL_FACTS, pixel_facts
 
 MEASURED_SIDE = 512
 """Longest side in pixels of the copy that brightness and sharpness are measured on. A common size makes images of
@@ -40,9 +39,7 @@ FACTS: dict[str, Any] = {
     "bytes": 0,
     "sha256": "",
     "phash": "",
-    "brightness": float("nan"),
-    "contrast": float("nan"),
-    "sharpness": float("nan"),
+    **dict.fromkeys(PIXEL_FACTS, float("nan")),
 }
 
 
@@ -54,8 +51,7 @@ def image_facts(dataset: Dataset) -> pd.DataFrame:
     stored_width, stored_height: pixels before any EXIF rotation; null unless ok
     orientation: EXIF orientation 1-8, 1 if absent
     sha256: of the file's bytes; phash: 64-bit perceptual hash (imagehash), hexadecimal
-    brightness, contrast: mean and standard deviation of luma, both 0-1
-    sharpness: variance of the Laplacian of luma (0-255) at MEASURED_SIDE (Pech-Pacheco 2000); higher is sharper
+    the columns of `eda.measure.pixels.pixel_facts`, measured at MEASURED_SIDE
     """
     rows = [int(row) for row in dataset.images.index]
     with ThreadPoolExecutor(WORKERS) as pool:
@@ -92,16 +88,9 @@ def decode_facts(content: bytes) -> dict[str, Any]:
             "stored_height": image.height,
             "orientation": image.getexif().get(EXIF_ORIENTATION, 1),
         }
-        grey = image.convert("RGB").convert("L")
-    grey.thumbnail((MEASURED_SIDE, MEASURED_SIDE), Image.Resampling.BICUBIC, reducing_gap=2.0)
-    luma = np.asarray(grey, dtype=np.float32)
-    return {
-        **found,
-        "phash": str(imagehash.phash(grey)),
-        "brightness": float(luma.mean() / 255),
-        "contrast": float(luma.std() / 255),
-        "sharpness": float(ndimage.laplace(luma).var()),
-    }
+        small = image.convert("RGB")
+    small.thumbnail((MEASURED_SIDE, MEASURED_SIDE), Image.Resampling.BICUBIC, reducing_gap=2.0)
+    return {**found, "phash": str(imagehash.phash(small)), **pixel_facts(small)}
 
 
 def open_image(dataset: Dataset, row: int, longest_side: int) -> Image.Image:

@@ -9,7 +9,7 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from tqdm import tqdm
 
-from eda.check.findings import summary, write_findings
+from eda.check.findings import COLUMNS, summary, write_findings
 from eda.dataset import Dataset
 from eda.explore import Exploration
 from eda.plots.style import Plot
@@ -33,7 +33,7 @@ def write_report(exploration: Exploration, parts: Sequence[Section], folder: Pat
     folder.mkdir(parents=True, exist_ok=True)
     dataset, findings = exploration.dataset, exploration.findings
     write_findings(dataset, findings, folder / "findings.json")
-    findings.to_csv(folder / "findings.csv", index=False)
+    findings[list(COLUMNS)].to_csv(folder / "findings.csv", index=False)
     plots = draw_all(exploration, parts)
     environment = Environment(
         loader=PackageLoader("eda"),
@@ -47,7 +47,7 @@ def write_report(exploration: Exploration, parts: Sequence[Section], folder: Pat
         excluded_boxes=exploration.excluded_boxes,
         counts={split: counts_of(dataset, split) for split in dataset.splits},
         summary=summary(findings).to_dict("records"),
-        findings=findings.astype(object).where(findings.notna(), "").to_dict("records"),
+        findings=findings[list(COLUMNS)].astype(object).where(findings.notna(), "").to_dict("records"),
         sections=[(part, plots[part.title], [(t, table_html(t)) for t in part.tables]) for part in parts],
     )
     page = folder / PAGE

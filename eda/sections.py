@@ -51,9 +51,11 @@ def sections(exploration: Exploration, predictions: pd.DataFrame | None, *, pixe
         yield from box_sections(exploration)
     if exploration.images["state"].eq("ok").any():
         yield Section("Images", "Resolution, brightness and sharpness.", (plot_resolutions, plot_qualities))
-    if not exploration.differences.empty:
+    if exploration.compared is None:
+        yield Section("Splits", f"Only {exploration.dataset.splits[0]} is here: there is nothing to compare it with.")
+    else:
         yield Section(
-            "Train against test",
+            "{} against {}".format(*exploration.compared).capitalize(),
             "Images are compared, not boxes, because boxes of one image are not independent.",
             (plot_differences,),
             (differences_table(exploration),),
@@ -68,8 +70,8 @@ def sections(exploration: Exploration, predictions: pd.DataFrame | None, *, pixe
         yield Section(
             "What this means for a detector",
             "Input size and anchors that the box sizes suggest, and published results.",
-            (plot_input_sizes, plot_anchors, plot_baselines),
-            (baselines_table(),),
+            (plot_input_sizes, plot_anchors, *((plot_baselines,) if exploration.dataset.is_cppe5 else ())),
+            (baselines_table(),) if exploration.dataset.is_cppe5 else (),
         )
     if predictions is not None:
         yield model_section(exploration, predictions)
@@ -95,7 +97,7 @@ def box_sections(exploration: Exploration) -> Iterator[Section]:
 def model_section(exploration: Exploration, predictions: pd.DataFrame) -> Section:
     return Section(
         "ImageNet predictions",
-        "None of the five classes is among ImageNet's 1,000: the predictions show the domain gap.",
+        "The model knows ImageNet's 1,000 classes: its predictions show how far these images are from them.",
         (partial(plot_top1, predictions=predictions), partial(plot_confidence, predictions=predictions))
         if predictions["rank"].eq(1).any()
         else (),
@@ -123,7 +125,8 @@ def differences_table(exploration: Exploration) -> Table:
         "Means (quantities) or shares (images with a class); effect: Cliff's delta or difference of shares; "
         "p: Mann-Whitney or Fisher, adjusted for the number of comparisons."
     )
-    return Table("Every comparison", note, exploration.differences)
+    splits = dict(zip(("first", "second"), exploration.compared or (), strict=False))
+    return Table("Every comparison", note, exploration.differences.rename(columns=splits))
 
 
 def baselines_table() -> Table:

@@ -8,7 +8,7 @@ import pandas as pd
 import pandera.pandas as pa
 
 from eda.check.rules import AREA_TOLERANCE, EDGE_TOLERANCE, TINY_SIDE
-from eda.cppe5 import UNKNOWN_CLASS
+from eda.dataset import UNKNOWN_CLASS
 
 FORMATS_BY_SUFFIX = {
     "jpg": "JPEG",

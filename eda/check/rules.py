@@ -25,9 +25,12 @@ EDGE_TOLERANCE = 0.01
 
 
 class Rule(NamedTuple):
+    """`formula` says when the rule fires, and where its limit comes from; empty if the title says it all."""
+
     severity: Severity
     title: str
     advice: str
+    formula: str = ""
 
 
 RULES: dict[str, Rule] = {
@@ -57,6 +60,61 @@ RULES: dict[str, Rule] = {
         "warning",
         "EXIF asks for a rotation",
         "Find out which frame the boxes are in before any viewer rotates it.",
+    ),
+    "photo-dark": Rule(
+        "warning",
+        "A photo that is too dark",
+        "Look whether a person can see the objects; drop the photo if not.",
+        "99th percentile of luma under 0.32 (cleanvision)",
+    ),
+    "photo-bright": Rule(
+        "warning",
+        "A photo that is too bright",
+        "Look whether a person can see the objects; drop the photo if not.",
+        "5th percentile of luma above 0.95 (cleanvision)",
+    ),
+    "photo-low-contrast": Rule(
+        "warning",
+        "A photo with hardly any contrast",
+        "Look whether it shows anything; fog or a lens cap teaches a detector nothing.",
+        "99th minus 1st percentile of luma under 0.05 (scikit-image, is_low_contrast)",
+    ),
+    "photo-blurred": Rule(
+        "warning",
+        "A blurred photo",
+        "Look at its boxes: edges that nobody can see are guesses.",
+        "variance of the Laplacian (Pech-Pacheco 2000) over the variance of luma under 0.01, at 512 pixels; "
+        "the limit is measured on CPPE-5's test split",
+    ),
+    "photo-low-information": Rule(
+        "warning",
+        "A photo with little information",
+        "Look at it: a blank page, a placeholder or a drawing.",
+        "entropy of the RGB histogram under 3 bits (cleanvision)",
+    ),
+    "photo-odd-aspect": Rule(
+        "info",
+        "A photo that is very wide or tall",
+        "Resizing to a square shrinks its objects most; consider tiles.",
+        "shorter side over longer side under 0.35 (cleanvision)",
+    ),
+    "photo-odd-size": Rule(
+        "info",
+        "A photo far larger or smaller than the others",
+        "Look whether it is a thumbnail or another camera's.",
+        "√(width · height) more than 3 interquartile ranges outside the quartiles (cleanvision)",
+    ),
+    "photo-grey": Rule(
+        "info",
+        "A grey photo among photos in colour",
+        "Make sure that the model may not rely on colour, or drop it.",
+        "RGB, and 99% of its pixels have channels within 0.02 of each other; fewer than half of the photos are so",
+    ),
+    "photo-borders": Rule(
+        "info",
+        "A photo with a plain border",
+        "Crop bars before training; a plain studio background is harmless.",
+        "more than 10% of the area in rows and columns at the edges whose luma deviates by less than 2 of 255 levels",
     ),
     "photo-duplicate": Rule("error", "The same file twice in a split", "Drop one; it counts twice."),
     "photo-near-duplicate": Rule(
@@ -97,6 +155,59 @@ RULES: dict[str, Rule] = {
     ),
     "box-id-repeated": Rule("warning", "Two boxes share an id", "Renumber; COCO tools keep only the last one."),
     "box-without-image": Rule("error", "A box of an image that is not listed", "List the image or drop the box."),
-    "box-class-unknown": Rule("error", "A category that is none of the five", "Map it to one of the five or drop it."),
+    "box-class-unknown": Rule(
+        "error", "A category that its file does not name", "Add it to the categories, or drop the box."
+    ),
+    "box-size-odd": Rule(
+        "warning",
+        "A box far larger or smaller than its class",
+        "Look at it: a close-up, a wrong class, or a box around a group or a part.",
+        "robust z of log √(box area / photo area) above 3.5 within the class, by median and MAD (Iglewicz and Hoaglin "
+        "1993), and twice or half the median",
+    ),
+    "box-aspect-odd": Rule(
+        "warning",
+        "A box far wider or taller than its class",
+        "Look at it: a wrong class, or an object that is cut off.",
+        "robust z of log (width / height), as above",
+    ),
+    "box-format": Rule(
+        "warning",
+        "Boxes that are likely in another format",
+        "Look at the photo; convert its boxes to left, top, width and height.",
+        "all four numbers between 0 and 1; or at least half of a photo's boxes, two or more, lie over 2% of its longer "
+        "side outside, and all lie inside if read as two corners, or as centre and size",
+    ),
+    "image-crowded": Rule(
+        "warning",
+        "An image with far more boxes than others",
+        "Look whether each box is one object; crowds dominate a batch's loss.",
+        "robust z of log (boxes) above 3.5, as above",
+    ),
+    "image-label-missing": Rule(
+        "warning",
+        "An image without a class that nearly always comes with those it shows",
+        "Look for the object; add its box if it is there.",
+        "of the images with the same one or two classes, the share that shows the class has a 95% interval (Wilson) "
+        "above 90%",
+    ),
+    "class-few-images": Rule(
+        "warning",
+        "A class in hardly any image",
+        "Collect more images of it, or leave it out.",
+        "at most 10 images (LVIS: rare, Gupta et al. 2019), in a data set of 100 or more",
+    ),
+    "class-few-boxes": Rule(
+        "info",
+        "A class with too few boxes in a split to measure its recall",
+        "Give an interval beside its score, or collect more.",
+        "under 96 boxes: 1.96 √(0.25 / n) is above 10 points, in a data set of 100 images or more",
+    ),
+    "class-imbalance": Rule(
+        "warning",
+        "A class with far fewer boxes than the most frequent",
+        "Report scores by class; consider sampling or weighting by class.",
+        "under a tenth of the most frequent class's boxes, in a data set of 100 images or more",
+    ),
     "box-set-aside": Rule("info", "A box marked iscrowd or ignore", "COCO's scoring skips it; so should training."),
 }

@@ -3,8 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from eda.cppe5 import CLASS_NAMES, UNKNOWN_CLASS
-from eda.dataset import Dataset, class_name
+from eda.dataset import UNKNOWN_CLASS, Dataset
 
 SMALL_AREA, LARGE_AREA = 32**2, 96**2
 """Square pixels, COCO's limits (cocodataset.org, detection evaluation): small < 32², medium < 96², large otherwise."""
@@ -34,7 +33,7 @@ def valid_boxes(dataset: Dataset, images: pd.DataFrame) -> pd.DataFrame:
     reports them. Columns added to the schema BOXES:
 
     image_row: row label in `images`
-    class_name: one of CLASS_NAMES
+    class_name: one of the data set's classes (categorical, in their order)
     relative_size: sqrt(w h / (W H)), 0-1
     aspect: w / h
     size_class: COCO's small, medium or large
@@ -47,7 +46,7 @@ def valid_boxes(dataset: Dataset, images: pd.DataFrame) -> pd.DataFrame:
     pixels = boxes["w"] * boxes["h"]
     return boxes.assign(
         image_row=boxes["image_row"].astype(int),
-        class_name=pd.Categorical(boxes["class_id"].map(class_name), categories=CLASS_NAMES),
+        class_name=pd.Categorical.from_codes(boxes["class_id"], categories=list(dataset.classes)),
         relative_size=np.sqrt(pixels / (boxes["frame_width"] * boxes["frame_height"])),
         aspect=boxes["w"] / boxes["h"],
         size_class=pd.Categorical(size_classes(pixels), categories=SIZE_CLASSES, ordered=True),
@@ -61,13 +60,18 @@ def size_classes(pixels: pd.Series) -> np.ndarray:
     return np.select([pixels < SMALL_AREA, pixels < LARGE_AREA], SIZE_CLASSES[:2], default=SIZE_CLASSES[2])
 
 
+def class_names(boxes: pd.DataFrame) -> list[str]:
+    """Return the classes of a table of boxes in order, also those without a box."""
+    return list(boxes["class_name"].cat.categories)
+
+
 def size_table(boxes: pd.DataFrame) -> pd.DataFrame:
     """Return the number of boxes in each size class and the quartiles of the relative size.
 
-    Index: the five classes and "all". Columns: small, medium, large (counts), q25, median, q75 (relative sizes).
+    Index: the classes and "all". Columns: small, medium, large (counts), q25, median, q75 (relative sizes).
     """
     with_all = pd.concat([boxes, boxes.assign(class_name="all")])
-    order = [*CLASS_NAMES, "all"]
+    order = [*class_names(boxes), "all"]
     counts = pd.crosstab(with_all["class_name"], with_all["size_class"])
     counts = counts.reindex(index=order, columns=list(SIZE_CLASSES), fill_value=0)
     quartiles = with_all.groupby("class_name")["relative_size"].quantile([0.25, 0.5, 0.75]).unstack()

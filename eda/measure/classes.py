@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from eda.cppe5 import CLASS_NAMES
+from eda.measure.boxes import class_names
 
 CONFIDENCE = 0.95
 RESAMPLES = 2000
@@ -17,7 +17,7 @@ def class_table(images: pd.DataFrame, boxes: pd.DataFrame) -> pd.DataFrame:
     (boxes of one image are not independent); image_share with image_low, image_high from Wilson's score interval.
     """
     per_image = pd.crosstab(boxes["image_row"], boxes["class_name"]).reindex(
-        index=images.index, columns=list(CLASS_NAMES), fill_value=0
+        index=images.index, columns=class_names(boxes), fill_value=0
     )
     counts = per_image.sum()
     with_class = per_image.gt(0).sum()

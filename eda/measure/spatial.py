@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from eda.cppe5 import CLASS_NAMES
+from eda.measure.boxes import class_names
 from eda.overlap import overlaps
 
 GRID = 48
@@ -31,12 +31,13 @@ def co_occurrence(boxes: pd.DataFrame) -> pd.DataFrame:
 
     The diagonal is the share with two or more boxes of the class.
     """
-    per_image = pd.crosstab(boxes["image_row"], boxes["class_name"]).reindex(columns=list(CLASS_NAMES), fill_value=0)
+    names = class_names(boxes)
+    per_image = pd.crosstab(boxes["image_row"], boxes["class_name"]).reindex(columns=names, fill_value=0)
     present = per_image.gt(0)
     shares = {}
-    for name in CLASS_NAMES:
+    for name in names:
         others = present[present[name]]
-        row = others.mean() if len(others) else pd.Series(np.nan, index=list(CLASS_NAMES))
+        row = others.mean() if len(others) else pd.Series(np.nan, index=names)
         row[name] = per_image.loc[others.index, name].ge(2).mean() if len(others) else np.nan
         shares[name] = row
     return pd.DataFrame(shares).T.rename_axis("images with")
@@ -44,13 +45,14 @@ def co_occurrence(boxes: pd.DataFrame) -> pd.DataFrame:
 
 def overlap_table(boxes: pd.DataFrame) -> pd.DataFrame:
     """Return the share of the row's boxes that overlap a box of the column's class (see COVERED)."""
-    touched = {name: np.zeros(len(boxes), dtype=bool) for name in CLASS_NAMES}
+    names = class_names(boxes)
+    touched = {name: np.zeros(len(boxes), dtype=bool) for name in names}
     position = pd.Series(range(len(boxes)), index=boxes.index)
     for _, group in boxes.groupby("image_row", sort=False):
         shared = overlaps(group, "IOS") >= COVERED
         np.fill_diagonal(shared, val=False)
-        for name in CLASS_NAMES:
+        for name in names:
             of_class = (group["class_name"] == name).to_numpy()
             touched[name][position[group.index].to_numpy()] = shared[:, of_class].any(axis=1)
     table = pd.DataFrame(touched, index=boxes.index).groupby(boxes["class_name"], observed=False).mean()
-    return table.reindex(list(CLASS_NAMES)).rename_axis("boxes of")
+    return table.reindex(names).rename_axis("boxes of")

@@ -1,14 +1,21 @@
-"""Train against test: which differences are significant."""
+"""Two splits compared: which differences are significant."""
 
 from typing import Any
 
 import pandas as pd
 from scipy import stats
 
-from eda.cppe5 import CLASS_NAMES
+from eda.dataset import SPLIT_KINDS, split_rank
+from eda.measure.boxes import class_names
+
+TEST_RANK = SPLIT_KINDS.index("test")
 
 FALSE_DISCOVERIES = 0.05
 """False discovery rate of the differences called significant (Benjamini and Hochberg 1995)."""
+
+SHOWS = "shows "
+"""Columns of `per_image` with this prefix tell whether an image shows a class. The prefix keeps a class that is named
+like another column ("width") apart."""
 
 QUANTITIES = {
     "boxes per image": "n_boxes",
@@ -23,10 +30,10 @@ QUANTITIES = {
 
 
 def per_image(images: pd.DataFrame, boxes: pd.DataFrame) -> pd.DataFrame:
-    """Return the images with every column of QUANTITIES and one boolean column for each class."""
+    """Return the images with every column of QUANTITIES and one boolean column SHOWS + class for each."""
     groups = boxes.groupby("image_row")
     present = pd.crosstab(boxes["image_row"], boxes["class_name"]).gt(0)
-    present = present.reindex(index=images.index, columns=list(CLASS_NAMES), fill_value=False)
+    present = present.reindex(index=images.index, columns=class_names(boxes), fill_value=False).add_prefix(SHOWS)
     pixels = images["frame_width"] * images["frame_height"]
     return images.assign(
         median_size=groups["relative_size"].median(),
@@ -36,8 +43,18 @@ def per_image(images: pd.DataFrame, boxes: pd.DataFrame) -> pd.DataFrame:
     ).join(present)
 
 
-def compare_splits(images: pd.DataFrame, first: str = "train", second: str = "test") -> pd.DataFrame:
-    """Compare two splits, the smallest p first; return an empty table if one is absent.
+def compared_splits(splits: list[str]) -> tuple[str, str] | None:
+    """Return the two splits to compare: the first, and test, or else the second; None if there is only one.
+
+    `splits` is in the order of `Dataset.splits`: training, validation, test, others.
+    """
+    if len(splits) < 2:
+        return None
+    return splits[0], next((name for name in splits[1:] if split_rank(name) == TEST_RANK), splits[1])
+
+
+def compare_splits(images: pd.DataFrame, first: str, second: str) -> pd.DataFrame:
+    """Compare two splits, the smallest p first; return an empty table if one has no image.
 
     `images` comes from `per_image`. The samples are images, because boxes of one image are not independent.
 
@@ -49,12 +66,12 @@ def compare_splits(images: pd.DataFrame, first: str = "train", second: str = "te
     if a.empty or b.empty:
         return pd.DataFrame()
     rows = [quantity_row(title, a[column].dropna(), b[column].dropna()) for title, column in QUANTITIES.items()]
-    rows += [class_row(name, a[name], b[name]) for name in CLASS_NAMES]
+    rows += [class_row(name.removeprefix(SHOWS), a[name], b[name]) for name in images if name.startswith(SHOWS)]
     table = pd.DataFrame([row for row in rows if row])
     table = table.sort_values("p", ignore_index=True)
     table["p"] = stats.false_discovery_control(table["p"])
     table["significant"] = table["p"] < FALSE_DISCOVERIES
-    return table.rename(columns={"first": first, "second": second})
+    return table
 
 
 def quantity_row(title: str, a: pd.Series, b: pd.Series) -> dict[str, Any]:

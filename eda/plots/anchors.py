@@ -14,8 +14,8 @@ from eda.measure.anchors import (
     scaled_sides,
     suggested_input_size,
 )
+from eda.plots.palette import view_classes
 from eda.plots.style import (
-    CLASS_COLOURS,
     OTHER_COLOUR,
     Plot,
     captioned,
@@ -74,8 +74,9 @@ def plot_anchors(exploration: Exploration) -> Plot:
     count = min(USUAL_ANCHORS, int(table.index.max()))
     anchors = fit_anchors(sides, count)
     figure, (left, right) = new_figure(10.5, 4.0, columns=2)
-    for name, colour in CLASS_COLOURS.items():
-        chosen = sides[(exploration.boxes["class_name"] == name).to_numpy()]
+    view = view_classes(exploration)
+    for name, colour in view.colours.items():
+        chosen = sides[(view.boxes["class_name"] == name).to_numpy()]
         left.scatter(chosen[:, 0], chosen[:, 1], s=10, alpha=0.8, color=colour, linewidth=0, label=name)
     left.scatter(anchors[:, 0], anchors[:, 1], marker="+", s=140, color="black", linewidth=2, label="anchor")
     left.set(xscale="log", yscale="log", xlabel=f"width, pixels at input size {size}", ylabel="height, pixels")

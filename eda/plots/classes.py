@@ -5,12 +5,10 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from eda.cppe5 import CLASS_NAMES
 from eda.explore import Exploration
 from eda.measure.classes import class_table, mean_interval
+from eda.plots.palette import split_colours, view_classes
 from eda.plots.style import (
-    CLASS_COLOURS,
-    SPLIT_COLOURS,
     Plot,
     captioned,
     join_words,
@@ -24,15 +22,16 @@ from eda.plots.style import (
 @styled()
 def plot_classes(exploration: Exploration) -> Plot:
     """Draw boxes and images of each class as shares with 95% intervals, and their counts."""
-    table = class_table(exploration.images, exploration.boxes)
-    figure, axes = new_figure(9.5, 3.4, columns=2, sharey=True)
+    view = view_classes(exploration)
+    table = class_table(exploration.images, view.boxes)
+    figure, axes = new_figure(9.5, 0.46 * max(5, len(view.names)) + 1.1, columns=2, sharey=True)
     panels = (("box", "boxes", "share of all boxes"), ("image", "images", "share of images that show it"))
     for ax, (kind, count, label) in zip(axes, panels, strict=True):
         share = table[f"{kind}_share"]
         spread = np.maximum(0, [share - table[f"{kind}_low"], table[f"{kind}_high"] - share])
-        colours = [CLASS_COLOURS[name] for name in CLASS_NAMES]
-        ax.barh(list(CLASS_NAMES), share, xerr=spread, color=colours, error_kw={"capsize": 3, "ecolor": "#222222"})
-        for place, name in enumerate(CLASS_NAMES):
+        colours = [view.colours[name] for name in view.names]
+        ax.barh(view.names, share, xerr=spread, color=colours, error_kw={"capsize": 3, "ecolor": "#222222"})
+        for place, name in enumerate(view.names):
             ax.annotate(
                 f"{table.loc[name, count]:,}",
                 (table.loc[name, f"{kind}_high"], place),
@@ -45,7 +44,12 @@ def plot_classes(exploration: Exploration) -> Plot:
         ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         show_grid(ax, "x")
     axes[0].invert_yaxis()
-    return captioned(exploration, "Boxes and images of each class", class_sentence(table), figure)
+    return captioned(
+        exploration,
+        "Boxes and images of each class",
+        class_sentence(class_table(exploration.images, exploration.boxes)),
+        figure,
+    )
 
 
 def class_sentence(table: pd.DataFrame) -> str:
@@ -74,7 +78,7 @@ def plot_boxes_per_image(exploration: Exploration) -> Plot:
         x="n_boxes",
         hue="split" if len(splits) > 1 else None,
         hue_order=splits if len(splits) > 1 else None,
-        palette={name: SPLIT_COLOURS.get(name, "#5B6770") for name in splits} if len(splits) > 1 else None,
+        palette=split_colours(splits) if len(splits) > 1 else None,
         color="#5B6770",
         stat="percent",
         common_norm=False,

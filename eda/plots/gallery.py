@@ -9,7 +9,8 @@ from matplotlib.patches import Rectangle
 from eda.explore import Exploration
 from eda.images import open_image
 from eda.measure.difficulty import REASONS
-from eda.plots.style import CLASS_COLOURS, Plot, captioned, new_figure, styled
+from eda.plots.palette import view_classes
+from eda.plots.style import Plot, captioned, new_figure, styled
 
 DRAWN_SIDE = 640
 """Pixels; the longest side of a drawn image."""
@@ -61,8 +62,9 @@ def draw_grid(exploration: Exploration, rows: Sequence[int], titles: Sequence[st
         ax.set_title(
             f"{exploration.images.loc[row, 'split']} {exploration.images.loc[row, 'image_id']}: {title}", fontsize=10
         )
-    handles = [Rectangle((0, 0), 1, 1, fill=False, edgecolor=c, linewidth=3) for c in CLASS_COLOURS.values()]
-    figure.legend(handles, CLASS_COLOURS, loc="outside lower center", ncols=len(CLASS_COLOURS))
+    colours = view_classes(exploration).colours
+    handles = [Rectangle((0, 0), 1, 1, fill=False, edgecolor=colour, linewidth=3) for colour in colours.values()]
+    figure.legend(handles, colours, loc="outside lower center", ncols=5)
     return figure
 
 
@@ -74,8 +76,9 @@ def draw_boxes(ax: Axes, exploration: Exploration, row: int, *, pixels: bool) ->
         ax.imshow(open_image(exploration.dataset, row, DRAWN_SIDE), extent=(0, width, height, 0))
     else:
         ax.set_facecolor("#F0F2F3")
-    for box in exploration.boxes[exploration.boxes["image_row"] == row].itertuples():
-        colour = CLASS_COLOURS[box.class_name]
+    view = view_classes(exploration)
+    for box in view.boxes[view.boxes["image_row"] == row].itertuples():
+        colour = view.colours[box.class_name]
         # A white line under the coloured one keeps it visible on any image.
         for line, ink in ((3.2, "white"), (1.8, colour)):
             ax.add_patch(Rectangle((box.x, box.y), box.w, box.h, fill=False, edgecolor=ink, linewidth=line))

@@ -3,9 +3,8 @@
 import seaborn as sns
 
 from eda.explore import Exploration
+from eda.plots.palette import split_colours
 from eda.plots.style import (
-    OTHER_COLOUR,
-    SPLIT_COLOURS,
     Plot,
     captioned,
     new_figure,
@@ -37,7 +36,7 @@ def plot_resolutions(exploration: Exploration) -> Plot:
         y="frame_height",
         hue="split",
         hue_order=exploration.dataset.splits,
-        palette={name: SPLIT_COLOURS.get(name, OTHER_COLOUR) for name in exploration.dataset.splits},
+        palette=split_colours(exploration.dataset.splits),
         style="split",
         style_order=exploration.dataset.splits,
         alpha=0.6,
@@ -78,7 +77,7 @@ def plot_qualities(exploration: Exploration) -> Plot:
             x=column,
             hue="split",
             hue_order=splits,
-            palette={name: SPLIT_COLOURS.get(name, OTHER_COLOUR) for name in splits},
+            palette=split_colours(splits),
             legend=ax is axes[-1] and len(splits) > 1,
             ax=ax,
         )

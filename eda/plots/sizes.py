@@ -5,11 +5,10 @@ from typing import Any
 import seaborn as sns
 from matplotlib.ticker import PercentFormatter
 
-from eda.cppe5 import CLASS_NAMES
 from eda.explore import Exploration
 from eda.measure.boxes import SIZE_CLASSES, size_table
+from eda.plots.palette import ClassView, view_classes
 from eda.plots.style import (
-    CLASS_COLOURS,
     Plot,
     captioned,
     new_figure,
@@ -24,25 +23,32 @@ TALL, WIDE = 1 / 1.5, 1.5
 """Width over height; a box between them counts as about square."""
 
 
-# One row for each class, in the class's colour.
-BY_CLASS: dict[str, Any] = {
-    "y": "class_name",
-    "hue": "class_name",
-    "order": CLASS_NAMES,
-    "hue_order": CLASS_NAMES,
-    "palette": CLASS_COLOURS,
-    "legend": False,
-    "dodge": False,
-    "saturation": 1,
-}
+def by_class(view: ClassView) -> dict[str, Any]:
+    """Return seaborn's options for one row for each class, in the class's colour."""
+    return {
+        "y": "class_name",
+        "hue": "class_name",
+        "order": view.names,
+        "hue_order": view.names,
+        "palette": view.colours,
+        "legend": False,
+        "dodge": False,
+        "saturation": 1,
+    }
+
+
+def class_rows_height(names: list[str]) -> float:
+    """Return the height in inches of a figure with a row for each class."""
+    return 0.46 * max(5, len(names)) + 1.1
 
 
 @styled()
 def plot_coco_sizes(exploration: Exploration) -> Plot:
     """Draw the share of COCO's small, medium and large boxes in each class."""
-    table = size_table(exploration.boxes)
+    view = view_classes(exploration)
+    table = size_table(view.boxes)
     shares = table[list(SIZE_CLASSES)].div(table[list(SIZE_CLASSES)].sum(axis=1).clip(lower=1), axis=0)
-    figure, ax = new_figure(8, 3.4)
+    figure, ax = new_figure(8, class_rows_height(view.names))
     start = 0 * shares["small"]
     for size in SIZE_CLASSES:
         bars = ax.barh(shares.index, shares[size], left=start, color=SIZE_SHADES[size], label=size)
@@ -67,11 +73,12 @@ def plot_coco_sizes(exploration: Exploration) -> Plot:
 @styled()
 def plot_relative_sizes(exploration: Exploration) -> Plot:
     """Draw the box size relative to the image, in each class."""
-    figure, ax = new_figure(8, 3.4)
+    view = view_classes(exploration)
+    figure, ax = new_figure(8, class_rows_height(view.names))
     sns.boxenplot(
-        exploration.boxes,
+        view.boxes,
         x="relative_size",
-        **BY_CLASS,
+        **by_class(view),
         ax=ax,
     )
     ax.set_xscale("log")
@@ -94,11 +101,12 @@ def plot_relative_sizes(exploration: Exploration) -> Plot:
 @styled()
 def plot_aspects(exploration: Exploration) -> Plot:
     """Draw width over height in each class."""
-    figure, ax = new_figure(8, 3.4)
+    view = view_classes(exploration)
+    figure, ax = new_figure(8, class_rows_height(view.names))
     sns.violinplot(
-        exploration.boxes,
+        view.boxes,
         x="aspect",
-        **BY_CLASS,
+        **by_class(view),
         inner="quart",
         cut=0,
         log_scale=True,

@@ -6,18 +6,25 @@ import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from eda.cppe5 import CLASS_NAMES
 from eda.explore import Exploration
 from eda.measure.spatial import co_occurrence, heat_map, overlap_table
+from eda.plots.palette import view_classes
 from eda.plots.style import SEQUENTIAL, Plot, captioned, new_figure, percent, show_grid, styled
+
+PANELS = 5
+"""Heat maps in a row."""
 
 
 @styled()
 def plot_heat_maps(exploration: Exploration) -> Plot:
     """Draw where in the image the boxes of each class lie, one panel for each class."""
-    maps = {name: heat_map(exploration.boxes[exploration.boxes["class_name"] == name]) for name in CLASS_NAMES}
-    figure, axes = new_figure(12, 3.0, columns=5)
-    for ax, name in zip(axes, CLASS_NAMES, strict=True):
+    view = view_classes(exploration)
+    maps = {name: heat_map(view.boxes[view.boxes["class_name"] == name]) for name in view.names}
+    lines = -(-len(view.names) // PANELS)
+    figure, axes = new_figure(12, 3.0 * lines, columns=PANELS, rows=lines, squeeze=False)
+    for ax in axes.flat[len(view.names) :]:
+        ax.set_axis_off()
+    for ax, name in zip(axes.flat, view.names, strict=False):
         shown = ax.imshow(
             maps[name], cmap=SEQUENTIAL, vmin=0, vmax=max(1e-9, float(maps[name].max())), extent=(0, 1, 1, 0)
         )
@@ -27,10 +34,10 @@ def plot_heat_maps(exploration: Exploration) -> Plot:
         ax.xaxis.set_major_formatter(PercentFormatter(1))
         ax.yaxis.set_major_formatter(PercentFormatter(1))
         show_grid(ax, "")
-        if ax is not axes[0]:
+        if ax not in axes[:, 0]:
             ax.set_yticklabels([])
-    axes[0].set_ylabel("share of the image's height")
-    axes[2].set_xlabel("share of the image's width")
+    axes[0, 0].set_ylabel("share of the image's height")
+    axes[-1, 0].set_xlabel("share of the image's width")
     bar = figure.colorbar(shown, ax=axes, shrink=0.85, pad=0.01, ticks=[0, shown.norm.vmax])
     bar.ax.set_yticklabels(["none", "peak"])
     bar.set_label("boxes that cover the cell")
@@ -46,7 +53,7 @@ def plot_heat_maps(exploration: Exploration) -> Plot:
 
 def share_matrix(table: pd.DataFrame, xlabel: str, ylabel: str) -> Figure:
     """Draw a class-by-class table of shares with the percentage in each cell."""
-    figure, ax = new_figure(6, 4.2)
+    figure, ax = new_figure(max(6, 0.62 * len(table) + 2.5), max(4.2, 0.42 * len(table) + 2))
     sns.heatmap(
         table.astype(float),
         annot=table.map(lambda share: "" if np.isnan(share) else f"{100 * share:.0f}"),
@@ -67,7 +74,7 @@ def share_matrix(table: pd.DataFrame, xlabel: str, ylabel: str) -> Figure:
 @styled()
 def plot_co_occurrence(exploration: Exploration) -> Plot:
     """Draw, of the images with one class, the share that also shows another."""
-    table = co_occurrence(exploration.boxes)
+    table = co_occurrence(view_classes(exploration).boxes)
     figure = share_matrix(table, "… that also show (diagonal: two or more), %", "of the images with …")
     off = off_diagonal(table)
     high, low = off.idxmax(), off.idxmin()
@@ -81,7 +88,7 @@ def plot_co_occurrence(exploration: Exploration) -> Plot:
 @styled()
 def plot_overlaps(exploration: Exploration) -> Plot:
     """Draw the share of boxes of one class that overlap a box of another by half of the smaller box."""
-    table = overlap_table(exploration.boxes)
+    table = overlap_table(view_classes(exploration).boxes)
     xlabel = "… that overlap a box of this class (by half of the smaller), %"
     figure = share_matrix(table, xlabel, "of the boxes of …")
     off = off_diagonal(table)

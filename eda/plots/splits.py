@@ -1,4 +1,4 @@
-"""Plot of the differences between train and test."""
+"""Plot of the differences between two splits."""
 
 from eda.explore import Exploration
 from eda.measure.splits import FALSE_DISCOVERIES
@@ -6,11 +6,20 @@ from eda.plots.style import OTHER_COLOUR, Plot, captioned, join_words, new_figur
 
 SIGNIFICANT_COLOUR = "#A3123A"
 
+MAX_ROWS = 30
+"""Comparisons in the plot, those with the smallest p; the table below it has all."""
+
 
 @styled()
-def plot_differences(exploration: Exploration) -> Plot:
-    """Draw the effect size of every comparison of train with test; significant ones are filled."""
-    table = exploration.differences
+def plot_differences(exploration: Exploration) -> Plot | None:
+    """Draw the effect sizes of two splits' comparisons, at most MAX_ROWS; return None without a second split.
+
+    Significant ones are filled.
+    """
+    if exploration.compared is None:
+        return None
+    first, second = exploration.compared
+    table = exploration.differences.head(MAX_ROWS)
     figure, ax = new_figure(8, 0.32 * max(4, len(table)) + 1.2)
     rows = range(len(table))
     ax.hlines(rows, 0, table["effect"], color="#9AA3AA", linewidth=1.5)
@@ -33,15 +42,16 @@ def plot_differences(exploration: Exploration) -> Plot:
     reach = max(0.3, float(table["effect"].abs().max()) * 1.15)
     ax.set(
         xlim=(-reach, reach),
-        xlabel="← less in test      effect      more in test →",
+        xlabel=f"← less in {second}      effect      more in {second} →",
     )
     ax.invert_yaxis()
     ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1))
     show_grid(ax, "x")
-    significant = list(table.loc[table["significant"], "comparison"])
-    total, rate = len(table), f"false discovery rate {FALSE_DISCOVERIES:g}"
+    every = exploration.differences
+    significant = list(every.loc[every["significant"], "comparison"])
+    total, rate = len(every), f"false discovery rate {FALSE_DISCOVERIES:g}"
     if significant:
         caption = f"{len(significant)} of {total} comparisons differ significantly ({rate}): {join_words(significant)}."
     else:
         caption = f"None of {total} comparisons differs significantly ({rate})."
-    return captioned(exploration, "Differences between train and test", caption, figure)
+    return captioned(exploration, f"Differences between {first} and {second}", caption, figure)

@@ -1,4 +1,4 @@
-"""One style for every plot: each class has one colour, which colour-blind readers can distinguish."""
+"""One style for every plot; the colours of classes and splits are in `eda.plots.palette`."""
 
 import io
 from collections.abc import Iterator
@@ -13,13 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import StrMethodFormatter
 from PIL import Image
 
-from eda.cppe5 import CLASS_NAMES
 from eda.explore import Exploration
 
-CLASS_COLOURS = dict(zip(CLASS_NAMES, ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00"), strict=True))
-"""Okabe and Ito's palette (jfly.uni-koeln.de/color), made for the common kinds of colour blindness."""
-
-SPLIT_COLOURS = {"train": "#8C8C8C", "test": "#111111"}
 OTHER_COLOUR = "#5B6770"
 SEVERITY_COLOURS = {"error": "#A3123A", "warning": "#8A5F00", "info": "#3F6B85"}
 PIXELS_PER_INCH = 84

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import click
 
-from eda.check import RULES
+from eda.check import RULES, Rule
 from handler import errors as handler_errors
 from handler.metrics import DECLARED
 from scripts.cli.main import main
@@ -81,6 +81,10 @@ def _commands(group: click.Group, prefix: str = "") -> Iterator[tuple[str, str]]
 
 
 def eda_rules() -> str:
-    """Return the rules for CPPE-5."""
-    rows = [(f"`{name}`", rule.severity, rule.title) for name, rule in RULES.items()]
+    """Return the rules of eda, with the formulas of those that have one."""
+    rows = [(f"`{name}`", rule.severity, describe(rule)) for name, rule in RULES.items()]
     return table(("rule", "severity", "looks for"), rows)
+
+
+def describe(rule: Rule) -> str:
+    return f"{rule.title}: {rule.formula}" if rule.formula else rule.title

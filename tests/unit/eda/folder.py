@@ -16,6 +16,9 @@ from eda.images import image_facts
 
 WIDTH, HEIGHT = 200, 120
 
+GRAIN = 12
+"""Standard deviation in levels of 255, so that no image counts as blurred."""
+
 
 class CocoFolder:
     """Two splits of two images, each with two boxes of different classes; it has no findings."""
@@ -40,9 +43,12 @@ class CocoFolder:
 
     @staticmethod
     def draw(seed: int) -> Image.Image:
-        """Return an image that resembles no other seed's."""
-        blocks = np.random.default_rng(seed).integers(0, 256, (8, 8, 3), dtype=np.uint8)
-        return Image.fromarray(blocks).resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC)
+        """Return a grainy image in colour that resembles no other seed's."""
+        rng = np.random.default_rng(seed)
+        blocks = rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)
+        smooth = Image.fromarray(blocks).resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC)
+        grain = rng.normal(0, GRAIN, (HEIGHT, WIDTH, 1))
+        return Image.fromarray(np.clip(np.asarray(smooth) + grain, 0, 255).astype(np.uint8))
 
     @staticmethod
     def boxes(image_id: int) -> list[dict[str, Any]]:
@@ -57,6 +63,18 @@ class CocoFolder:
             }
             for n in range(2)
         ]
+
+    def replace_image(self, image_id: int, image: Image.Image) -> None:
+        """Show another image under an id of the training split."""
+        image.save(self.path / "images" / f"{image_id}.jpg", quality=95)
+        entry = next(entry for entry in self.documents["train"]["images"] if entry["id"] == image_id)
+        entry["width"], entry["height"] = image.size
+
+    def add_images(self, count: int) -> None:
+        """Add images with boxes to the training split, with ids from 101."""
+        for image_id in range(101, 101 + count):
+            self.documents["train"]["images"].append(self.image(image_id))
+            self.documents["train"]["annotations"] += self.boxes(image_id)
 
     def box(self, index: int = 0, split: str = "train") -> dict[str, Any]:
         """Return an annotation, for the test to change."""

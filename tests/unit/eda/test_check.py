@@ -8,10 +8,11 @@ import pytest
 from PIL import Image
 
 from eda.check import RULES
-from eda.check.findings import COLUMNS, sort_findings, summary, write_findings
+from eda.check.findings import COLUMNS, SHOWN_ROWS, sort_findings, summary, write_findings
 from eda.check.rules import SEVERITIES, TINY_SIDE
 from eda.explore import Exploration
 from eda.synthetic import Sample
+from tests.unit.eda import test_outliers, test_quality
 from tests.unit.eda.folder import HEIGHT, WIDTH, CocoFolder
 
 Finding = tuple[str, int | None, int | None]
@@ -142,7 +143,8 @@ def test_planted_fault(coco: CocoFolder, plant: Callable[[CocoFolder], None], ex
 
 
 def test_every_rule_is_tested() -> None:
-    assert {finding[0] for _, expected in PLANTED for finding in expected} == set(RULES)
+    planted = {finding[0] for _, expected in PLANTED for finding in expected}
+    assert planted | set(test_quality.FAULTY) | test_outliers.TESTED == set(RULES)
 
 
 def test_valid_folder(coco: CocoFolder) -> None:
@@ -177,19 +179,31 @@ def test_findings_of_the_real_test_split(real: Exploration) -> None:
     assert len(misnamed) == 28
     assert set(misnamed["message"]) == {"the content is JPEG"}
     assert "1027.png" not in set(misnamed["file_name"])
-    assert not findings["rule"].str.startswith("box-").any()
-    assert findings["box_id"].isna().all()
-    others = findings[findings["rule"] != "photo-format-differs"]
+    boxes = findings[findings["rule"].str.startswith("box-")]
+    # Two faces so near the camera that their goggles are four times as wide as most.
+    assert list(zip(boxes["rule"], boxes["image_id"], boxes["box_id"], strict=True)) == [
+        ("box-size-odd", 1015, 70),
+        ("box-size-odd", 1025, 177),
+    ]
+    assert findings["box_id"].count() == 2
+    others = findings[~findings["rule"].isin(["photo-format-differs", "box-size-odd"])]
     # 1003 and 1011 are two takes of one scene (checked by eye); 1027 is the RGBA PNG.
     assert list(zip(others["rule"], others["image_id"], others["related"], strict=True)) == [
         ("photo-near-duplicate", 1011, "test/1003"),
+        # Both show one person in front of a black wall.
+        ("photo-borders", 1002, ""),
+        ("photo-borders", 1027, ""),
         ("photo-not-rgb", 1027, ""),
     ]
 
 
 def test_findings_of_the_synthetic_sample(sample: Exploration, sample_folder: tuple[Path, Sample]) -> None:
     findings = [(row.rule, row.split, int(row.image_id)) for row in sample.findings.itertuples()]
-    assert sorted(findings) == sorted((fault.rule, fault.split, fault.image_id) for fault in sample_folder[1].planted)
+    planted = [(fault.rule, fault.split, fault.image_id) for fault in sample_folder[1].planted]
+    # One coverall is the box pushed past the edge, another is cut off by the lower edge.
+    unlike = [finding for finding in findings if finding[0] == "box-aspect-odd"]
+    assert len(unlike) == 2
+    assert sorted(findings) == sorted([*planted, *unlike])
     leak = sample.findings[sample.findings["rule"] == "leak-near-duplicate"].iloc[0]
     assert leak["related"].startswith("train/")
 
@@ -222,5 +236,5 @@ def test_findings_json(sample: Exploration, tmp_path: Path) -> None:
 
 
 def test_no_findings() -> None:
-    assert list(sort_findings([]).columns) == list(COLUMNS)
+    assert list(sort_findings([]).columns) == [*COLUMNS, *SHOWN_ROWS]
     assert summary(sort_findings([])).empty

@@ -79,10 +79,6 @@ def entry_is_text(document: dict[str, Any]) -> None:
     document["annotations"][0] = "box"
 
 
-def other_classes(document: dict[str, Any]) -> None:
-    document["categories"] = [{"id": 1, "name": "cat"}, {"id": 2, "name": "dog"}]
-
-
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -103,11 +99,31 @@ def test_wrong_schema(coco: CocoFolder, change: Callable[[dict[str, Any]], None]
         assert word in str(caught.value)
 
 
-def test_other_dataset(coco: CocoFolder) -> None:
+def test_own_classes(coco: CocoFolder) -> None:
     for document in coco.documents.values():
-        other_classes(document)
-    with pytest.raises(DataError, match="cat, dog"):
-        coco.dataset()
+        document["categories"] = [{"id": 1, "name": "cat"}, {"id": 2, "name": "dog"}]
+    dataset = coco.dataset()
+    assert dataset.classes == ("cat", "dog")
+    assert dataset.boxes["class_id"].to_list() == [0, 1] * 4
+    assert not dataset.is_cppe5
+    assert dataset.name == coco.path.name
+
+
+def test_classes_of_two_splits(coco: CocoFolder) -> None:
+    coco.documents["train"]["categories"] = [{"id": 1, "name": "cat"}, {"id": 2, "name": "dog"}]
+    coco.documents["test"]["categories"] = [{"id": 1, "name": "dog"}, {"id": 2, "name": "fox"}]
+    dataset = coco.dataset()
+    assert dataset.classes == ("cat", "dog", "fox")
+    assert dataset.boxes["class_id"].to_list() == [0, 1, 0, 1, 1, 2, 1, 2]
+
+
+def test_classes_of_cppe5(coco: CocoFolder) -> None:
+    for document in coco.documents.values():
+        document["categories"].reverse()
+    dataset = coco.dataset()
+    assert dataset.classes == CLASS_NAMES
+    assert dataset.is_cppe5
+    assert dataset.name == "CPPE-5"
 
 
 @pytest.mark.parametrize("keep", [0, 1, 100, -1])

@@ -17,7 +17,7 @@ from eda.measure.boxes import size_classes, size_table
 from eda.measure.classes import class_table, mean_interval
 from eda.measure.difficulty import REASONS, mean_max_iou
 from eda.measure.spatial import GRID, co_occurrence, heat_map, overlap_table
-from eda.measure.splits import compare_splits
+from eda.measure.splits import SHOWS, compare_splits, compared_splits
 from eda.overlap import overlaps
 from tests.unit.eda.folder import CocoFolder
 
@@ -158,12 +158,14 @@ def random_images(n: int, split: str, shift: float, seed: int) -> pd.DataFrame:
     columns = ("n_boxes", "median_size", "small_share", "megapixels", "image_aspect", "contrast", "sharpness")
     frame = pd.DataFrame({name: rng.normal(size=n) for name in columns})
     for name in CLASS_NAMES:
-        frame[name] = rng.random(n) < 0.5
+        frame[f"{SHOWS}{name}"] = rng.random(n) < 0.5
     return frame.assign(split=split, brightness=rng.normal(shift, 1, n))
 
 
 def test_planted_difference_between_splits() -> None:
-    table = compare_splits(pd.concat([random_images(400, "train", 0, 1), random_images(60, "test", 1.2, 2)]))
+    table = compare_splits(
+        pd.concat([random_images(400, "train", 0, 1), random_images(60, "test", 1.2, 2)]), "train", "test"
+    )
     assert list(table.loc[table["significant"], "comparison"]) == ["brightness"]
     assert table.loc[0, "effect"] > 0.3
 
@@ -171,12 +173,35 @@ def test_planted_difference_between_splits() -> None:
 def test_false_discovery_rate() -> None:
     # At a rate of 5%, about one in twenty pairs of equal splits has a false discovery.
     pairs = [(random_images(200, "train", 0, seed), random_images(40, "test", 0, seed + 1000)) for seed in range(40)]
-    false_discoveries = sum(compare_splits(pd.concat(pair))["significant"].any() for pair in pairs)
+    false_discoveries = sum(compare_splits(pd.concat(pair), "train", "test")["significant"].any() for pair in pairs)
     assert false_discoveries <= 6
 
 
 def test_single_split_is_not_compared(real: Exploration) -> None:
     assert real.differences.empty
+
+
+@pytest.mark.parametrize(
+    ("splits", "compared"),
+    [
+        (["train", "test"], ("train", "test")),
+        (["train", "valid", "test"], ("train", "test")),
+        (["train", "valid"], ("train", "valid")),
+        (["train2017", "val2017"], ("train2017", "val2017")),
+        (["a", "b", "c"], ("a", "b")),
+        (["test"], None),
+    ],
+)
+def test_compared_splits(splits: list[str], compared: tuple[str, str] | None) -> None:
+    assert compared_splits(splits) == compared
+
+
+def test_class_with_the_name_of_a_column(coco: CocoFolder) -> None:
+    for document in coco.documents.values():
+        document["categories"] = [{"id": 1, "name": "width"}, {"id": 2, "name": "split"}]
+    exploration = explore(coco.dataset())
+    assert list(class_table(exploration.images, exploration.boxes)["images"]) == [4, 4]
+    assert exploration.images["width"].gt(1).all()
 
 
 def test_excluded_boxes(coco: CocoFolder) -> None:

@@ -81,11 +81,45 @@ def test_data_is_escaped(coco: CocoFolder, tmp_path: Path) -> None:
     coco.documents["train"]["categories"].append({"id": 6, "name": "<script>alert(1)</script>"})
     coco.box()["category_id"] = 6
     exploration = explore(coco.dataset())
-    only_findings = list(sections(exploration, None, pixels=True))[:1]
-    text = write_report(exploration, only_findings, tmp_path).read_text(encoding="utf-8")
+    text = write_report(exploration, list(sections(exploration, None, pixels=True)), tmp_path).read_text(
+        encoding="utf-8"
+    )
     assert "<script>" not in text
     assert "&lt;script&gt;alert(1)" in text
     assert "SYNTHETIC" not in text
+
+
+def test_title_is_the_data_set(coco: CocoFolder, tmp_path: Path) -> None:
+    for document in coco.documents.values():
+        document["categories"] = [{"id": 1, "name": "cat"}, {"id": 2, "name": "dog"}]
+    coco.path.rename(coco.path.parent / "pets")
+    coco.path = coco.path.parent / "pets"
+    exploration = explore(coco.dataset())
+    text = write_report(exploration, list(sections(exploration, None, pixels=True)), tmp_path).read_text(
+        encoding="utf-8"
+    )
+    assert "<h1>pets, explored</h1>" in text
+    assert "CPPE" not in text
+    assert "Published baselines" not in text
+
+
+def test_report_of_200_classes(coco: CocoFolder, tmp_path: Path) -> None:
+    names = [f"class {n:03}" for n in range(200)]
+    for document in coco.documents.values():
+        document["categories"] = [{"id": n, "name": name} for n, name in enumerate(names)]
+        document["annotations"] = [
+            {"id": n, "image_id": image["id"], "category_id": n, "bbox": [n % 19 * 10, n // 20 * 10, 10, 20 + n % 7]}
+            for image in document["images"]
+            for n in range(image["id"], 200, image["id"])
+        ]
+        for box in document["annotations"]:
+            box["area"] = box["bbox"][2] * box["bbox"][3]
+    exploration = explore(coco.dataset())
+    text = write_report(exploration, list(sections(exploration, None, pixels=True)), tmp_path).read_text(
+        encoding="utf-8"
+    )
+    assert "class 199" in text
+    assert "nan" not in text[: text.index("<img")]
 
 
 def test_report_without_readable_images_or_boxes(coco: CocoFolder, tmp_path: Path) -> None:

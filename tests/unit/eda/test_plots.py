@@ -12,15 +12,16 @@ import pytest
 from matplotlib.colors import to_hex, to_rgb
 from PIL import Image
 
-from eda.cppe5 import BASELINES, CLASS_NAMES
+from eda.cppe5 import BASELINES
 from eda.explore import Exploration, explore
 from eda.plots.baselines import plot_baselines
 from eda.plots.classes import plot_boxes_per_image, plot_classes
 from eda.plots.findings import plot_findings
 from eda.plots.gallery import plot_hardest, plot_most_crowded
+from eda.plots.palette import CLASS_PALETTE, view_classes
 from eda.plots.sizes import plot_aspects, plot_coco_sizes, plot_relative_sizes
 from eda.plots.splits import plot_differences
-from eda.plots.style import CLASS_COLOURS, Plot
+from eda.plots.style import Plot
 from eda.sections import sections
 from tests.unit.eda.folder import CocoFolder
 
@@ -72,7 +73,7 @@ def test_class_colours(sample: Exploration, draw: Callable[[Exploration], Plot])
         faces: list[Any] = [patch.get_facecolor() for patch in ax.patches]
         faces += [colour for group in ax.collections for colour in group.get_facecolor()]
         drawn |= {to_hex(face).upper() for face in faces}
-    assert set(CLASS_COLOURS.values()) <= drawn
+    assert set(view_classes(sample).colours.values()) <= drawn
 
 
 def simulate_colour_blindness(colour: str, blindness: str) -> npt.NDArray[np.float64]:
@@ -108,9 +109,9 @@ def lab(linear: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 @pytest.mark.parametrize("blindness", ["protan", "deutan", "tritan"])
 def test_colour_blind_readers_can_distinguish_classes(blindness: str) -> None:
-    seen = {name: lab(simulate_colour_blindness(colour, blindness)) for name, colour in CLASS_COLOURS.items()}
+    seen = {colour: lab(simulate_colour_blindness(colour, blindness)) for colour in CLASS_PALETTE}
     distances = {
-        pair: float(np.linalg.norm(seen[pair[0]] - seen[pair[1]])) for pair in itertools.combinations(CLASS_NAMES, 2)
+        pair: float(np.linalg.norm(seen[pair[0]] - seen[pair[1]])) for pair in itertools.combinations(CLASS_PALETTE, 2)
     }
     # 10 is about four times the just noticeable difference (2.3 in CIE76).
     assert min(distances.values()) > 10, distances
@@ -134,8 +135,10 @@ def test_best_baseline(real: Exploration) -> None:
 
 def test_significant_difference_is_named(sample: Exploration) -> None:
     table = sample.differences.assign(significant=sample.differences["comparison"].eq("brightness"))
-    assert "1 of 13 comparisons differ" in plot_differences(replace(sample, differences=table)).caption
-    assert plot_differences(replace(sample, differences=table)).caption.endswith(": brightness.")
+    plot = plot_differences(replace(sample, differences=table))
+    assert plot is not None
+    assert "1 of 13 comparisons differ" in plot.caption
+    assert plot.caption.endswith(": brightness.")
 
 
 def colours_in(plot: Plot) -> int:

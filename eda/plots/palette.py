@@ -1,0 +1,62 @@
+"""Colours of classes and splits, for any number of them."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+from matplotlib import colormaps
+from matplotlib.colors import to_hex
+
+from eda.dataset import SPLIT_KINDS, split_rank
+from eda.explore import Exploration
+from eda.measure.boxes import class_names
+
+CLASS_PALETTE = (
+    *("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00"),
+    *("#6E2C00", "#1B1F6B", "#DDCC77", "#8400CD", "#88CCEE"),
+)
+"""The first five are from Okabe and Ito's palette (jfly.uni-koeln.de/color), made for the common kinds of colour
+blindness; the others were chosen for the largest distance from all before them, as colour-blind readers see them."""
+
+MAX_CLASSES = len(CLASS_PALETTE)
+"""A plot shows at most this many classes: of more, the largest, and the others as one group."""
+
+OTHERS_COLOUR = "#A9B1B7"
+
+SPLIT_COLOURS = ("#8C8C8C", "#2F6FDE", "#111111")
+"""Training, validation and test."""
+FURTHER_SPLITS = ("#C2185B", "#00897B", "#B26A00", "#6A1B9A", "#7CB342")
+
+
+@dataclass(frozen=True)
+class ClassView:
+    """The classes as plots show them: each of `names` has a colour; `boxes` has them as its class_name."""
+
+    names: list[str]
+    colours: dict[str, str]
+    boxes: pd.DataFrame
+
+
+def view_classes(exploration: Exploration) -> ClassView:
+    """Return the classes in their order, or of more than MAX_CLASSES the largest, largest first, and "n others"."""
+    boxes, names = exploration.boxes, class_names(exploration.boxes)
+    if len(names) <= MAX_CLASSES:
+        return ClassView(names, dict(zip(names, CLASS_PALETTE, strict=False)), boxes)
+    largest = [str(name) for name in boxes["class_name"].value_counts().index[: MAX_CLASSES - 1]]
+    others = f"{len(names) - len(largest)} others"
+    grouped = boxes["class_name"].astype(object).where(boxes["class_name"].isin(largest), others)
+    shown = [*largest, others]
+    colours = {**dict(zip(largest, CLASS_PALETTE, strict=False)), others: OTHERS_COLOUR}
+    return ClassView(shown, colours, boxes.assign(class_name=pd.Categorical(grouped, categories=shown)))
+
+
+def split_colours(splits: list[str]) -> dict[str, str]:
+    """Return a different colour for each split; the first training, validation and test split have their own."""
+    colours: dict[str, str] = {}
+    for name in splits:
+        rank = split_rank(name)
+        if rank < len(SPLIT_KINDS) and SPLIT_COLOURS[rank] not in colours.values():
+            colours[name] = SPLIT_COLOURS[rank]
+    rest = [name for name in splits if name not in colours]
+    spare = colormaps["nipy_spectral"].resampled(len(rest) + 2)
+    further = FURTHER_SPLITS if len(rest) <= len(FURTHER_SPLITS) else [to_hex(spare(n + 1)) for n in range(len(rest))]
+    return {name: {**colours, **dict(zip(rest, further, strict=False))}[name] for name in splits}
