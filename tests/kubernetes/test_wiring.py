@@ -105,7 +105,7 @@ def test_grpc_is_on_everywhere_or_nowhere(name: str) -> None:
     }
     assert set(rules) == ({("torchserve", "ingress"), ("gateway", "egress")} if on else set())
     for rule in rules.values():
-        (peer,) = [*rule.get("from", []), *rule.get("to", [])]
+        (peer,) = rule["from"] if "from" in rule else rule["to"]
         assert set(peer) == {"podSelector"}
 
 
