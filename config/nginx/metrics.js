@@ -1,7 +1,8 @@
 // Counts requests in shared memory when they are logged, and renders the counts for Prometheus.
 import canary from './canary.js';
 
-const BOUNDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, '+Inf']; // s
+// Seconds, written as Prometheus 3 stores them. The objective for latency is one of them (config/prometheus/rules.yml).
+const BOUNDS = ['0.01', '0.025', '0.05', '0.1', '0.25', '0.5', '1.0', '2.5', '5.0', '10.0', '30.0', '+Inf'];
 // Shown as 0 before the first such response: Prometheus sees no increase in a series that begins at 1.
 // The handler's own 504, for clients that stop waiting, is no failure of the server.
 const LATE = '504 deadline-exceeded';
@@ -30,7 +31,7 @@ function labels(route, model, version) {
 // Counts a request with these labels; a bucket counts only the requests between it and the one below.
 function add(counts, target, status, seconds) {
     const timed = `${target},outcome="${status < 400 ? 'success' : 'error'}"`;
-    const bound = BOUNDS.find((limit) => limit === '+Inf' || seconds <= limit);
+    const bound = BOUNDS.find((limit) => limit === '+Inf' || seconds <= Number(limit));
     counts.incr(`${REQUESTS}{${target},status="${status}"}`, 1, 0);
     counts.incr(`${SECONDS}_bucket{${timed},le="${bound}"}`, 1, 0);
     counts.incr(`${SECONDS}_sum{${timed}}`, seconds, 0);

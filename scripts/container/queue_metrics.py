@@ -33,6 +33,11 @@ class ServingMetrics(Collector):
         wanted = GaugeMetricFamily(
             "serving_workers_wanted", "Workers that TorchServe should keep running.", labels=LABELS
         )
+        default = GaugeMetricFamily(
+            "serving_default_version_info",
+            "1 for the version of a model that serves requests without one.",
+            labels=LABELS,
+        )
         restarts = CounterMetricFamily(
             "serving_worker_restarts", "Workers that were started again after they ended.", labels=LABELS
         )
@@ -41,8 +46,10 @@ class ServingMetrics(Collector):
             capacity.add_metric(version.id, version.queue.capacity)
             ready.add_metric(version.id, sum(worker.ready for worker in version.workers))
             wanted.add_metric(version.id, version.min_workers)
+            if self._readiness.is_default(version):
+                default.add_metric(version.id, 1)
             restarts.add_metric(version.id, self._readiness.restarts[version.id])
-        yield from (queue, capacity, ready, wanted, restarts)
+        yield from (queue, capacity, ready, wanted, default, restarts)
 
 
 def exposition(readiness: Readiness) -> str:

@@ -79,12 +79,16 @@ class Readiness:
         """Return a registered version, of None the default one, as of the last update; None if there is none."""
         asked = [each for each in self.versions if each.name == name]
         return next(
-            (each for each in asked if each.version == version or (not version and self._is_default(each))), None
+            (each for each in asked if each.version == version or (not version and self.is_default(each))), None
         )
 
     def served(self) -> list[str]:
         """Return the names of the models that a request without a version can reach; read at most POLL seconds ago."""
         return sorted(version.name for version in self._default_versions() if version.workers)
+
+    def is_default(self, version: ModelVersion) -> bool:
+        """Whether requests without a version go to this one, as of the last update."""
+        return version.id in self._defaults
 
     def missing_workers(self) -> str | None:
         """Return which default version lacks READY workers, as of the last update; None if none does."""
@@ -133,10 +137,7 @@ class Readiness:
 
     def _default_versions(self) -> list[ModelVersion]:
         """Return the versions whose state matters: others are being rolled out or kept."""
-        return list(filter(self._is_default, self.versions))
-
-    def _is_default(self, version: ModelVersion) -> bool:
-        return version.id in self._defaults
+        return list(filter(self.is_default, self.versions))
 
     def _failed_prediction(self, model: str) -> str | None:
         """Return why a prediction fails, None if it succeeds.

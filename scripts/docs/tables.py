@@ -7,13 +7,19 @@ import re
 from collections.abc import Iterator
 
 import click
+import yaml
 
 from eda.check import RULES, Rule
 from handler import errors as handler_errors
 from handler.metrics import DECLARED
 from scripts.cli.main import main
+from scripts.client.management import Management
 from scripts.common.paths import CONFIG, PROJECT
+from scripts.container.queue_metrics import ServingMetrics
+from scripts.container.readiness import Readiness
 from scripts.docs.markdown import table
+
+METRIC = ("metric", "type", "meaning")
 
 
 def errors() -> str:
@@ -51,10 +57,35 @@ def documented_keys(text: str) -> Iterator[tuple[str, str, str]]:
 
 def metrics() -> str:
     """Return the handler's metrics, described by the comments in config/metrics.yaml."""
+    meanings = _meanings()
+    return table(METRIC, ((f"`{name}`", kind.value, meanings[name]) for name, (kind, *_) in DECLARED.items()))
+
+
+def torchserve_metrics() -> str:
+    """Return TorchServe's own metrics, described likewise."""
+    sections = yaml.safe_load((CONFIG / "metrics.yaml").read_text(encoding="utf-8"))
+    kinds = {
+        metric["name"]: kind
+        for section in ("ts_metrics", "model_metrics")
+        for kind, metrics in sections[section].items()
+        for metric in metrics
+    }
+    meanings = _meanings()
+    return table(METRIC, ((f"`{name}`", kind, meanings[name]) for name, kind in kinds.items() if name not in DECLARED))
+
+
+def serving_metrics() -> str:
+    """Return the status service's metrics, described by their HELP."""
+    families = ServingMetrics(Readiness(Management(), "")).collect()
+    ends = {"counter": "_total"}
+    return table(
+        METRIC, ((f"`{each.name}{ends.get(each.type, '')}`", each.type, each.documentation) for each in families)
+    )
+
+
+def _meanings() -> dict[str, str]:
     keys = documented_keys((CONFIG / "metrics.yaml").read_text(encoding="utf-8"))
-    meanings = {value: meaning for _, value, meaning in keys}
-    rows = [(f"`{name}`", kind.value, meanings[name]) for name, (kind, *_) in DECLARED.items()]
-    return table(("metric", "type", "meaning"), rows)
+    return {value: meaning for _, value, meaning in keys}
 
 
 def targets() -> str:

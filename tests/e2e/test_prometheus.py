@@ -1,9 +1,13 @@
 """The real Prometheus scrapes the metrics and evaluates the rules."""
 
-import json
+import math
+import re
+import time
 
+import pytest
 import requests
 
+from scripts.common.waiting import wait_until
 from tests.e2e.stack import Stack
 from tests.unit.monitoring import metrics
 from tests.waiting import wait_for
@@ -38,7 +42,7 @@ def test_predictions_and_errors_are_counted(stack: Stack, predictions: str, imag
 
 
 def test_every_metric_of_dashboard_and_rules_is_scraped(stack: Stack, predictions: str, image: bytes) -> None:
-    dashboard = metrics.dashboard_queries(json.loads(metrics.DASHBOARD.read_text()))
+    dashboard = [query for _, query in metrics.panel_queries()]
     expressions = [*dashboard, *(rule["expr"] for rule in metrics.rules())]
     expected = set().union(*map(metrics.used, expressions)) | metrics.recorded()
 
@@ -51,6 +55,59 @@ def test_every_metric_of_dashboard_and_rules_is_scraped(stack: Stack, prediction
 
     assert len(expected) > 30
     wait_for(f"all of {sorted(expected)}", lambda: not missing(), 90)
+
+
+def test_every_query_of_every_panel_is_answered(stack: Stack, predictions: str, image: bytes) -> None:
+    queries = metrics.panel_queries()
+    assert len(queries) > 30
+
+    def unanswered() -> list[str]:
+        assert requests.post(predictions, data=image, timeout=60).ok
+        assert requests.post(predictions, data=b"hello", timeout=60).status_code == 415
+        return [line for line, query in queries if not figures(stack, query)]
+
+    if not wait_until(lambda: not unanswered(), 180):
+        pytest.fail(f"no data: {unanswered()}")
+
+
+def figures(stack: Stack, query: str) -> list[float]:
+    """Return the values that a panel can draw: not NaN, as of a division by zero."""
+    values = [float(result["value"][1]) for result in stack.query(query)]
+    return [value for value in values if math.isfinite(value)]
+
+
+@pytest.mark.parametrize("name", metrics.variables())
+def test_every_variable_has_something_to_choose(stack: Stack, predictions: str, name: str) -> None:
+    """As Grafana reads them: label values or query results, and what the expression of the variable takes of these."""
+    variable = metrics.variables()[name]
+    if found := re.fullmatch(r"label_values\((.+), (\w+)\)", variable["definition"]):
+        query, label = found.groups()
+    else:
+        query, label = variable["definition"].removeprefix("query_result(").removesuffix(")"), "version"
+    results = wait_for(name, lambda: stack.query(query))
+    values = [result["metric"][label] for result in results]
+    shown = [f'{{{label}="{value}"}} 1' if "query_result" in variable["definition"] else value for value in values]
+    pattern = re.compile(variable.get("regex", "").strip("/") or "(.+)")
+    chosen = {match[1] for value in shown if (match := pattern.search(value))}
+    expected = {
+        "model": {stack.model()},
+        "version": {"default", "1.0"},
+        "replica": {stack.address(each) for each in stack.containers("torchserve")},
+    }
+    assert chosen >= expected[name]
+
+
+def test_the_start_of_a_version_is_annotated(stack: Stack, predictions: str) -> None:
+    """As each change of a model's default version is."""
+    (query,) = metrics.annotation_queries()
+
+    def marks() -> list[dict[str, str]]:
+        now = time.time()
+        span: dict[str, str | float] = {"query": query, "start": now - 3600, "end": now, "step": 15}
+        response = requests.get(f"{stack.prometheus_url}/api/v1/query_range", params=span, timeout=10)
+        return [result["metric"] for result in response.json()["data"]["result"]]
+
+    assert {"model_name": stack.model(), "model_version": "1.0"} in wait_for("an annotation", marks)
 
 
 def test_rules_are_loaded_and_healthy(stack: Stack) -> None:

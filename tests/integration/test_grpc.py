@@ -1,7 +1,6 @@
 """gRPC on a real TorchServe, by clients that others wrote: stubs of TorchServe's proto, and Triton's client."""
 
 import json
-import subprocess
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +13,7 @@ import requests
 from scripts.container.readiness import Readiness
 from scripts.container.rpc.server import serving
 from scripts.server.torchserve import TorchServe
-from tests.clients import ENVIRONMENT
+from tests.clients import run_example
 from tests.grpc_calls import PHOTO, Call, Calls, Triton, protos
 from tests.integration.conftest import STORE, free_ports
 from tests.pages import COMMANDS, Command
@@ -189,8 +188,6 @@ def test_a_bad_image_beside_a_good_one(triton: Triton) -> None:
 def test_the_example_on_the_page(running: TorchServe, address: str, command: Command, tmp_path: Path) -> None:
     (model,) = running.models
     (tmp_path / "photo.jpg").write_bytes(PHOTO)
-    program = command.line.replace("127.0.0.1:8084", address).replace("resnet-50", model)
-    line = program.replace(".venv/bin/python", str(ENVIRONMENT.ensure()), 1)
-    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False, cwd=tmp_path, timeout=60)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == over_http(running).json()[0]["label"]
+    # .venv/bin/python on the page
+    printed = run_example(command.line, tmp_path, {"127.0.0.1:8084": address, "resnet-50": model})
+    assert printed == over_http(running).json()[0]["label"]

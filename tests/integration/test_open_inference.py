@@ -4,6 +4,7 @@ tests/e2e/test_open_inference.py asks the gateway, which has all of their addres
 """
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,9 +14,12 @@ from scripts.build.sources import fallback
 from scripts.container import kserve
 from scripts.container.readiness import Readiness
 from scripts.server.torchserve import TorchServe
+from tests.clients import run_example
 from tests.integration.test_inference import B64, IMAGE
 from tests.open_inference import check_kserve, check_triton
+from tests.pages import COMMANDS, Command
 
+HERE = "tests/integration/test_open_inference.py"
 TENSOR = {"name": "image", "datatype": "BYTES", "shape": [1], "data": [B64]}
 
 
@@ -27,6 +31,14 @@ def expected(classify: str) -> list[dict[str, Any]]:
 
 def test_triton_client(inference: str, expected: list[dict[str, Any]]) -> None:
     check_triton(inference, fallback.NAME, IMAGE, expected)
+
+
+@pytest.mark.parametrize("command", [each for each in COMMANDS if each.run_by == HERE], ids=lambda each: each.page)
+def test_the_example_on_the_page(inference: str, command: Command, tmp_path: Path) -> None:
+    (tmp_path / "photo.jpg").write_bytes(IMAGE)
+    # .venv/bin/python on the page
+    places = {"127.0.0.1:8080": inference.removeprefix("http://"), "resnet-50": fallback.NAME}
+    assert run_example(command.line, tmp_path, places) == command.output == "espresso"
 
 
 def test_kserve_client(inference: str, expected: list[dict[str, Any]]) -> None:

@@ -14,7 +14,7 @@ from scripts.docs.kubernetes import ACTIONS
 from tests.kubernetes.manifests import ALL, Resource, named, of_kind, pods, rendered
 
 NAMES = pytest.mark.parametrize("name", ALL)
-MANAGEMENT = 8081
+MANAGEMENT, GRPC = 8081, 8084
 
 
 def selected(resources: tuple[Resource, ...], labels: dict[str, str]) -> list[dict[str, Any]]:
@@ -30,7 +30,10 @@ def ports(pod: dict[str, Any]) -> dict[str, int]:
 def test_a_service_leads_to_the_inference_port_of_one_deployment(name: str) -> None:
     for service in of_kind(rendered(name), "Service"):
         (pod,) = selected(rendered(name), service["spec"]["selector"])
-        assert [ports(pod)[port["targetPort"]] for port in service["spec"]["ports"]] == [8080]
+        found = {port["name"]: ports(pod)[port["targetPort"]] for port in service["spec"]["ports"]}
+        # nginx speaks gRPC at the same port as HTTP.
+        grpc = {"grpc": 8080 if "gateway" in service["metadata"]["name"] else GRPC}
+        assert found == {"http": 8080} | (grpc if name == "grpc" else {})
 
 
 @NAMES
@@ -81,6 +84,29 @@ def test_the_only_way_out_is_dns(name: str) -> None:
                 assert {port["port"] for port in rule["ports"]} == {53}
         if labels["app.kubernetes.io/name"] == "torchserve":
             assert not any(policy.get("egress") for policy in own)
+
+
+@NAMES
+def test_grpc_is_on_everywhere_or_nowhere(name: str) -> None:
+    """Where it is on, it is at the port of nginx's upstream, and let through from the gateway alone."""
+    on = name == "grpc"
+    for _, labels, pod in pods(rendered(name)):
+        (container,) = pod["containers"]
+        assert ({"name": "GRPC", "value": "on"} in container["env"]) == on
+        if labels["app.kubernetes.io/name"] == "torchserve":
+            assert (ports(dict(pod)).get("grpc") == GRPC) == on
+    assert f"server ${{BACKEND}}:{GRPC} resolve" in (CONFIG / "nginx" / "nginx.conf.template").read_text()
+    rules = {
+        (policy["metadata"]["name"], direction): rule
+        for policy in of_kind(rendered(name), "NetworkPolicy")
+        for direction in ("ingress", "egress")
+        for rule in policy["spec"].get(direction, [])
+        if {"port": GRPC} in rule["ports"]
+    }
+    assert set(rules) == ({("torchserve", "ingress"), ("gateway", "egress")} if on else set())
+    for rule in rules.values():
+        (peer,) = rule["from"] if "from" in rule else rule["to"]
+        assert set(peer) == {"podSelector"}
 
 
 @NAMES

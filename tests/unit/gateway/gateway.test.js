@@ -167,7 +167,7 @@ test('requests are counted by route, model, version and status', () => {
     assert.equal(sample(text, `gateway_request_seconds_sum{${success}}`), 0.33);
     assert.equal(sample(text, `gateway_request_seconds_count{${success}}`), 2);
     const error = `${of('2.0')},outcome="error"`;
-    assert.equal(sample(text, `gateway_request_seconds_bucket{${error},le="30"}`), 0);
+    assert.equal(sample(text, `gateway_request_seconds_bucket{${error},le="30.0"}`), 0);
     assert.equal(sample(text, `gateway_request_seconds_bucket{${error},le="+Inf"}`), 1);
 });
 

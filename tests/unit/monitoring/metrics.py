@@ -1,5 +1,6 @@
 """Which metrics there are, read from the files that declare them, and which ones a query uses."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -15,14 +16,16 @@ from tests.unit.monitoring import gateway
 
 DASHBOARD = CONFIG / "grafana" / "dashboards" / "image-classifier.json"
 FUNCTIONS = {"sum", "rate", "max", "increase", "vector", "deriv", "absent", "round", "histogram_quantile"}
-OPERATORS = {"by", "and", "or", "on"}
+FUNCTIONS |= {"group", "label_replace", "query_result", "scalar"}
+OPERATORS = {"and", "or", "unless", "offset"}
 HISTOGRAM = ("_bucket", "_sum", "_count")
 PROMETHEUS_OWN = {"up"}
 
 
 def used(expression: str) -> set[str]:
     """Return the names of the metrics in a PromQL expression."""
-    bare = re.sub(r"\{[^}]*\}|\[[^]]*\]|\bby\s*\([^)]*\)|\bon\s*\([^)]*\)", " ", expression)
+    labels = r"\b(?:by|without|on|group_left)\s*\([^)]*\)"
+    bare = re.sub(rf'\{{[^}}]*\}}|\[[^]]*\]|"[^"]*"|\b\d+[smhd]\b|{labels}', " ", expression)
     return set(re.findall(r"(?<![\w:.])[a-zA-Z_][\w:]*", bare)) - FUNCTIONS - OPERATORS
 
 
@@ -52,9 +55,43 @@ def declared() -> set[str]:
     return names
 
 
-def dashboard_queries(dashboard: dict[str, Any]) -> list[str]:
-    """Return every query of a Grafana dashboard."""
-    return [target["expr"] for panel in dashboard["panels"] for target in panel.get("targets", [])]
+def dashboard() -> dict[str, Any]:
+    """Return the Grafana dashboard."""
+    document: dict[str, Any] = json.loads(DASHBOARD.read_text(encoding="utf-8"))
+    return document
+
+
+def panels() -> list[dict[str, Any]]:
+    """Return the dashboard's panels, without the rows."""
+    return [panel for panel in dashboard()["panels"] if panel["type"] != "row"]
+
+
+def panel_queries() -> list[tuple[str, str]]:
+    """Return title and query of every line of every panel, as Grafana sends it while each variable is `All`."""
+    everything = {name: variable["allValue"] for name, variable in variables().items()}
+    return [
+        (f"{panel['title']}: {target['legendFormat']}", filled(target["expr"], everything))
+        for panel in panels()
+        for target in panel["targets"]
+    ]
+
+
+def variables() -> dict[str, dict[str, Any]]:
+    """Return the dashboard's variables that Prometheus knows the values of, by name."""
+    return {one["name"]: one for one in dashboard()["templating"]["list"] if one["type"] == "query"}
+
+
+def annotation_queries() -> list[str]:
+    """Return the queries of the dashboard's annotations, for all models."""
+    return [filled(one["expr"], {"model": ".*"}) for one in dashboard()["annotations"]["list"]]
+
+
+def filled(query: str, values: dict[str, str]) -> str:
+    """Return a query with values instead of its variables."""
+    for name, value in values.items():
+        query = query.replace(f"${name}", value)
+    assert not re.search(r"\$[a-z_]", query), query
+    return query
 
 
 def read(path: Path) -> Any:

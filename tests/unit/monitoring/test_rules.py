@@ -25,28 +25,34 @@ def promtool(*command: str | Path, stdin: str | None = None) -> None:
     assert (result.returncode, result.stderr) == (0, ""), result.stdout + result.stderr
 
 
+TESTS = sorted(HERE.glob("*_tests.yml"))
+
+
 def rule_tests() -> list[dict[str, Any]]:
-    tests: list[dict[str, Any]] = metrics.read(HERE / "rules_tests.yml")["tests"]
-    return tests
+    return [test for path in TESTS for test in metrics.read(path)["tests"]]
+
+
+def alerts() -> list[dict[str, Any]]:
+    return [rule for rule in metrics.rules() if "alert" in rule]
 
 
 def test_the_configuration_is_valid() -> None:
     promtool("check", "config", "--lint-fatal", CONFIG / "prometheus" / "prometheus.yml")
 
 
-def test_rules_and_alerts() -> None:
-    promtool("test", "rules", HERE / "rules_tests.yml")
+@pytest.mark.parametrize("path", TESTS, ids=lambda path: path.stem)
+def test_rules_and_alerts(path: Path) -> None:
+    promtool("test", "rules", path)
 
 
 def test_every_alert_is_tested_firing_and_silent() -> None:
-    alerts = {rule["alert"] for rule in metrics.rules() if "alert" in rule}
     tested = [
         (case["alertname"], bool(case.get("exp_alerts")))
         for test in rule_tests()
         for case in test.get("alert_rule_test", [])
     ]
     for fires in (True, False):
-        assert {name for name, fired in tested if fired is fires} == alerts
+        assert {name for name, fired in tested if fired is fires} == {alert["alert"] for alert in alerts()}
 
 
 def test_every_recording_rule_is_tested() -> None:
@@ -55,7 +61,7 @@ def test_every_recording_rule_is_tested() -> None:
 
 
 def test_actions_name_existing_commands() -> None:
-    actions = "\n".join(rule["annotations"]["action"] for rule in metrics.rules() if "alert" in rule)
+    actions = "\n".join(alert["annotations"]["action"] for alert in alerts())
     services = metrics.read(PROJECT / "docker-compose.yml")["services"]
     assert set(re.findall(r"docker compose logs (\w+)", actions)) <= set(services)
     assert set(re.findall(r"docker compose (\w+)", actions)) == {"ps", "logs"}
@@ -76,8 +82,44 @@ def test_the_status_service_s_metrics_are_valid() -> None:
     promtool("check", "metrics", stdin=exposition(readiness))
 
 
-def test_every_alert_is_documented() -> None:
-    page = (PROJECT / "docs" / "deployment.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \| (page|ticket) \|", page, re.MULTILINE)
-    documented = {(name, severity) for names, severity in rows for name in re.findall(r"\w+", names)}
-    assert documented == {(rule["alert"], rule["labels"]["severity"]) for rule in metrics.rules() if "alert" in rule}
+def test_every_alert_has_a_runbook() -> None:
+    """A heading of its own, which says the severity, in docs/operations.md; in the order of the rules."""
+    page = (PROJECT / "docs" / "operations.md").read_text(encoding="utf-8")
+    headings = re.findall(r"^#### (\w+)\n\n\*(page|ticket)\*: \S", page, re.MULTILINE)
+    assert headings == [(alert["alert"], alert["labels"]["severity"]) for alert in alerts()]
+    for alert in alerts():
+        assert alert["annotations"]["runbook"] == f"docs/operations.md#{alert['alert'].lower()}"
+
+
+def test_alertmanager_sends_one_alert_for_one_thing() -> None:
+    """The alerts that a rule for inhibition names exist."""
+    names = [alert["alert"] for alert in alerts()]
+    for rule in metrics.read(CONFIG / "prometheus" / "alertmanager.yml")["inhibit_rules"]:
+        for matcher in (*rule["source_matchers"], *rule["target_matchers"]):
+            (pattern,) = re.findall(r'^alertname=~?"(.+)"$', matcher)
+            for each in pattern.split("|"):
+                assert any(re.fullmatch(each, name) for name in names), each
+
+
+def test_the_objectives_on_the_page_are_those_of_the_rules() -> None:
+    page = (PROJECT / "docs" / "operations.md").read_text(encoding="utf-8")
+    objectives = {
+        rule["labels"]["slo"]: float(rule["expr"].removeprefix("vector(").removesuffix(")"))
+        for rule in metrics.rules()
+        if rule.get("record") == "slo:objective:ratio"
+    }
+    for slo, objective in objectives.items():
+        assert re.search(rf"^\| {slo} \| .*\| {100 * objective:g} % \|$", page, re.MULTILINE), slo
+
+
+def test_the_objective_for_latency_is_a_bound_of_the_histogram() -> None:
+    text = (CONFIG / "prometheus" / "rules.yml").read_text(encoding="utf-8")
+    (bound,) = set(re.findall(r'le="([^"]+)"', text))
+    assert f',le="{bound}"}}' in gateway.metrics()
+    assert str(float(bound)) == bound, "Prometheus 3 stores it so"
+
+
+def test_every_bound_is_written_as_prometheus_3_stores_it() -> None:
+    bounds = set(re.findall(r'le="([^"]+)"', gateway.metrics())) - {"+Inf"}
+    assert len(bounds) > 5
+    assert {str(float(bound)) for bound in bounds} == bounds

@@ -24,6 +24,8 @@ def cells(table: str) -> list[list[str]]:
         partial(tables.settings, "model-config.yaml"),
         partial(tables.settings, "config.properties"),
         tables.metrics,
+        tables.torchserve_metrics,
+        tables.serving_metrics,
         tables.targets,
         tables.commands,
         tables.eda_rules,
