@@ -50,7 +50,7 @@ JUPYTER = --LabApp.news_url=None --LabApp.check_for_updates_class=jupyterlab.Nev
 # Paths may contain spaces, so recipes read them from the environment instead of pasting them into a command.
 export PHOTO PHOTOS PRECISION CALIBRATION MIN_AGREEMENT WORKERS PORT DATA MINUTES
 
-.PHONY: help setup lock archive serve demo up update down notebook test test-e2e test-kubernetes faults soak fuzz bench audit lint format docs figures clean eda
+.PHONY: help setup lock archive serve demo up update down notebook test test-e2e test-kubernetes faults soak fuzz bench audit lint format docs figures screenshot clean eda
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -128,6 +128,9 @@ figures: $(STAMP)  ## publish the figures of bench and faults in docs/
 	@for file in $(wildcard build/bench.json build/faults.json); do cp --verbose $$file docs/figures/; done
 	@for file in $(wildcard build/bench.png); do cp --verbose $$file docs/images/; done
 	$(COG) -r $(PAGES)
+
+screenshot: $(STAMP)  ## take the README's picture of the page, docs/images/page.png (needs Debian's chromium; MODEL=, NAME=, PORT=)
+	@$(PY) -m scripts.docs.screenshot --model "$$MODEL" --name "$$NAME" --port "$$PORT"
 
 clean:  ## remove build outputs and caches; keeps .venv and model_store/
 	rm -rf build logs eda/report .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage .coverage.*

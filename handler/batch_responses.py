@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any
 
 from handler.errors import INTERNAL_ERROR, OUT_OF_MEMORY, PROBLEM_MEDIA_TYPE, RequestError, server_error
@@ -40,12 +41,14 @@ class Responses:
     def succeed(self, index: int, body: bytes, content_type: str, headers: Mapping[str, str]) -> None:
         """Respond with predictions."""
         self._metrics.request("answered")
+        self.respond(index, body, content_type, headers)
+
+    def respond(
+        self, index: int, body: bytes, content_type: str, headers: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        """Respond with anything else: it counts as no prediction."""
         for name, value in headers.items():
             self._context.set_response_header(index, name, value)
-        self.respond(index, body, content_type)
-
-    def respond(self, index: int, body: bytes, content_type: str) -> None:
-        """Respond with anything else: it counts as no prediction."""
         self._context.set_response_content_type(index, content_type)
         self._bodies[index] = body
 
@@ -59,6 +62,4 @@ class Responses:
                 self._metrics.request("rejected")
                 self._metrics.rejected(problem.slug)
             self._context.set_response_status(problem.status, problem.title, index)
-            for name, value in problem.headers.items():
-                self._context.set_response_header(index, name, value)
-            self.respond(index, error.document(), PROBLEM_MEDIA_TYPE)
+            self.respond(index, error.document(), PROBLEM_MEDIA_TYPE, problem.headers)

@@ -22,6 +22,7 @@ from handler.lifecycle import Lifecycle
 from handler.manifest import FILE_NAME, Manifest
 from handler.metrics import Metrics
 from handler.model import Model
+from handler.page.page import CONTENT_TYPE, Page, wants_page
 from handler.protocols.encoding import ModelName
 from handler.protocols.media_types import JSON
 from handler.protocols.open_inference import TensorRequest
@@ -78,6 +79,7 @@ class ImageClassifier:
         self.recent_seconds: deque[float] = deque(maxlen=RECENT_BATCHES)
         self.metrics = Metrics(context.metrics, context.model_name)
         self.description = self.manifest.to_json(serving=choice.to_document()).encode()
+        self.page = Page.of(self.manifest, context.model_name, choice.engine)
         self.model = Model(choice.engine, self.manifest.input, self.metrics, self.manifest.scores)
         self.decoder = Decoder(self.manifest.input, settings, self.metrics, threads, choice.engine.device)
         self.model.warm_up()
@@ -127,6 +129,9 @@ class ImageClassifier:
             with responses.guard("preprocess", index):
                 if is_describe(row, headers):
                     responses.respond(index, self.description, JSON)
+                    continue
+                if wants_page(row, headers):
+                    responses.respond(index, self.page.body, CONTENT_TYPE, self.page.headers)
                     continue
                 if is_explain(headers):
                     raise RequestError(NO_EXPLANATIONS, "send the image to /predictions/<model name>")

@@ -26,7 +26,10 @@ function upstream(uri, requestUri) {
 
 // The route of a request, for js_set.
 function route(r) {
-    return r.variables.server_port === '8081' ? 'management' : parse(r.variables.uri).route;
+    if (r.variables.server_port === '8081') {
+        return 'management';
+    }
+    return r.variables.page === '1' ? 'page' : parse(r.variables.uri).route;
 }
 
 export default {parse, route, upstream};

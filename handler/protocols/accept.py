@@ -1,13 +1,19 @@
 """The media type of a response, as the `Accept` header asks (RFC 9110, section 12.5.1)."""
 
+from collections.abc import Sequence
+
 from handler.errors import NOT_ACCEPTABLE, RequestError
 from handler.protocols.media_types import JSON, TEXT
 
 OFFERED = (JSON, TEXT)  # in the server's order of preference
 
 
-def negotiate(accept: str) -> str:
+def negotiate(accept: str, offered: Sequence[str] = OFFERED) -> str:
     """Return the offered media type that an `Accept` header prefers.
+
+    Args:
+        accept: the header.
+        offered: media types in the server's order of preference.
 
     Raises:
         RequestError: not-acceptable.
@@ -21,7 +27,7 @@ def negotiate(accept: str) -> str:
                     return q
         return 0.0
 
-    preferred = max(OFFERED, key=quality)
+    preferred = max(offered, key=quality)
     if quality(preferred) <= 0:
         raise RequestError(NOT_ACCEPTABLE, f"responses come as {' or '.join(OFFERED)}: ask for one of them in Accept")
     return preferred

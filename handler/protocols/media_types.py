@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+HTML = "text/html"
 JSON = "application/json"
 TEXT = "text/plain"
 OCTETS = "application/octet-stream"

@@ -92,5 +92,6 @@ def _hashes(paths: list[Path]) -> dict[str, str]:
 
 
 def _code(package: Path) -> dict[str, str]:
-    """Return the SHA-256 of every module of a package by path, relative to the package's parent."""
-    return {str(path.relative_to(package.parent)): sha256_of(path) for path in sorted(package.rglob("*.py"))}
+    """Return the SHA-256 of every file of a package by path, relative to the package's parent."""
+    files = sorted(path for path in package.rglob("*") if path.is_file() and path.parent.name != "__pycache__")
+    return {str(path.relative_to(package.parent)): sha256_of(path) for path in files}

@@ -102,6 +102,7 @@ def _addresses(server: TorchServe, name: str) -> str:
     url, ports = server.ports.url, server.ports
     return (
         f"\n{name} is served (Ctrl-C stops it)\n"
+        f"  page        {url(ports.inference)}/predictions/{name}\n"
         f"  inference   {url(ports.inference)}\n"
         f"  management  {url(ports.management)}\n"
         f"  metrics     {url(ports.metrics)}/metrics\n"

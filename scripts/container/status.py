@@ -8,6 +8,7 @@
 /metrics                 queue, workers and restarts for Prometheus
 /v1/models               the names of the models whose default version has workers, as KServe lists them
 /v1/models/..., /v2...   what scripts/container/kserve.py says about the server and its models
+/page, /docs...          what scripts/container/browser/ shows in a browser
 /authorization           200 if the gateway may pass on the management call in X-Original-Method and X-Original-URI,
                          401 or 403 and X-Problem if not
 =======================  ======================================================================================
@@ -30,6 +31,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from scripts.common.errors import CommandError
 from scripts.container import kserve, queue_metrics
 from scripts.container.authorization import Authorization
+from scripts.container.browser import pages
 from scripts.container.readiness import Readiness
 
 DEFAULT_PORT = 8083
@@ -84,10 +86,12 @@ def serve(readiness: Readiness, authorization: Authorization, address: str, port
                     self._authorize()
                 case path if response := kserve.respond(path, readiness):
                     self._send(*response)
+                case path if response := pages.respond(path, readiness.served()):
+                    self._send(*response)
                 case _:
                     there = (
                         "/accepting, /livez, /readyz, /idle/<model>/<version>, /metrics, /v1/models, /v2, "
-                        "/authorization"
+                        "/page, /docs, /authorization"
                     )
                     self._send(404, "text/plain", f"there are {there}\n")
 

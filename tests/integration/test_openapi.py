@@ -1,8 +1,8 @@
 """Responses of a real TorchServe to generated requests conform to config/api/openapi.yaml.
 
 The document describes the gateway. What TorchServe alone does otherwise is left out here, and tests/e2e looks at it:
-health, descriptions of models and the document itself, versions in V2, other methods, and options in the address.
-Forms are labelled as the gateway does.
+health, descriptions of models, the document itself and the gateway's pages, versions in V2, other methods, and options
+in the address. Forms are labelled as the gateway does.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from handler.protocols.form import FORM
 from scripts.build.sources import fallback
 from tests import openapi
 
-schema = openapi.load(exclude="healthz|readyz|openapi|^/v2$|/(live|ready|models)$|models/[^/:]+$|/versions/")
+schema = openapi.load(exclude="healthz|readyz|openapi|^/(docs)?$|^/v2$|/(live|ready|models)$|models/[^/:]+$|/versions/")
 
 
 def as_the_gateway_does(headers: Mapping[str, str]) -> dict[str, str]:

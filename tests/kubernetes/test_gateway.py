@@ -56,6 +56,9 @@ def test_an_update_and_a_killed_server_under_load(
         service.ready = [old.address, kept.address]
         wait_for("a ready gateway", lambda: requests.get(f"{url}/readyz", timeout=10).ok)
         (model,) = requests.get(f"{url}/v1/models", timeout=10).json()["models"]
+        assert requests.get(f"{url}/docs", timeout=10).headers["Content-Type"] == "text/html; charset=utf-8"
+        page = requests.get(f"{url}/", headers={"Accept": "text/html"}, timeout=10)
+        assert (page.url, page.status_code) == (f"{url}/predictions/{model}", 200)
         with Load(f"{url}/predictions/{model}", image) as load:
             load.wait_for(50)
             stack.enter_context(running(new))

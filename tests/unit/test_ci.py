@@ -18,6 +18,7 @@ PROGRAMS = (
     "node",
     "podman",
     "kubectl",
+    "chromium",
 )
 
 

@@ -67,6 +67,8 @@ test('routes', () => {
         assert.deepEqual(routes.parse(uri), expected, uri);
     }
     assert.equal(routes.route(request('/predictions/m', {server_port: '8081'})), 'management');
+    assert.equal(routes.route(request('/predictions/m', {page: '1'})), 'page');
+    assert.equal(routes.route(request('/predictions/m', {page: '0'})), 'predictions');
 });
 
 test('a prediction without a canary goes where its address says', () => {

@@ -28,6 +28,7 @@ def test_contents(tiny_archive: Path) -> None:
         names = set(file.namelist())
     assert {"entry_point.py", "model.json", "program.onnx", "program.pt2", "model-config.yaml"} <= names
     assert {f"handler/{path.name}" for path in (PROJECT / "handler").glob("*.py")} <= names
+    assert {f"handler/page/{path.name}" for path in (PROJECT / "handler" / "page").glob("*.*")} <= names
     assert not [name for name in names if "__pycache__" in name]
 
 
@@ -69,6 +70,19 @@ def test_fingerprint_depends_on_every_input(tiny_directory: Path, tmp_path: Path
     fingerprints.append(fingerprint())
     assert len(set(fingerprints)) == len(fingerprints)
     assert fingerprint() == fingerprints[-1]
+
+
+@pytest.mark.parametrize("file", ["classifier.py", "page/index.html", "page/page.css", "page/main.js"])
+def test_fingerprint_depends_on_every_file_of_the_handler(
+    tiny_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str
+) -> None:
+    handler = Path(shutil.copytree(PROJECT / "handler", tmp_path / "handler"))
+    monkeypatch.setattr(archive, "HANDLER", handler)
+    origin = local.origin_of_directory(tiny_directory, "")
+    before = archive.fingerprint_of(origin, "1.0", archive.MODEL_CONFIG, Precision())
+    with (handler / file).open("a") as changed:
+        changed.write(" ")
+    assert archive.fingerprint_of(origin, "1.0", archive.MODEL_CONFIG, Precision()) != before
 
 
 def test_build_in_subprocess(tiny_directory: Path, tmp_path: Path) -> None:

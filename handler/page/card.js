@@ -1,0 +1,120 @@
+// A card shows one image and what the server says about it.
+
+const decimal = new Intl.NumberFormat("en", { style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 });
+
+function percent(score) {
+  return score > 0 && score < 0.001 ? `< ${decimal.format(0.001)}` : decimal.format(score);
+}
+
+class Card {
+  constructor(file, again) {
+    this.file = file;
+    this.root = document.getElementById("card").content.firstElementChild.cloneNode(true);
+    this.find(".name").textContent = file.name;
+    this.find(".error button").addEventListener("click", () => again(this));
+    this.find(".heat input").addEventListener("input", () => this.fade());
+    const image = this.find("img");
+    image.addEventListener("load", () => URL.revokeObjectURL(image.src));
+    image.addEventListener("error", () => this.showNoImage());
+    image.alt = file.name;
+    image.src = URL.createObjectURL(file);
+  }
+
+  find(selector) {
+    return this.root.querySelector(selector);
+  }
+
+  // Shows that the image waits, or is sent now.
+  wait(words) {
+    this.root.ariaBusy = "true";
+    this.find(".error").hidden = true;
+    this.find(".waiting").hidden = false;
+    this.find(".waiting").textContent = words;
+  }
+
+  // Shows the classes; returns them as a sentence.
+  show({ document: classes, id, milliseconds }) {
+    this.end();
+    const time = `${milliseconds < 10 ? milliseconds.toFixed(1) : Math.round(milliseconds)} ms`;
+    this.find(".classes").replaceChildren(...classes.map((each) => this.row(each)));
+    this.find(".time").textContent = time;
+    this.find(".id").textContent = id;
+    this.find("dl").hidden = false;
+    const named = classes.slice(0, 3).map(({ label, score }) => `${label} ${percent(score)}`);
+    return `${this.file.name}: ${named.join("; ") || "no class"}. ${time}.`;
+  }
+
+  // Shows what went wrong; returns it as a sentence.
+  refuse(refusal) {
+    this.end();
+    const detail = sentence(refusal.detail) + (refusal.id && refusal.status >= 500 ? ` Request id: ${refusal.id}` : "");
+    this.find(".error").hidden = false;
+    this.find(".error strong").textContent = sentence(refusal.message);
+    this.find(".error p").textContent = detail;
+    this.find(".error button").hidden = !refusal.mayPass;
+    return `${this.file.name}: ${sentence(refusal.message)} ${detail}`;
+  }
+
+  end() {
+    this.root.ariaBusy = "false";
+    this.find(".waiting").hidden = true;
+  }
+
+  row({ class_id: id, label, score }) {
+    const row = document.createElement("li");
+    const [name, ...others] = label.split(", ");
+    const shown = element("div", "class", element("b", "", name));
+    if (others.length) {
+      shown.firstChild.append(element("small", "", others.join(", ")));
+    }
+    const fill = element("span", "fill");
+    fill.style.width = `${100 * score}%`;
+    shown.append(element("span", "score", percent(score)), element("span", "track", fill));
+    shown.dataset.id = id;
+    row.append(shown);
+    return row;
+  }
+
+  // Shows what spoke for a class, and lets the reader choose another one; leaves the picture as it is without explanations.
+  async showHeatMap(classId) {
+    if (this.find(".unknown")) {
+      return;
+    }
+    const explanation = await explain(this.file, classId);
+    if (explanation) {
+      drawHeatMap(this.find("canvas"), explanation);
+      this.fade();
+      this.find(".heat").hidden = false;
+      this.find(".heat span").textContent = `What spoke for ${explanation.label.split(", ")[0]}`;
+      this.find(".classes").querySelectorAll("div.class").forEach((row) => this.makeButton(row));
+      this.find(".classes").querySelectorAll(".class").forEach((row) => {
+        row.ariaPressed = String(Number(row.dataset.id) === explanation.class_id);
+      });
+    }
+  }
+
+  makeButton(row) {
+    const button = element("button", "class", ...row.childNodes);
+    button.type = "button";
+    button.dataset.id = row.dataset.id;
+    button.addEventListener("click", () => this.showHeatMap(row.dataset.id).catch(() => {}));
+    row.replaceWith(button);
+  }
+
+  fade() {
+    this.find("canvas").style.opacity = this.find(".heat input").value / 100;
+  }
+
+  showNoImage() {
+    const picture = this.find(".picture");
+    picture.classList.add("unknown");
+    picture.textContent = "This browser cannot show the image.";
+  }
+}
+
+function element(name, className, ...children) {
+  const created = document.createElement(name);
+  created.className = className;
+  created.append(...children);
+  return created;
+}

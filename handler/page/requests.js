@@ -1,0 +1,65 @@
+// Requests to this server, and what it says when it refuses one.
+
+const address = location.origin + location.pathname.replace(/\/+$/, "");
+const explanations = address.replace("/predictions/", "/explanations/").replace(/:predict$/, ":explain");
+let token = ""; // in memory only
+
+// A request that failed, in words for a reader; `status` is 0 where the server did not respond.
+class Refusal extends Error {
+  constructor(status, type, title, detail, id = "") {
+    super(title);
+    Object.assign(this, { status, type, detail, id });
+  }
+
+  // Whether the same request may succeed later.
+  get mayPass() {
+    return this.status === 0 || this.status === 429 || this.status >= 500;
+  }
+}
+
+// Sends an image; returns the JSON document of the response, its request id, and the milliseconds that it took.
+async function send(url, file, headers = {}) {
+  const authorization = token ? { Authorization: `Bearer ${token}` } : {};
+  const all = { Accept: "application/json", "Content-Type": "application/octet-stream", ...authorization, ...headers };
+  const start = performance.now();
+  let response, text;
+  try {
+    response = await fetch(url, { method: "POST", body: file, headers: all });
+    text = await response.text();
+  } catch {
+    const large = file.size > 20 * 2 ** 20 ? "the image may have too many bytes, or " : ""; // cut off while it was sent
+    throw new Refusal(0, "", "The server did not respond", `${large}the server cannot be reached`);
+  }
+  const milliseconds = performance.now() - start;
+  const id = response.headers.get("x-request-id") ?? "";
+  if (!response.ok) {
+    throw refusal(response.status, text, id);
+  }
+  return { document: JSON.parse(text), id, milliseconds };
+}
+
+// Reads a problem document (RFC 9457), TorchServe's own JSON, or what a proxy says.
+function refusal(status, text, id) {
+  let problem = {};
+  try {
+    problem = JSON.parse(text);
+  } catch {
+    // no JSON: the status has to do
+  }
+  const title = problem.title ?? TITLES[status] ?? `The server responded with status ${status}`;
+  return new Refusal(status, problem.type ?? "", title, problem.detail ?? problem.message ?? "", id);
+}
+
+// Of statuses that come without a document: a token's, and TorchServe's own.
+const TITLES = {
+  401: "This server asks for a token",
+  403: "This token may not send images",
+  413: "The image has too many bytes",
+  503: "The server cannot take the image now",
+};
+
+// "send a photo" -> "Send a photo."
+function sentence(text) {
+  const plain = text.trim();
+  return plain && plain[0].toUpperCase() + plain.slice(1) + (/[.!?…]$/.test(plain) ? "" : ".");
+}

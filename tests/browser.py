@@ -1,0 +1,67 @@
+"""Debian's Chromium, headless, and pages that must ask no other server and break no policy of their own."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Page, Route, sync_playwright
+
+WATCH = """
+window.violations = [];
+document.addEventListener("securitypolicyviolation", (event) => {
+  window.violations.push(`${event.violatedDirective} ${event.blockedURI}`);
+});
+"""
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """Run the browser; skips the test where it is not installed."""
+    program = shutil.which("chromium")
+    if program is None:
+        pytest.skip("Chromium is not installed (Debian: apt-get install chromium)")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@contextmanager
+def opened(browser: Browser, url: str, **options: object) -> Iterator[Page]:
+    """Open a page in a context of its own.
+
+    At the end, fails if a script of the page failed, if its Content-Security-Policy blocked something, or if it asked
+    another server.
+
+    Args:
+        browser: the browser.
+        url: the page's address.
+        options: of the context, such as `viewport`.
+    """
+    with browser.new_context(**options) as context:  # type: ignore[arg-type]
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+        page.add_init_script(WATCH)
+        asked: list[str] = []
+        errors: list[str] = []
+        context.on("request", lambda request: asked.append(request.url))
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(url)
+        yield page
+        assert errors == []
+        assert page.evaluate("violations") == []
+        servers = {urlsplit(each).netloc for each in asked if urlsplit(each).scheme not in ("blob", "data")}
+        assert servers == {urlsplit(url).netloc}
+
+
+def respond_once(page: Page, pattern: str, status: int, body: str, content_type: str) -> None:
+    """Have the next request to an address answered here, in the browser."""
+
+    def respond(route: Route) -> None:
+        route.fulfill(status=status, body=body, content_type=content_type)
+
+    page.route(pattern, respond, times=1)

@@ -1,0 +1,57 @@
+"""The OpenAPI document as the gateway's /docs shows it, in a browser."""
+
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
+
+import pytest
+import yaml
+from playwright.sync_api import Browser, expect
+
+from scripts.common.paths import CONFIG
+from scripts.container.browser import pages
+from tests import browser
+from tests.http_server import serving
+
+DOCUMENT = CONFIG / "api" / "openapi.yaml"
+
+
+class Gateway(BaseHTTPRequestHandler):
+    """The gateway's addresses that the page needs, and one prediction."""
+
+    def do_GET(self) -> None:
+        if self.path == "/openapi.yaml":
+            self._send("application/yaml", DOCUMENT.read_bytes(), {})
+        elif response := pages.respond(self.path, ["resnet-50"]):
+            self._send(response.content_type, response.body.encode(), dict(response.headers))
+        else:
+            self._send("application/json", b'{"alive":true}', {})
+
+    def _send(self, kind: str, body: bytes, headers: dict[str, str]) -> None:
+        self.send_response(200)
+        for name, value in {**headers, "Content-Type": kind, "Content-Length": str(len(body))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+
+@pytest.fixture(scope="module")
+def gateway() -> Iterator[str]:
+    with serving(Gateway) as url:
+        yield url
+
+
+def test_every_operation_is_rendered_without_an_error(chromium: Browser, gateway: str) -> None:
+    with browser.opened(chromium, f"{gateway}/docs") as page:
+        document = yaml.safe_load(DOCUMENT.read_text(encoding="utf-8"))
+        operations = [key for item in document["paths"].values() for key in item if key in ("get", "put", "post")]
+        expect(page.locator(".opblock")).to_have_count(len(operations), timeout=20_000)
+        assert page.locator("h1,h2").first.inner_text().startswith(document["info"]["title"])
+        assert [message.text for message in page.console_messages() if message.type in ("error", "warning")] == []
+
+
+def test_an_operation_can_be_tried_at_this_server(chromium: Browser, gateway: str) -> None:
+    with browser.opened(chromium, f"{gateway}/docs") as page:
+        page.locator("#operations-health-healthz button.opblock-summary-control").click()
+        page.get_by_role("button", name="Try it out").click()
+        page.get_by_role("button", name="Execute").click()
+        expect(page.locator(".responses-inner").first).to_contain_text("alive")
