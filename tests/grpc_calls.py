@@ -19,6 +19,7 @@ PROTOS = (
     "google/protobuf/any.proto",
     "google/protobuf/empty.proto",
 )
+OPEN_INFERENCE = "open_inference_grpc.proto"
 
 
 @dataclass(frozen=True)
@@ -52,10 +53,10 @@ class Outcome:
     predictions: list[bytes]
 
 
-def protos(folder: Path) -> Path:
-    """Put the protos of TorchServe's own service into a folder and return it."""
+def protos(folder: Path, *names: str) -> Path:
+    """Put protos that are in TorchServe's jar into a folder and return it; by default those of its own service."""
     with zipfile.ZipFile(str(files("ts") / "frontend" / "model-server.jar")) as jar:
-        jar.extractall(folder, PROTOS)
+        jar.extractall(folder, names or PROTOS)
     return folder
 
 

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import hypothesis
@@ -35,8 +35,8 @@ SETTINGS = hypothesis.settings(
 )
 
 
-def document(exclude: str) -> dict[str, Any]:
-    """Return the document for one model, without the paths that match a pattern."""
+def document(exclude: str, without: Collection[str]) -> dict[str, Any]:
+    """Return the document for one model, without the paths that match a pattern, and without some methods."""
     found: dict[str, Any] = yaml.safe_load((CONFIG / "api" / "openapi.yaml").read_text(encoding="utf-8"))
     found["components"]["parameters"]["name"] |= {"schema": {"enum": [SERVED, "missing"]}, "examples": {}}
     found["components"]["parameters"]["X-Request-Timeout"] |= {
@@ -45,16 +45,19 @@ def document(exclude: str) -> dict[str, Any]:
     }
     found["components"]["parameters"]["version"] |= {"schema": {"enum": ["1.0", "9.9"]}, "examples": {}}
     found["paths"] = {path: item for path, item in found["paths"].items() if not re.search(exclude, path)}
+    for item in found["paths"].values():
+        for method in without:
+            item.pop(method, None)
     return json.loads(json.dumps(found))  # type: ignore[no-any-return]
 
 
-def load(exclude: str = "$^") -> Any:
+def load(exclude: str = "$^", without: Collection[str] = ()) -> Any:
     """Return the schema that pytest generates requests from."""
     valid = strategies.deferred(lambda: strategies.sampled_from(list(valid_images().values())))
     bodies = valid | valid.map(lambda data: data[:200])
     for media_type in ("image/*", "application/octet-stream"):
         schemathesis.openapi.media_type(media_type, bodies | strategies.binary())
-    return schemathesis.openapi.from_dict(document(exclude))
+    return schemathesis.openapi.from_dict(document(exclude, without))
 
 
 def check(case: Any, url: str, model: str, headers: Callable[[Mapping[str, str]], Mapping[str, str]] = dict) -> None:

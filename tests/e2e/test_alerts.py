@@ -1,6 +1,12 @@
-"""Alerts reach a webhook, from the real Prometheus through the real Alertmanager."""
+"""Alerts reach a webhook, from the real Prometheus through the real Alertmanager.
+
+Only the waits are shorter than in config/prometheus/: promtool tests the real ones (tests/unit/monitoring/).
+"""
 
 import json
+import os
+import re
+import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +14,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import yaml
 
+from scripts.common.paths import CONFIG, PROJECT
 from tests.e2e.stack import Stack, docker, free_port
 from tests.waiting import wait_for
 
@@ -23,10 +31,29 @@ def url_file(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def gateway_alone(base_images: None, url_file: Path) -> Iterator[Stack]:
+def override(tmp_path: Path) -> Path:
+    """A compose file that mounts the configuration with shorter waits."""
+    folder = tmp_path / "prometheus"
+    shutil.copytree(CONFIG / "prometheus", folder)
+    for name, wait in (("rules.yml", "for"), ("alertmanager.yml", "group_wait")):
+        text, found = re.subn(rf"\b{wait}: \d+[sm]$", f"{wait}: 1s", (folder / name).read_text(), flags=re.MULTILINE)
+        assert found
+        (folder / name).write_text(text)
+    services = {
+        "prometheus": {"volumes": [f"{folder}:/etc/prometheus:ro"]},
+        "alertmanager": {"volumes": [f"{folder}/alertmanager.yml:/etc/alertmanager/alertmanager.yml:ro"]},
+    }
+    path = tmp_path / "override.yml"
+    path.write_text(yaml.safe_dump({"services": services}))
+    return path
+
+
+@pytest.fixture
+def gateway_alone(base_images: None, url_file: Path, override: Path) -> Iterator[Stack]:
     """A gateway, Prometheus and Alertmanager without a model server."""
     stack = Stack("classifier-alerts")
     stack.environment |= {
+        "COMPOSE_FILE": os.pathsep.join([str(PROJECT / "docker-compose.yml"), str(override)]),
         "COMPOSE_PROFILES": "alerts",
         "ALERTMANAGER_PORT": str(free_port()),
         "ALERT_WEBHOOK_FILE": str(url_file),

@@ -14,7 +14,7 @@ from scripts.container.readiness import Readiness
 from scripts.container.rpc.server import serving
 from scripts.server.torchserve import TorchServe
 from tests.clients import run_example
-from tests.grpc_calls import PHOTO, Call, Calls, Triton, protos
+from tests.grpc_calls import OPEN_INFERENCE, PHOTO, Call, Calls, Triton, protos
 from tests.integration.conftest import STORE, free_ports
 from tests.pages import COMMANDS, Command
 
@@ -184,10 +184,11 @@ def test_a_bad_image_beside_a_good_one(triton: Triton) -> None:
     assert (good, bad.split(":")[0]) == ("", "415 unsupported-format")
 
 
-@pytest.mark.parametrize("command", [each for each in COMMANDS if each.run_by == HERE], ids=lambda each: each.page)
+@pytest.mark.parametrize("command", [each for each in COMMANDS if each.run_by == HERE], ids=["Python", "JavaScript"])
 def test_the_example_on_the_page(running: TorchServe, address: str, command: Command, tmp_path: Path) -> None:
     (model,) = running.models
     (tmp_path / "photo.jpg").write_bytes(PHOTO)
-    # .venv/bin/python on the page
+    protos(tmp_path, OPEN_INFERENCE)
+    # .venv/bin/python and node on the page
     printed = run_example(command.line, tmp_path, {"127.0.0.1:8084": address, "resnet-50": model})
     assert printed == over_http(running).json()[0]["label"]

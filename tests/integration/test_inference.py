@@ -17,7 +17,7 @@ from handler import errors
 from handler.errors import TABLE
 from scripts.common.example import example_image
 from scripts.server.torchserve import TorchServe
-from tests.conftest import encoded, picture, stored_as
+from tests.conftest import encoded, picture
 from tests.integration.scraping import settled
 from tests.unit.handler.decode.test_bombs import bomb
 
@@ -79,33 +79,6 @@ def test_json_is_compact(classify: str) -> None:
     response = requests.post(classify, data=IMAGE)
     assert response.headers["Content-Type"] == "application/json"
     assert response.content == json.dumps(response.json(), separators=(",", ":"), ensure_ascii=False).encode()
-
-
-@pytest.mark.parametrize("name", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000"])
-def test_image_formats(classify: str, name: str) -> None:
-    data = encoded(Image.open(example_image()).convert("RGB"), name)
-    assert top_1(requests.post(classify, data=data))["label"] == "espresso"
-
-
-@pytest.mark.parametrize("mode", ["CMYK", "P", "RGBA", "progressive"])
-def test_image_modes(classify: str, mode: str) -> None:
-    image = Image.open(example_image())
-    data = {
-        "CMYK": lambda: encoded(image.convert("CMYK"), "JPEG"),
-        "P": lambda: encoded(image.convert("P", palette=Image.Palette.ADAPTIVE), "PNG"),
-        "RGBA": lambda: encoded(image.convert("RGBA"), "PNG"),
-        "progressive": lambda: encoded(image, "JPEG", progressive=True),
-    }[mode]()
-    assert top_1(requests.post(classify, data=data))["label"] == "espresso"
-
-
-@pytest.mark.parametrize("orientation", range(1, 9))
-def test_exif_orientation(classify: str, orientation: int) -> None:
-    upright = Image.open(example_image()).convert("RGB")
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    turned = encoded(stored_as(upright, orientation), "PNG", exif=exif)
-    assert requests.post(classify, data=turned).json() == requests.post(classify, data=encoded(upright, "PNG")).json()
 
 
 def broken(data: bytes) -> bytes:

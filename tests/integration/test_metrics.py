@@ -7,8 +7,21 @@ from handler.metrics import DECLARED
 from scripts.server.torchserve import TorchServe
 from tests.integration.scraping import scrape, settled
 from tests.integration.test_inference import IMAGE, broken
+from tests.unit.monitoring import metrics, promtool
 
 MODEL = "efficientnet-lite0"
+# TorchServe looks for its own metrics by these names, so they cannot be renamed.
+CAMEL_CASE = "metric names should be written in 'snake_case' not 'camelCase'"
+CAMEL_CASE_LABEL = "label names should be written in 'snake_case' not 'camelCase'"
+NO_TOTAL = 'counter metrics should have "_total" suffix'
+NO_SECONDS = 'use base unit "seconds" instead of "microseconds"'
+COMPLAINTS = {
+    (CAMEL_CASE, "DiskAvailable DiskUsage DiskUtilization MemoryAvailable MemoryUsed MemoryUtilization"),
+    (CAMEL_CASE, "HandlerTime PredictionTime QueueTime WorkerLoadTime WorkerThreadTime"),
+    (CAMEL_CASE_LABEL, "HandlerTime PredictionTime WorkerLoadTime"),
+    (NO_TOTAL, "Requests2XX Requests4XX Requests5XX ts_inference_latency_microseconds ts_queue_latency_microseconds"),
+    (NO_SECONDS, "ts_inference_latency_microseconds ts_queue_latency_microseconds"),
+}
 
 
 def test_valid_and_invalid_requests_are_counted(server: TorchServe, classify: str) -> None:
@@ -60,3 +73,20 @@ def test_what_serves_is_in_the_metrics_the_description_and_the_log(server: Torch
 
     log = server.log.read_text(errors="replace")
     assert f"ready: {MODEL} 1.0 on {chosen['engine']} in {chosen['precision']} ({chosen['instruction_set']})" in log
+
+
+def test_promtool_complains_of_torchserves_own_names_alone(server: TorchServe, classify: str) -> None:
+    requests.post(classify, data=IMAGE)
+    requests.post(classify, data=b"text")
+    settled(server)
+    text = requests.get(f"{server.ports.url(server.ports.metrics)}/metrics").text
+    assert promtool.complaints(text) <= {(name, told) for told, names in COMPLAINTS for name in names.split()}
+
+
+def test_every_exported_metric_is_declared(server: TorchServe, classify: str) -> None:
+    """And so on the page (tests/unit/monitoring/test_metrics.py)."""
+    requests.post(classify, data=IMAGE)
+    settled(server)
+    exported = {name for name, _ in scrape(server)}
+    assert {"Requests2XX", "ts_inference_requests_total", "classifier_requests_total"} <= exported
+    assert exported <= metrics.declared()

@@ -9,7 +9,7 @@ import requests
 from scripts.common.paths import CONFIG
 from tests.kubernetes import dns, podman
 from tests.kubernetes.manifests import named, of_kind, rendered
-from tests.kubernetes.podman import Pod, running
+from tests.kubernetes.pod import Pod, running
 from tests.load import Load
 from tests.waiting import wait_for
 

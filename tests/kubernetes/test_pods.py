@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from tests.kubernetes.manifests import named, rendered
-from tests.kubernetes.podman import Pod, running
+from tests.kubernetes.pod import Pod, running
 from tests.load import Load
 from tests.waiting import wait_for
 

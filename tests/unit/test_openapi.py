@@ -11,6 +11,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from handler.errors import TABLE
+from handler.protocols.content_encoding import CODINGS
 from scripts.client.predict import TINY_IMAGE
 from scripts.common.paths import CONFIG
 
@@ -95,3 +96,22 @@ def with_components(document: dict[str, Any], response: dict[str, Any]) -> Itera
     yield from problem_schemas(response)
     for name in re.findall(r"#/components/schemas/(\w+)", text):
         yield from problem_schemas(document["components"]["schemas"][name])
+
+
+def test_every_path_has_a_preflight_with_the_headers_of_nginx(document: dict[str, Any]) -> None:
+    for path, item in document["paths"].items():
+        assert set(item["options"]["responses"]) >= {"204", "405"}, path
+    nginx = (CONFIG / "nginx" / "nginx.conf.template").read_text(encoding="utf-8")
+    (block,) = re.findall(r"location @preflight \{(.*?)\}", nginx, re.DOTALL)
+    always = (CONFIG / "nginx" / "response-headers.conf").read_text(encoding="utf-8")
+    sent = set(re.findall(r"add_header ([\w-]+)", block + always))
+    described = document["components"]["responses"]["preflight"]["headers"]
+    assert set(described) == sent - {"Vary", "Access-Control-Expose-Headers"}  # which no page reads
+
+
+def test_every_prediction_takes_the_content_codings_of_the_handler(document: dict[str, Any]) -> None:
+    codings = set(document["components"]["parameters"]["Content-Encoding"]["schema"]["enum"])
+    assert codings == set(CODINGS) - {"x-gzip"} | {"identity"}  # RFC 9110 has x-gzip for old clients only
+    reference = {"$ref": "#/components/parameters/Content-Encoding"}
+    for path, item in document["paths"].items():
+        assert (reference in item.get("parameters", ())) == bool(re.search(r"^/predictions/|:predict$|/infer$", path))

@@ -5,7 +5,6 @@ import inspect
 import json
 import logging
 import os
-import time
 import weakref
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from torch import Tensor
 from ts.context import Context
 from ts.protocol import otf_message_handler
 
-from handler.classifier import RECENT_BATCHES, ImageClassifier
+from handler.classifier import ImageClassifier
 from handler.decode.formats import open_image
 from handler.lifecycle import RUN_DIRECTORY, STOPPING_FILE, activity_of
 from tests.conftest import encoded, picture
@@ -46,59 +45,6 @@ def test_a_bad_request_never_harms_its_batch_mates(classifier: ImageClassifier, 
     alone = handled(classifier, context, ({"body": PHOTO}, {}))[0]
     assert responses[0] == responses[7] == alone
     assert responses[6][1:] == ("text/plain; charset=utf-8", f"{json.loads(alone[2])[0]['label']}\n".encode())
-
-
-def waited(seconds: float, timeout: str) -> dict[str, str]:
-    """Return the headers of a request that a proxy got so many seconds ago."""
-    return {"X-Request-Timeout": timeout, "X-Request-Start": f"t={time.time() - seconds:.3f}"}
-
-
-def test_a_request_whose_client_has_stopped_waiting_is_not_computed(
-    classifier: ImageClassifier, context: Context, caplog: pytest.LogCaptureFixture
-) -> None:
-    batch = [({"body": PHOTO}, headers) for headers in ({}, waited(30, "20"), waited(30, "60"), waited(0, "soon"))]
-    with caplog.at_level(logging.INFO, logger="ts.metrics.caching_metric"):
-        responses = handled(classifier, context, *batch)
-    assert [status for status, _, _ in responses] == [200, 504, 200, 400]
-    assert json.loads(responses[1][2])["type"] == "/problems/deadline-exceeded"
-    assert context.get_response_headers(1)["Retry-After"] == "1"
-    lines = [record.getMessage() for record in caplog.records]
-    assert sum("stage:decode" in line for line in lines) == 2
-    assert any("classifier_rejected_total" in line and "reason:deadline-exceeded" in line for line in lines)
-
-
-def test_a_request_whose_time_ends_while_its_batch_is_decoded_does_not_reach_the_network(
-    classifier: ImageClassifier, context: Context, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    decode, batches = classifier.decoder.decode, []
-    run = classifier.model.engine.run
-
-    def slowly(*batch: Any) -> Any:
-        ends = time.monotonic() + 100
-        decoded = decode(*batch)
-        monkeypatch.setattr("handler.protocols.timeout.time.monotonic", lambda: ends)
-        return decoded
-
-    def watched(batch: Tensor) -> Tensor:
-        batches.append(len(batch))
-        return run(batch)
-
-    monkeypatch.setattr(classifier.decoder, "decode", slowly)
-    classifier.model.engine.run = watched  # type: ignore[method-assign]
-    responses = handled(classifier, context, ({"body": PHOTO}, {"X-Request-Timeout": "50"}), ({"body": PHOTO}, {}))
-    assert [status for status, _, _ in responses] == [504, 200]
-    assert batches == [1]
-
-
-def test_a_request_is_refused_if_a_batch_takes_longer_than_its_client_waits(
-    classifier: ImageClassifier, context: Context
-) -> None:
-    assert handled(classifier, context, ({"body": PHOTO}, waited(15, "20")))[0][0] == 200
-    classifier.recent_seconds.append(8.0)
-    assert handled(classifier, context, ({"body": PHOTO}, waited(15, "20")))[0][0] == 504
-    for _ in range(RECENT_BATCHES):
-        assert handled(classifier, context, ({"body": PHOTO}, {}))[0][0] == 200
-    assert handled(classifier, context, ({"body": PHOTO}, waited(15, "20")))[0][0] == 200
 
 
 def test_a_failing_engine_is_a_500_that_leaks_nothing(

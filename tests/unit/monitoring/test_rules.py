@@ -1,27 +1,19 @@
 """The rules and alerts, tested by promtool, and the actions that alerts name."""
 
 import re
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from scripts.client.management import Management
-from scripts.client.models import ModelVersion, Queue, Worker
 from scripts.common.paths import CONFIG, PROJECT
-from scripts.container.queue_metrics import exposition
-from scripts.container.readiness import Readiness
-from tests.unit.monitoring import gateway, metrics
+from tests.unit.monitoring import gateway, metrics, promtool
 
 HERE = Path(__file__).parent
 
 
-def promtool(*command: str | Path, stdin: str | None = None) -> None:
-    if shutil.which("promtool") is None:
-        pytest.skip("promtool is not installed (Debian: apt-get install prometheus)")
-    result = subprocess.run(["promtool", *command], input=stdin, capture_output=True, text=True, check=False, cwd=HERE)
+def succeeds(*command: str | Path) -> None:
+    result = promtool.run(*command, folder=HERE)
     assert (result.returncode, result.stderr) == (0, ""), result.stdout + result.stderr
 
 
@@ -37,12 +29,12 @@ def alerts() -> list[dict[str, Any]]:
 
 
 def test_the_configuration_is_valid() -> None:
-    promtool("check", "config", "--lint-fatal", CONFIG / "prometheus" / "prometheus.yml")
+    succeeds("check", "config", "--lint-fatal", CONFIG / "prometheus" / "prometheus.yml")
 
 
 @pytest.mark.parametrize("path", TESTS, ids=lambda path: path.stem)
 def test_rules_and_alerts(path: Path) -> None:
-    promtool("test", "rules", path)
+    succeeds("test", "rules", path)
 
 
 def test_every_alert_is_tested_firing_and_silent() -> None:
@@ -69,17 +61,6 @@ def test_actions_name_existing_commands() -> None:
     targets = re.findall(r"\bmake (\w+)", actions)
     assert targets
     assert all(f"\n{target}:" in makefile for target in targets)
-
-
-def test_the_gateway_s_metrics_are_valid() -> None:
-    promtool("check", "metrics", stdin=gateway.metrics())
-
-
-def test_the_status_service_s_metrics_are_valid() -> None:
-    readiness = Readiness(Management(), "")
-    workers = (Worker("9000", 7, "READY"),)
-    readiness.versions = [ModelVersion("m", "1.0", "m.mar", 1, 1, 8, 5, workers, Queue(3, 100))]
-    promtool("check", "metrics", stdin=exposition(readiness))
 
 
 def test_every_alert_has_a_runbook() -> None:
