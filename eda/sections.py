@@ -13,6 +13,7 @@ from eda.measure.classes import class_table
 from eda.plots.anchors import plot_anchors, plot_input_sizes
 from eda.plots.baselines import plot_baselines
 from eda.plots.classes import plot_boxes_per_image, plot_classes
+from eda.plots.evidence import drawable_rules, plot_evidence
 from eda.plots.findings import plot_findings
 from eda.plots.gallery import plot_hardest, plot_most_crowded
 from eda.plots.images import plot_qualities, plot_resolutions
@@ -46,7 +47,11 @@ class Section:
 
 def sections(exploration: Exploration, predictions: pd.DataFrame | None, *, pixels: bool) -> Iterator[Section]:
     """Yield the report's sections that the data allows; show photos if `pixels`."""
-    yield Section("Findings", "Faults that the rules found; nothing was repaired.", (plot_findings,))
+    pictures = (partial(plot_evidence, rule=rule, pixels=pixels) for rule in drawable_rules(exploration))
+    intro = (
+        "Faults that the rules found; nothing was repaired. In the pictures, the boxes that a finding names are red."
+    )
+    yield Section("Findings", intro, (plot_findings, *pictures))
     if len(exploration.boxes):
         yield from box_sections(exploration)
     if exploration.images["state"].eq("ok").any():

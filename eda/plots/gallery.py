@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from PIL import Image
 
 from eda.explore import Exploration
-from eda.images import open_image
+from eda.images import BROKEN, open_image
 from eda.measure.difficulty import REASONS
 from eda.plots.palette import view_classes
 from eda.plots.style import Plot, captioned, new_figure, styled
@@ -58,7 +59,8 @@ def draw_grid(exploration: Exploration, rows: Sequence[int], titles: Sequence[st
     for ax in axes.flat[len(rows) :]:
         ax.set_axis_off()
     for ax, row, title in zip(axes.flat, rows, titles, strict=False):
-        draw_boxes(ax, exploration, row, pixels=pixels)
+        draw_photo(ax, exploration, row, pixels=pixels)
+        draw_boxes(ax, exploration, row)
         ax.set_title(
             f"{exploration.images.loc[row, 'split']} {exploration.images.loc[row, 'image_id']}: {title}", fontsize=10
         )
@@ -68,19 +70,33 @@ def draw_grid(exploration: Exploration, rows: Sequence[int], titles: Sequence[st
     return figure
 
 
-def draw_boxes(ax: Axes, exploration: Exploration, row: int, *, pixels: bool) -> None:
-    """Draw an image's boxes on its pixels, or on an empty frame of the same aspect."""
-    image = exploration.images.loc[row]
-    width, height = image["frame_width"], image["frame_height"]
-    if pixels:
-        ax.imshow(open_image(exploration.dataset, row, DRAWN_SIDE), extent=(0, width, height, 0))
+def draw_photo(ax: Axes, exploration: Exploration, row: int, *, pixels: bool) -> None:
+    """Draw a photo without boxes, or an empty frame if it cannot be read."""
+    known = row in exploration.images.index
+    image = exploration.images.loc[row] if known else exploration.dataset.images.loc[row]
+    width, height = (image["frame_width"], image["frame_height"]) if known else (image["width"], image["height"])
+    photo = read_photo(exploration, row) if pixels else None
+    if photo is None:
+        ax.add_patch(Rectangle((0, 0), width, height, facecolor="#F0F2F3", edgecolor="#C9D0D5"))
     else:
-        ax.set_facecolor("#F0F2F3")
+        ax.imshow(photo, extent=(0, width, height, 0))
+    ax.set(xlim=(0, width), ylim=(height, 0), aspect="equal", xticks=[], yticks=[])
+    ax.spines[:].set_visible(False)
+    ax.grid(visible=False)
+
+
+def read_photo(exploration: Exploration, row: int) -> Image.Image | None:
+    try:
+        return open_image(exploration.dataset, row, DRAWN_SIDE)
+    except BROKEN:
+        return None
+
+
+def draw_boxes(ax: Axes, exploration: Exploration, row: int) -> None:
+    """Draw an image's boxes in the colours of their classes."""
     view = view_classes(exploration)
     for box in view.boxes[view.boxes["image_row"] == row].itertuples():
         colour = view.colours[box.class_name]
         # A white line under the coloured one keeps it visible on any image.
         for line, ink in ((3.2, "white"), (1.8, colour)):
             ax.add_patch(Rectangle((box.x, box.y), box.w, box.h, fill=False, edgecolor=ink, linewidth=line))
-    ax.set(xlim=(0, width), ylim=(height, 0), aspect="equal", xticks=[], yticks=[])
-    ax.grid(visible=False)
