@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import parser
+from prometheus_client.openmetrics import parser as openmetrics
 
 from scripts.client.management import Management
 from scripts.client.models import ModelVersion, Queue, Worker
@@ -73,6 +75,19 @@ def test_actions_name_existing_commands() -> None:
 
 def test_the_gateway_s_metrics_are_valid() -> None:
     promtool("check", "metrics", stdin=gateway.metrics())
+
+
+def test_the_gateway_s_openmetrics_are_valid_and_have_exemplars() -> None:
+    parse: Any = openmetrics.text_string_to_metric_families  # without types
+    families = list(parse(gateway.metrics("application/openmetrics-text")))
+    plain = list(parser.text_string_to_metric_families(gateway.metrics()))
+    assert [(family.name, family.type) for family in families] == [(family.name, family.type) for family in plain]
+    (exemplar,) = (sample.exemplar for family in families for sample in family.samples if sample.exemplar)
+    assert (exemplar.labels, exemplar.value, float(exemplar.timestamp)) == (
+        {"trace_id": gateway.TRACE},
+        0.02,
+        1795890000.25,
+    )
 
 
 def test_the_status_service_s_metrics_are_valid() -> None:
