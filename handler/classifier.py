@@ -29,7 +29,9 @@ from handler.protocols.open_inference import TensorRequest
 from handler.protocols.predictions import predictions_of
 from handler.protocols.request import Request, is_describe, is_explain, parse_request
 from handler.protocols.timeout import Deadline, deadline_of
+from handler.request_log import RequestLog, errors_to_stderr
 from handler.settings import Settings, threads_per_worker
+from handler.tracing import open_tracing
 
 logger = logging.getLogger(__name__)
 
@@ -64,22 +66,25 @@ class ImageClassifier:
                 restart the worker again and again.
         """
         logging.getLogger().addFilter(_is_worth_a_line)
+        errors_to_stderr()
         directory = Path(context.system_properties["model_dir"])
         model_config = context.model_yaml_config or {}
         try:
             self.lifecycle = Lifecycle.from_environment()
             settings = Settings.from_model_config(model_config)
             self.manifest = Manifest.from_json((directory / FILE_NAME).read_text(encoding="utf-8"))
+            self.served = ModelName(context.model_name, self.manifest.version)
+            self.request_log = RequestLog.from_environment(self.served)
             threads = threads_per_worker(settings, model_config.get("minWorkers", 1))
             choice = open_engine(self.manifest, directory, settings, threads, context.system_properties.get("gpu_id"))
         except (OSError, ValueError) as error:
             raise RuntimeError(str(error)) from error
         self.max_images = settings.max_images
-        self.served = ModelName(context.model_name, self.manifest.version)
         self.recent_seconds: deque[float] = deque(maxlen=RECENT_BATCHES)
         self.metrics = Metrics(context.metrics, context.model_name)
         self.description = self.manifest.to_json(serving=choice.to_document()).encode()
         self.page = Page.of(self.manifest, context.model_name, choice.engine)
+        self.tracing = open_tracing(self.served, self.lifecycle)
         self.model = Model(choice.engine, self.manifest.input, self.metrics, self.manifest.scores)
         self.decoder = Decoder(self.manifest.input, settings, self.metrics, threads, choice.engine.device)
         self.model.warm_up()
@@ -101,7 +106,7 @@ class ImageClassifier:
             data: one row a request.
             context: TorchServe's context, which takes the status and the content type of each response.
         """
-        responses = Responses(context, self.metrics)
+        responses = Responses(context, self.metrics, len(data))
         if self.lifecycle.is_stopping():
             # Refusing is not being busy: clients that keep sending would delay the stop until its timeout.
             with responses.guard("handle", *range(len(data))):
@@ -114,6 +119,8 @@ class ImageClassifier:
                 self.postprocess(scored, responses)
             if scored:
                 self.recent_seconds.append(time.monotonic() - start)
+        self.tracing.record(responses.timelines, context)
+        self.request_log.write(responses.timelines)
         self.metrics.write()
         if responses.failed:
             gc.collect()  # an error, its traceback and the pixels in its frames refer to each other: megabytes each
@@ -139,13 +146,15 @@ class ImageClassifier:
                 deadlines[index].check(expected)
                 requests[index] = parse_request(row, headers, len(self.manifest.labels), self.max_images)
         owners = [index for index, request in requests.items() for _ in request.groups]
-        decoded = self.decoder.decode([group for request in requests.values() for group in request.groups], owners)
+        encoded = [group for request in requests.values() for group in request.groups]
+        decoded = self.decoder.decode(encoded, owners, dict(enumerate(responses.timelines)))
         items = []
         for index, request in requests.items():
             groups = [group for owner, group in zip(owners, decoded, strict=True) if owner == index]
             with responses.guard("preprocess", index):
                 item = _item(index, request, groups)
                 responses.failed |= bool(item.failures)
+                responses.timelines[index].images = len(item.images)
                 deadlines[index].check()  # decoding has taken its time
                 items.append(item)
         return items

@@ -14,6 +14,8 @@ from typing import Any, Literal
 from ts.metrics.metric_cache_errors import MetricsCacheKeyError
 from ts.metrics.metric_type_enum import MetricTypes
 
+from handler.timeline import Interval, Timeline
+
 Stage = Literal["decode", "transform", "inference"]
 Outcome = Literal["answered", "rejected", "failed"]
 
@@ -75,13 +77,21 @@ class Metrics:
         self._observe("classifier_trial_images_per_second", images_per_second, engine, precision)
 
     @contextmanager
-    def timed(self, stage: Stage) -> Iterator[None]:
-        """Observe the seconds that a stage takes, also when it ends in an error."""
+    def timed(self, stage: Stage, timeline: Timeline | None = None) -> Iterator[None]:
+        """Observe the seconds that a stage takes, also when it ends in an error.
+
+        Args:
+            stage: its name.
+            timeline: the request's, where it belongs to one alone.
+        """
         start = time.perf_counter()
         try:
             yield
         finally:
-            self._observe("classifier_stage_seconds", round(time.perf_counter() - start, 6), stage)
+            end = time.perf_counter()
+            self._observe("classifier_stage_seconds", round(end - start, 6), stage)
+            if timeline:
+                timeline.intervals.append(Interval(stage, start, end))
 
     def write(self) -> None:
         """Hand over to TorchServe what was collected since the last time."""

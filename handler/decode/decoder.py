@@ -5,7 +5,7 @@ Pillow decodes. JPEGs, whose pixels no deadline could interrupt, are decoded mea
 """
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -27,16 +27,18 @@ from handler.errors import RequestError
 from handler.manifest import InputSpec
 from handler.metrics import Metrics
 from handler.settings import Settings
+from handler.timeline import Timeline
 
 T = TypeVar("T")
 
 
 class _Budget:
-    """What the images of one client's request may cost together."""
+    """What the images of one client's request may cost together, and where their times go."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, timeline: Timeline | None) -> None:
         self.time = TimeBudget(settings.max_seconds)
         self.pixels = settings.max_pixels
+        self.timeline = timeline
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,10 @@ class Decoder:
         self._gpu = open_gpu_decoder(spec, device, settings.max_pixels)
 
     def decode(
-        self, batch: Sequence[Sequence[bytes]], owners: Sequence[int] | None = None
+        self,
+        batch: Sequence[Sequence[bytes]],
+        owners: Sequence[int] | None = None,
+        timelines: Mapping[int, Timeline] | None = None,
     ) -> list[Future[list[Tensor]]]:
         """Decode the images of several requests.
 
@@ -82,6 +87,7 @@ class Decoder:
                 an image each.
             owners: a number for each of them; those with the same number share one request's limits. None gives each
                 its own.
+            timelines: by these numbers, where the times of their images go.
 
         Returns:
             A future for each request, which is done: uint8 tensors (3, *spec.size) on the network's device, or what
@@ -90,7 +96,8 @@ class Decoder:
         # For a single image, another thread would only be a detour.
         threaded = sum(len(images) for images in batch) > 1
         owners = range(len(batch)) if owners is None else owners
-        shared = {owner: _Budget(self._settings) for owner in owners}
+        timelines = timelines or {}
+        shared = {owner: _Budget(self._settings, timelines.get(owner)) for owner in owners}
         budgets = [shared[owner] for owner in owners]
         started = [
             _completed(partial(self._start_all, images, threaded, budget))
@@ -112,46 +119,48 @@ class Decoder:
             with _located(index, len(images)):
                 image = open_image(data, budget.pixels)
                 budget.pixels -= image.width * image.height
-                network_input = self._submit(image, data, threaded)
+                network_input = self._submit(image, data, threaded, budget.timeline)
             yield _Started(data, network_input)
 
-    def _submit(self, image: Image.Image, data: bytes, threaded: bool) -> Future[Tensor]:
+    def _submit(self, image: Image.Image, data: bytes, threaded: bool, timeline: Timeline | None) -> Future[Tensor]:
         if self._gpu or threaded:
             jpeg = read_jpeg(image, data, self._short_side)
             if jpeg and self._gpu and self._gpu.takes(jpeg):
                 return self._gpu.submit(jpeg)
             if jpeg:
-                return self._threads.submit(self._decode_in_thread, jpeg)
+                return self._threads.submit(self._decode_in_thread, jpeg, timeline)
         decoded: Future[Tensor] = Future()  # an error is raised here and now: it ends the request
-        decoded.set_result(self._decode_with(partial(decode_opened, image, data, self._short_side)))
+        decoded.set_result(self._decode_with(partial(decode_opened, image, data, self._short_side), timeline))
         return decoded
 
     def _finish_all(self, started: Future[list[_Started]], budget: _Budget) -> list[Tensor]:
         images = started.result()
         wait(image.network_input for image in images)
-        return budget.time.run(lambda: list(self._finish(images)))
+        return budget.time.run(lambda: list(self._finish(images, budget.timeline)))
 
-    def _finish(self, images: Sequence[_Started]) -> Iterator[Tensor]:
+    def _finish(self, images: Sequence[_Started], timeline: Timeline | None) -> Iterator[Tensor]:
         for index, image in enumerate(images):
             with _located(index, len(images)):
-                network_input = first_or_fallback(image.network_input.result, partial(self._carefully, image.data))
+                network_input = first_or_fallback(
+                    image.network_input.result, partial(self._carefully, image.data, timeline)
+                )
             yield network_input
 
-    def _carefully(self, data: bytes) -> Tensor:
+    def _carefully(self, data: bytes, timeline: Timeline | None) -> Tensor:
         image = open_image(data, self._settings.max_pixels)
         jpeg = read_jpeg(image, data, self._short_side)
         if jpeg is None:
             raise TypeError(f"a {image.format} image was decoded as a JPEG")
-        return self._decode_with(partial(decode_carefully, image, jpeg))
+        return self._decode_with(partial(decode_carefully, image, jpeg), timeline)
 
-    def _decode_in_thread(self, jpeg: Jpeg) -> Tensor:
+    def _decode_in_thread(self, jpeg: Jpeg, timeline: Timeline | None) -> Tensor:
         with self._one_large if jpeg.width * jpeg.height > self._max_parallel_pixels else nullcontext():
-            return self._decode_with(partial(decode_jpeg, jpeg))
+            return self._decode_with(partial(decode_jpeg, jpeg), timeline)
 
-    def _decode_with(self, decode: Callable[[], Tensor]) -> Tensor:
-        with self._metrics.timed("decode"):
+    def _decode_with(self, decode: Callable[[], Tensor], timeline: Timeline | None) -> Tensor:
+        with self._metrics.timed("decode", timeline):
             pixels = decode()
-        with self._metrics.timed("transform"):
+        with self._metrics.timed("transform", timeline):
             return to_input(pixels, self._spec).to(self._device)
 
 

@@ -13,12 +13,9 @@ from typing import Any
 
 from handler.errors import DEADLINE_EXCEEDED, INVALID_PARAMETER, RequestError
 from handler.protocols.parameters import shown
+from handler.timeline import seconds_since_1970
 
 TIMEOUT = re.compile(r"[0-9]{1,9}(\.[0-9]{0,9})?|\.[0-9]{1,9}")  # s
-START = re.compile(r"(?:t=)?([0-9]{10,16}(?:\.[0-9]{1,9})?)")  # since 1970
-# (from this value on, how many of them are a second): proxies write seconds, milliseconds or microseconds. A time in
-# seconds is smaller until the year 5138, one in milliseconds was larger from 1973 on.
-UNITS = ((1e14, 1e6), (1e11, 1e3))
 # The gateway has the same sentence.
 DETAIL = "the time in X-Request-Timeout is over: send the image again later, or wait longer for it"
 
@@ -73,9 +70,5 @@ def deadline_of(headers: Mapping[str, Any]) -> Deadline:
 
 def _waited(start: str) -> float:
     """Return the seconds since a request arrived; 0 where no proxy says, or one whose clock is ahead of this one."""
-    stamp = START.fullmatch(start.strip())
-    if not stamp:
-        return 0.0
-    since_1970 = float(stamp[1])
-    parts = next((parts for bound, parts in UNITS if since_1970 >= bound), 1.0)
-    return max(0.0, time.time() - since_1970 / parts)
+    since_1970 = seconds_since_1970(start)
+    return 0.0 if since_1970 is None else max(0.0, time.time() - since_1970)

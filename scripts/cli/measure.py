@@ -76,6 +76,25 @@ def overload(model: str, port: int, images: str, rounds: int, seconds: float, fa
 
 
 @bench.command()
+@options.model
+@options.port
+@options.images
+@click.option("--rounds", default=8, help="Number of repetitions.")
+@options.seconds
+@click.option("--sampled", default=0.1, help="Share of the requests in traces.")
+@click.option(
+    "--clients", multiple=True, type=int, default=(1, 16), help="Clients at a time; may be given several times."
+)
+def tracing(
+    model: str, port: int, images: str, rounds: int, seconds: float, sampled: float, clients: tuple[int, ...]
+) -> None:
+    """Measure the overhead of the request log and of traces."""
+    from scripts.bench.tracing_cost import Plan, run
+
+    run(model, images, port, Plan(sampled, clients, rounds, seconds))
+
+
+@bench.command()
 @click.argument("direct")
 @click.argument("gateway")
 @click.option("--image", type=click.Path(path_type=Path), help="Image to send (default: the example image).")

@@ -9,6 +9,7 @@ from functools import partial
 
 import requests
 
+from handler.timeline import NOT_LOGGED
 from scripts.client.management import Management
 from scripts.client.models import ModelVersion, VersionId
 from scripts.client.predict import TINY_IMAGE
@@ -146,9 +147,8 @@ class Readiness:
             model: its name, or `name/version`.
         """
         try:
-            response = requests.post(
-                f"{self._inference_url}/predictions/{model}", data=TINY_IMAGE, timeout=PREDICTION_TIMEOUT
-            )
+            url = f"{self._inference_url}/predictions/{model}"
+            response = requests.post(url, data=TINY_IMAGE, headers=NOT_LOGGED, timeout=PREDICTION_TIMEOUT)
         except requests.RequestException as error:
             return f"{model} does not respond to a prediction: {type(error).__name__}"
         return None if response.ok else f"{model} responds to a prediction with status {response.status_code}"

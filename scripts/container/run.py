@@ -75,7 +75,9 @@ def environment(ports: Ports) -> dict[str, str]:
     """Return the variables with which TorchServe listens on every address and does not log the container's requests."""
     management = os.environ.get("MANAGEMENT_ADDRESS", EVERYWHERE)
     return {
-        "OWN_REQUESTS": "DENY",  # see config/log4j2.xml
+        # See config/log4j2.xml.
+        "OWN_REQUESTS": "DENY",
+        "REQUESTS_TO": "requests-on-console",
         "TS_INFERENCE_ADDRESS": f"http://{EVERYWHERE}:{ports.inference}",
         "TS_MANAGEMENT_ADDRESS": f"http://{management}:{ports.management}",
         "TS_METRICS_ADDRESS": f"http://{EVERYWHERE}:{ports.metrics}",

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import requests
 
+from handler.timeline import NOT_LOGGED
 from scripts.client.management import Management
 from scripts.client.models import ModelVersion
 from scripts.client.predict import TINY_IMAGE
@@ -79,7 +80,7 @@ class Drain:
 
         def succeeds() -> bool:
             left = max(RETRY, end - time.monotonic())
-            response = requests.post(url, data=TINY_IMAGE, timeout=left)
+            response = requests.post(url, data=TINY_IMAGE, headers=NOT_LOGGED, timeout=left)
             return response.status_code != int(requests.codes.unavailable)
 
         try:

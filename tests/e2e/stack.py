@@ -161,9 +161,9 @@ class Stack:
         (pid,) = version.pids
         return pid
 
-    def log(self) -> list[dict[str, Any]]:
-        """Return the gateway's log lines of requests."""
-        lines = docker("logs", self.containers("gateway")[0]).splitlines()
+    def log(self, service: str = "gateway") -> list[dict[str, Any]]:
+        """Return the log lines of requests of the gateway, or of the first model server (`torchserve`)."""
+        lines = docker("logs", self.containers(service)[0]).splitlines()
         return [json.loads(line) for line in lines if line.startswith("{")]
 
     def query(self, expression: str) -> list[dict[str, Any]]:

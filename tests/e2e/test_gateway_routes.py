@@ -68,10 +68,10 @@ def test_clients_cannot_set_torchserves_headers(predictions: str, header: str) -
     assert_problem(requests.post(predictions, headers={header: "True"}, timeout=10), 400, "empty-body")
 
 
-def log_line(stack: Stack, request_id: str) -> dict[str, Any]:
-    """Wait for a request's line in the gateway's log."""
+def log_line(stack: Stack, request_id: str, service: str = "gateway") -> dict[str, Any]:
+    """Wait for a request's line in the log of the gateway or of the model server."""
     return wait_for(
-        "a log line", lambda: next((line for line in stack.log() if line["request_id"] == request_id), None)
+        "a log line", lambda: next((line for line in stack.log(service) if line["request_id"] == request_id), None)
     )
 
 
@@ -87,6 +87,39 @@ def test_a_request_id_is_returned_and_logged(stack: Stack, predictions: str, ima
     assert (line["status"], line["method"], line["upstream_status"]) == (200, "POST", "200")
     assert re.fullmatch("[0-9a-f-]{36}", line["torchserve_request_id"])  # finds the request in the worker's log
     assert line["seconds"] > 0
+
+
+TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+
+
+def test_both_logs_have_the_ids_of_a_request(stack: Stack, predictions: str, image: bytes) -> None:
+    sent = {"X-Request-Id": "mine-2", "traceparent": f"00-{TRACE}-{SPAN}-01", "tracestate": "vendor=1"}
+    assert requests.post(predictions, data=image, headers=sent, timeout=60).ok
+    gateway, worker = log_line(stack, "mine-2"), log_line(stack, "mine-2", "torchserve")
+    assert gateway["trace_id"] == worker["trace_id"] == TRACE
+    assert gateway["span_id"] == worker["span_id"] != SPAN
+    assert gateway["torchserve_request_id"] == worker["torchserve_request_id"]
+    assert {"gateway", "queue", "preprocess", "inference"} <= set(worker["ms"])
+    assert sum(worker["ms"][stage] for stage in ("gateway", "queue")) < 1000 * gateway["seconds"]
+
+
+def test_an_invalid_traceparent_is_replaced_by_a_new_trace(stack: Stack, predictions: str) -> None:
+    response = requests.post(predictions, data=b"hello", headers={"traceparent": f"00-{TRACE}-{SPAN}"}, timeout=60)
+    for service in ("gateway", "torchserve"):
+        line = log_line(stack, response.headers["X-Request-Id"], service)
+        assert (line["trace_id"], line["status"]) == (response.headers["X-Request-Id"], 415)
+
+
+def test_the_checks_of_readiness_are_not_in_the_log(stack: Stack, predictions: str) -> None:
+    def direct() -> int:
+        return sum(not line["trace_id"] for line in stack.log("torchserve"))  # past the gateway
+
+    before = direct()
+    assert requests.get(f"{stack.url}/readyz", timeout=15).ok
+    # A client cannot hide its own.
+    requests.post(predictions, data=b"hello", headers={"X-Request-Id": "after", "X-Request-Log": "off"}, timeout=60)
+    log_line(stack, "after", "torchserve")
+    assert direct() == before
 
 
 def test_a_client_cannot_forge_the_log(stack: Stack, predictions: str) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.bench import goals, jpegs, lone, overload, precision, report, service
+from scripts.bench import goals, jpegs, lone, overload, precision, report, service, tracing_cost
 from scripts.bench.benchmark import Work, measure
 from scripts.bench.peers.server import APPS
 from scripts.bench.plan import Plan
@@ -14,6 +14,7 @@ from scripts.bench.variant import variant
 from scripts.build.packing import ENTRY_POINT
 from scripts.build.sources import choice
 from scripts.common.errors import CommandError
+from scripts.server.ports import Ports
 from scripts.server.torchserve import TorchServe
 from tests.integration.conftest import free_ports
 
@@ -86,6 +87,24 @@ def test_overload(tiny_archive: Path, tmp_path: Path) -> None:
         assert figures[name]["in_time"] == figures[name]["sent"] > 0
     machine = {"model": "tiny-resnet", "cpu": "x", "cpus": 2, "serving": serving, "plan": asdict(plan)}
     assert "0.2 times as many, from clients that wait 30 s" in overload.table(overload.summary([figures]) | machine)
+
+
+def test_tracing(tiny_archive: Path, tmp_path: Path) -> None:
+    ports: list[Ports] = []
+    while len(ports) < 3:
+        if (free := free_ports()) not in ports:
+            ports.append(free)
+    plan = tracing_cost.Plan(sampled=1.0, clients=(1, 2), rounds=1, seconds=0.3, warm_up=0.3)
+    results = tracing_cost.measure(tiny_archive, jpegs.real("", tmp_path), ports, tmp_path, plan)
+    assert {(turn["server"], turn["clients"]) for turn in results["turns"]} == set(
+        product((tracing_cost.PLAIN, tracing_cost.LOG, tracing_cost.TRACES), (1, 2))
+    )
+    assert all(turn["images_per_second"] > 0 for turn in results["turns"])
+    assert "100% of the requests in traces" in tracing_cost.table(results)
+    logs = {
+        name: (tmp_path / name / "logs" / "requests.log").exists() for name in {t["server"] for t in results["turns"]}
+    }
+    assert logs == {tracing_cost.PLAIN: False, tracing_cost.LOG: True, tracing_cost.TRACES: True}
 
 
 PEERS = ["FastAPI + ONNX Runtime", "FastAPI + OpenVINO"]

@@ -10,6 +10,7 @@ import requests
 
 from handler.errors import PROBLEM_MEDIA_TYPE
 
+PASSED_ON = ("x-request-id", "x-request-parent", "traceparent", "tracestate")  # as the gateway wrote them
 TIMEOUT = 120.0  # s for a call without a deadline, as long as TorchServe's own responseTimeout and a full queue need
 # As gRPC's own mapping of HTTP where it has one; a refused image is the client's mistake, not its state.
 CODES = {
@@ -35,7 +36,7 @@ class Forwarder:
     def post(
         self, context: grpc.ServicerContext, path: str, body: bytes, headers: Mapping[str, str]
     ) -> requests.Response:
-        """Send one request, with the call's deadline and request id; a response that is no 200 ends the call.
+        """Send one request, with the call's deadline, request id and trace; a response that is no 200 ends the call.
 
         Args:
             context: of the call.
@@ -46,8 +47,7 @@ class Forwarder:
         left = min(context.time_remaining() or TIMEOUT, TIMEOUT)  # without a deadline, some clients have ages
         sent = {"X-Request-Start": f"t={time.time():.3f}", **headers}
         metadata = dict(context.invocation_metadata())
-        if request_id := metadata.get("x-request-id"):
-            sent["X-Request-Id"] = request_id
+        sent |= {name: metadata[name] for name in PASSED_ON if metadata.get(name)}
         if left < TIMEOUT:
             sent["X-Request-Timeout"] = f"{left:.3f}"
         try:

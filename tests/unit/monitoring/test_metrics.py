@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client import parser
+from prometheus_client.openmetrics import parser as openmetrics
 
 from scripts.client.management import Management
 from scripts.client.models import ModelVersion, Queue, Worker
@@ -28,7 +30,7 @@ def test_promtool_has_nothing_to_say(text: Callable[[], str]) -> None:
 
 @pytest.mark.parametrize("text", [gateway.metrics, status])
 def test_every_metric_says_what_it_is(text: Callable[[], str]) -> None:
-    families = list(text_string_to_metric_families(text()))
+    families = list(parser.text_string_to_metric_families(text()))
     assert families
     for family in families:
         assert family.type in {"counter", "gauge", "histogram"}, family.name
@@ -46,3 +48,16 @@ def test_every_metric_is_on_the_page_once() -> None:
 def test_recording_rules_are_named_by_prometheus_convention() -> None:
     """level:metric:operations."""
     assert all(re.fullmatch(r"[a-z]+:[a-z_]+(:[a-z0-9_]+)?", name) for name in metrics.recorded())
+
+
+def test_the_gateway_s_openmetrics_are_valid_and_have_exemplars() -> None:
+    parse: Any = openmetrics.text_string_to_metric_families  # without types
+    families = list(parse(gateway.metrics("application/openmetrics-text")))
+    plain = list(parser.text_string_to_metric_families(gateway.metrics()))
+    assert [(family.name, family.type) for family in families] == [(family.name, family.type) for family in plain]
+    (exemplar,) = (sample.exemplar for family in families for sample in family.samples if sample.exemplar)
+    assert (exemplar.labels, exemplar.value, float(exemplar.timestamp)) == (
+        {"trace_id": gateway.TRACE},
+        0.02,
+        1795890000.25,
+    )

@@ -1,6 +1,7 @@
 """The model server's container: its archives, and the settings of its services."""
 
 import json
+import re
 import resource
 import zipfile
 from collections.abc import Callable
@@ -187,3 +188,19 @@ def test_every_setting_is_documented(services: dict[str, Any]) -> None:
     settings = set(re.findall(r"\$\{([A-Z0-9_]+)", text))
     assert len(settings) > 10
     assert {name for name in settings if f"`{name}`" not in page} == set()
+
+
+def test_compose_passes_opentelemetrys_variables_on_and_sets_none(services: dict[str, Any]) -> None:
+    environment = services["torchserve"]["environment"]
+    otel = {name: value for name, value in environment.items() if name.startswith("OTEL_")}
+    assert {"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_TRACES_SAMPLER", "OTEL_SERVICE_NAME"} <= set(otel)
+    assert set(otel.values()) == {None}  # an empty OTEL_TRACES_SAMPLER would be a wrong one
+
+
+def test_the_documented_collector_reaches_the_model_servers_and_the_way_out(services: dict[str, Any]) -> None:
+    page = (PROJECT / "docs" / "deployment.md").read_text(encoding="utf-8")
+    (block,) = (part for part in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL) if "collector:" in part)
+    networks = yaml.safe_load((PROJECT / "docker-compose.yml").read_text())["networks"]
+    joined = yaml.safe_load(block)["services"]["collector"]["networks"]
+    assert set(services["torchserve"]["networks"]) & set(joined)
+    assert any(not (networks[name] or {}).get("internal") for name in joined)

@@ -1,0 +1,101 @@
+"""One JSON line for each request, on the worker's output; TorchServe's log4j takes it to the console or a file.
+
+REQUEST_LOG=off in the environment turns it off. config/log4j2.xml knows the lines by how they begin.
+"""
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from handler.protocols.encoding import ModelName
+from handler.timeline import Timeline
+
+SETTING = "REQUEST_LOG"  # environment variable
+
+logger = logging.getLogger(__name__)
+_encode = json.JSONEncoder(separators=(",", ":")).encode  # json.dumps would make one for each line
+
+
+class RequestLog:
+    """Writes the lines of a batch together: each write wakes a thread of the frontend.
+
+    Args:
+        served: the model that responds.
+        on: whether lines are written at all.
+    """
+
+    def __init__(self, served: ModelName, on: bool) -> None:
+        self._served, self._on = served, on
+
+    @classmethod
+    def from_environment(cls, served: ModelName) -> "RequestLog":
+        """Take the environment's setting.
+
+        Raises:
+            ValueError: it is neither `on` nor `off`.
+        """
+        setting = os.environ.get(SETTING) or "on"
+        if setting not in ("on", "off"):
+            raise ValueError(f"{SETTING} is {setting!r}: set on or off")
+        return cls(served, setting == "on")
+
+    def write(self, batch: Sequence[Timeline]) -> None:
+        """Write the lines of a batch's requests, but for the server's own checks."""
+        if self._on:
+            images = sum(timeline.images for timeline in batch)
+            lines = [self._line(timeline, images) for timeline in batch if not timeline.hidden]
+            if lines:
+                logger.info("\n".join(lines))
+
+    def _line(self, timeline: Timeline, images: int) -> str:
+        milliseconds: dict[str, float] = {}
+        for interval in timeline.stages():
+            taken = milliseconds.get(interval.stage, 0.0) + 1000 * (interval.end - interval.start)
+            milliseconds[interval.stage] = round(taken, 2)
+        return _encode(
+            {
+                "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+                "level": _level(timeline.status),
+                "model": self._served.name,
+                "version": self._served.version,
+                "status": timeline.status,
+                "problem": timeline.problem,
+                "ms": milliseconds,
+                "images": timeline.images,
+                "batch": images if timeline.images else 0,
+                "request_id": timeline.request_id,
+                "torchserve_request_id": timeline.torchserve_id,
+                "trace_id": timeline.trace_id,
+                "span_id": timeline.span_id,
+            }
+        )
+
+
+def _level(status: int) -> str:
+    if status >= 500:
+        return "error"
+    return "warning" if status >= 400 else "info"
+
+
+def errors_to_stderr() -> None:
+    """Send warnings and errors of Python's log to stderr, whose lines TorchServe logs as warnings.
+
+    A worker of TorchServe logs to stdout alone, whose lines are mere information to its log4j: an operator who asks for
+    warnings would not see the handler's errors.
+    """
+    root = logging.getLogger()
+    for handler in root.handlers:
+        if isinstance(handler, logging.StreamHandler) and handler.stream is sys.stdout and not handler.filters:
+            handler.addFilter(_is_no_warning)
+            errors = logging.StreamHandler(sys.stderr)
+            errors.setLevel(logging.WARNING)
+            errors.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+            root.addHandler(errors)
+            return
+
+
+def _is_no_warning(record: logging.LogRecord) -> bool:
+    return record.levelno < logging.WARNING
