@@ -92,6 +92,20 @@ def gateway(direct: str, gateway: str, image: Path | None, clients: int, rounds:
     run(direct, gateway, image, Plan(clients, seconds, rounds))
 
 
+@bench.command()
+@click.argument("archive", type=click.Path(path_type=Path))
+@click.option("--images", required=True, metavar="FOLDER", help="Photos: half for a reference, half as what is served.")
+@click.option("--others", required=True, metavar="FOLDER", help="Photos of other things.")
+def drift(archive: Path, images: str, others: str) -> None:
+    """Show which changes of the images the metrics of drift notice, and after how many.
+
+    In this process, by the engine of ARCHIVE. Writes build/drift.json.
+    """
+    from scripts.bench.drift import run
+
+    run(archive, images, others)
+
+
 @click.command()
 @options.model
 @options.port
