@@ -15,6 +15,7 @@ from scripts.server.torchserve import TorchServe
 from tests.integration.conftest import free_ports
 from tests.integration.scraping import settled
 from tests.scenes import save_scenes, scene
+from tests.unit.monitoring import metrics
 
 MODEL = "tiny-resnet"
 RATIO = "classifier_drift_ratio"
@@ -53,6 +54,10 @@ def test_changed_images_raise_the_gauges(server: TorchServe) -> None:
     changed = after(server, range(1100, 1200), 0.1)
     assert changed["classifier_drift_window_images"] == 200
     assert changed[f"{RATIO} features"] > 1
+    exported = {name.split()[0] for name in changed}
+    queries = [query for _, query in metrics.panel_queries() if metrics.of_drift(query)]
+    assert len(queries) == 4
+    assert set().union(*map(metrics.used, queries)) <= exported
     for name in ("frechet_distance", "psi classes", "psi confidence"):
         assert changed[f"classifier_drift_{name}"] > quiet[f"classifier_drift_{name}"]
 
