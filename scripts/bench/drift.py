@@ -92,7 +92,7 @@ class Listener:
 
 
 @contextmanager
-def _opened(archive: Path) -> Iterator[Program]:
+def opened(archive: Path) -> Iterator[Program]:
     manifest = read_manifest(archive)
     with tempfile.TemporaryDirectory(prefix="drift-") as folder:
         with zipfile.ZipFile(archive) as file:
@@ -111,7 +111,7 @@ def run(archive: Path, photos: str, others: str) -> None:
     Raises:
         CommandError: a folder has too few photos.
     """
-    with _opened(archive) as program, progress("drift", 3 + len(CHANGES)) as advance:
+    with opened(archive) as program, progress("drift", 3 + len(CHANGES)) as advance:
         advance(0, f"{program.engine.name} in {program.engine.precision}")
         images = read_images(photos).images
         halves = images[::2], images[1::2]

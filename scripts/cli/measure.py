@@ -106,6 +106,19 @@ def drift(archive: Path, images: str, others: str) -> None:
     run(archive, images, others)
 
 
+@bench.command()
+@click.argument("archive", type=click.Path(path_type=Path))
+@click.option("--rounds", default=30, help="Number of repetitions.")
+def drift_cost(archive: Path, rounds: int) -> None:
+    """Measure what the window of drift adds to the network's CPU time.
+
+    In this process, by the engine of ARCHIVE.
+    """
+    from scripts.bench.drift_cost import run
+
+    run(archive, rounds)
+
+
 @click.command()
 @options.model
 @options.port

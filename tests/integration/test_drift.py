@@ -1,6 +1,7 @@
 """Drift: a real TorchServe with an archive that has a reference, and the command that shows what is noticed."""
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -66,6 +67,13 @@ def test_archive_with_a_folder_that_is_not_there(tiny_directory: Path) -> None:
     result = CliRunner().invoke(main, ["archive", "--model", str(tiny_directory), "--reference", "none"])
     assert result.exit_code == 1
     assert result.stderr == "error: there is no folder none: name a folder of images with REFERENCE=\n"
+
+
+def test_bench_drift_cost_measures_the_window(tiny_archive: Path) -> None:
+    result = CliRunner().invoke(main, ["bench", "drift-cost", str(tiny_archive), "--rounds", "3"])
+    assert result.exit_code == 0, result.output
+    assert re.search(r"with the window, the network takes \d\.\d{4} times the CPU time", result.output)
+    assert re.search(r"the window alone takes \d+ us an image, \d+\.\d\d% of the network's CPU time", result.output)
 
 
 def test_bench_drift_shows_what_is_noticed(tiny_archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
