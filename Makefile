@@ -36,11 +36,13 @@ PAGES = README.md $(wildcard docs/*.md) config/kubernetes/components/monitoring/
 
 # PRECISION: float32 or int8, for every command that packs or serves
 # CALIBRATION: a folder of images to calibrate int8, and to measure what int8 or bfloat16 changes
+# REFERENCE: a folder of images that those served are compared with, for every command that packs or serves
 # MIN_AGREEMENT: share of held-out images that must keep their top-1 class
 # WORKERS: workers per model; auto is one for every 4 CPUs, or two for each GPU
 PRECISION ?= float32
 WORKERS ?= auto
 CALIBRATION ?=
+REFERENCE ?=
 MIN_AGREEMENT ?=
 
 # JupyterLab fetches neither news nor versions nor a list of extensions.
@@ -48,7 +50,7 @@ JUPYTER = --LabApp.news_url=None --LabApp.check_for_updates_class=jupyterlab.Nev
   --LabApp.extension_manager=readonly
 
 # Paths may contain spaces, so recipes read them from the environment instead of pasting them into a command.
-export PHOTO PHOTOS PRECISION CALIBRATION MIN_AGREEMENT WORKERS PORT DATA MINUTES
+export PHOTO PHOTOS PRECISION CALIBRATION REFERENCE MIN_AGREEMENT WORKERS PORT DATA MINUTES
 
 .PHONY: help setup lock archive serve demo up update down notebook test test-e2e test-kubernetes faults soak fuzz bench audit lint format docs figures screenshot clean eda
 
@@ -68,7 +70,7 @@ lock:  ## update constraints.txt from pyproject.toml (LOCK="--upgrade-package NA
 	$(UV_COMPILE) --constraint constraints.txt --output-file $(PEERS).txt $(PEERS).in
 	$(UV_COMPILE) --output-file $(CLIENTS).txt $(CLIENTS).in
 
-archive: $(STAMP)  ## pack the model into model_store/ (MODEL= a local directory, NAME= the served name, PRECISION=int8)
+archive: $(STAMP)  ## pack the model into model_store/ (MODEL= a local directory, NAME= the served name, PRECISION=int8, REFERENCE= images)
 	@$(PY) -m scripts archive --model "$$MODEL" --name "$$NAME" --version "$${VERSION:-1.0}"
 
 serve: $(STAMP)  ## run TorchServe in the foreground (MODEL=, NAME=, PORT=); Ctrl-C stops it

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from handler.batch_responses import Responses
 from handler.decode.decoder import Decoder
+from handler.drift.monitor import open_monitor
 from handler.engines.choice import open_engine
 from handler.errors import NO_EXPLANATIONS, STOPPING, RequestError
 from handler.lifecycle import Lifecycle
@@ -77,15 +78,16 @@ class ImageClassifier:
             self.request_log = RequestLog.from_environment(self.served)
             threads = threads_per_worker(settings, model_config.get("minWorkers", 1))
             choice = open_engine(self.manifest, directory, settings, threads, context.system_properties.get("gpu_id"))
+            self.metrics = Metrics(context.metrics, context.model_name)
+            monitor = open_monitor(self.manifest, directory, settings.drift_window, self.metrics)
         except (OSError, ValueError) as error:
             raise RuntimeError(str(error)) from error
         self.max_images = settings.max_images
         self.recent_seconds: deque[float] = deque(maxlen=RECENT_BATCHES)
-        self.metrics = Metrics(context.metrics, context.model_name)
         self.description = self.manifest.to_json(serving=choice.to_document()).encode()
         self.page = Page.of(self.manifest, context.model_name, choice.engine)
         self.tracing = open_tracing(self.served, self.lifecycle)
-        self.model = Model(choice.engine, self.manifest.input, self.metrics, self.manifest.scores)
+        self.model = Model(choice.engine, self.manifest.input, self.metrics, self.manifest.scores, monitor)
         self.decoder = Decoder(self.manifest.input, settings, self.metrics, threads, choice.engine.device)
         self.model.warm_up()
         gc.collect()

@@ -11,6 +11,7 @@ FILE_NAME = "model.json"
 ONNX_PROGRAM = "program.onnx"
 TORCH_PROGRAM = "program.pt2"
 PROOF = "proof.npz"  # normalised images, and their logits by precision: see handler/engines/proof.py
+REFERENCE = "reference.npz"  # distributions that images are compared with: see handler/drift/reference.py
 CLASSIFIER = "classifier.npy"  # float32 weights (classes, C) of the linear layer that makes logits of the features
 
 # What a program returns, by name; the first always.
@@ -100,7 +101,7 @@ class Manifest:
         licence: the licence as the source states it, or "unknown".
         fallback: whether this is the fallback model, served because the Hub could not be reached.
         weights_sha256: SHA-256 of the source's weights file.
-        programs: SHA-256 of each program in the archive and of what proves it, by file name.
+        programs: SHA-256 of each program in the archive, of what proves it and of the reference, by file name.
         labels: class names in index order; repeats are allowed (ImageNet-1k has two cranes).
         input: how an image becomes the network's input.
         built_with: versions of the packages that built it.

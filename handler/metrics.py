@@ -7,7 +7,7 @@ values. TorchServe reads them from the worker's output, where a `:` or `,` in a 
 import re
 import time
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Literal
 
@@ -32,6 +32,11 @@ DECLARED: dict[str, tuple[MetricTypes, str, tuple[str, ...]]] = {
         ("version", "engine", "precision", "instruction_set", "stand_in"),
     ),
     "classifier_trial_images_per_second": (MetricTypes.GAUGE, "images", ("engine", "precision")),
+    "classifier_drift_psi": (MetricTypes.GAUGE, "index", ("of",)),
+    "classifier_drift_frechet_distance": (MetricTypes.GAUGE, "squared", ()),
+    "classifier_drift_ratio": (MetricTypes.GAUGE, "ratio", ("of",)),
+    "classifier_drift_window_images": (MetricTypes.GAUGE, "images", ()),
+    "classifier_drift_reference_images": (MetricTypes.GAUGE, "images", ()),
 }
 
 
@@ -75,6 +80,23 @@ class Metrics:
     def trial(self, engine: str, precision: str, images_per_second: float) -> None:
         """Say what an engine reached when the worker chose one; 0 where it could not be used."""
         self._observe("classifier_trial_images_per_second", images_per_second, engine, precision)
+
+    def drift(self, window: int, reference: int, distances: Mapping[Any, tuple[float, float]]) -> None:
+        """Say how far a window is from the reference.
+
+        Args:
+            window: images in it.
+            reference: images in that.
+            distances: each statistic, and the same as a multiple of its limit.
+        """
+        self._observe("classifier_drift_window_images", window)
+        self._observe("classifier_drift_reference_images", reference)
+        for of, (distance, ratio) in distances.items():
+            if of == "features":
+                self._observe("classifier_drift_frechet_distance", round(distance, 6))
+            else:
+                self._observe("classifier_drift_psi", round(distance, 6), of)
+            self._observe("classifier_drift_ratio", round(ratio, 4), of)
 
     @contextmanager
     def timed(self, stage: Stage, timeline: Timeline | None = None) -> Iterator[None]:

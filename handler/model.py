@@ -5,8 +5,9 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
+from handler.drift.monitor import Monitor
 from handler.engines.engine import MAX_BATCH, Engine
-from handler.manifest import InputSpec, ScoresName
+from handler.manifest import FEATURES, LOGITS, InputSpec, ScoresName
 from handler.metrics import Metrics
 from handler.scores import scores_of
 
@@ -19,10 +20,15 @@ class Model:
         spec: the model's input.
         metrics: where batches are counted and timed.
         scores: how logits become scores.
+        monitor: compares the images with the archive's reference, where it has one.
     """
 
-    def __init__(self, engine: Engine, spec: InputSpec, metrics: Metrics, scores: ScoresName) -> None:
+    def __init__(
+        self, engine: Engine, spec: InputSpec, metrics: Metrics, scores: ScoresName, monitor: Monitor | None = None
+    ) -> None:
         self.engine, self._spec, self._metrics, self._kind = engine, spec, metrics, scores
+        self._monitor = monitor
+        self._outputs = [FEATURES] if monitor and monitor.needs_features else []
 
     def warm_up(self) -> None:
         """Run once on a blank image: the first run allocates memory, and no client should wait for that."""
@@ -38,8 +44,11 @@ class Model:
             batch = torch.stack(list(images[start : start + MAX_BATCH]))
             self._metrics.batch(len(batch))
             with self._metrics.timed("inference"):
-                logits = self.engine.run(normalize(batch, self._spec))
-            yield scores_of(logits, self._kind)
+                found = self.engine.run_with(normalize(batch, self._spec), self._outputs)
+            scores = scores_of(found[LOGITS], self._kind)
+            if self._monitor:
+                self._monitor.observe(batch, scores, found.get(FEATURES))
+            yield scores
 
 
 def normalize(batch: Tensor, spec: InputSpec) -> Tensor:

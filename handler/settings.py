@@ -10,6 +10,8 @@ EngineSetting = Literal["auto", "onnx", "openvino", "torch"]
 PrecisionSetting = Literal["auto", "float32", "bfloat16"]
 LargeJpegs = Literal["exact", "scaled"]
 
+MIN_WINDOW = 50  # images: what fewer say of drift is chance
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -27,6 +29,7 @@ class Settings:
         max_seconds: most seconds that the images of a request may take to decode and resize, for the same reason.
         large_jpegs: `exact` decodes every JPEG whole, as the source does; `scaled` decodes one that is far larger than
             the model's input smaller, which is up to half the work and moves scores by a few hundredths.
+        drift_window: how many of the last images are compared with the archive's reference; 0 for none.
     """
 
     engine: EngineSetting = "auto"
@@ -36,6 +39,7 @@ class Settings:
     max_images: int = 16
     max_seconds: int = 4
     large_jpegs: LargeJpegs = "exact"
+    drift_window: int = 500
 
     def __post_init__(self) -> None:
         """Refuse values that would only fail later, in the middle of a request."""
@@ -50,6 +54,9 @@ class Settings:
             value = getattr(self, name)
             if type(value) is not int or value < least:
                 raise ValueError(f"handler.{name} is {value!r}: set a whole number of at least {least}")
+        window = self.drift_window
+        if type(window) is not int or (window and window < MIN_WINDOW):
+            raise ValueError(f"handler.drift_window is {window!r}: set 0 or a whole number of at least {MIN_WINDOW}")
 
     @classmethod
     def from_model_config(cls, model_config: dict[str, Any]) -> "Settings":

@@ -1,6 +1,6 @@
 """What is in an archive, in words."""
 
-from handler.manifest import CLASSIFIER, ONNX_PROGRAM, PROOF, TORCH_PROGRAM, Agreement, Manifest
+from handler.manifest import CLASSIFIER, ONNX_PROGRAM, PROOF, REFERENCE, TORCH_PROGRAM, Agreement, Manifest
 
 
 def manifest(found: Manifest) -> str:
@@ -44,4 +44,10 @@ def _precision(found: Manifest) -> str:
     return "float32, or bfloat16 where the CPU is faster in it" if found.accepts("bfloat16", "emulated") else "float32"
 
 
-_READER = {ONNX_PROGRAM: "CPU program", TORCH_PROGRAM: "GPU program", PROOF: "proof", CLASSIFIER: "classifier"}
+_READER = {
+    ONNX_PROGRAM: "CPU program",
+    TORCH_PROGRAM: "GPU program",
+    PROOF: "proof",
+    CLASSIFIER: "classifier",
+    REFERENCE: "reference for drift",
+}

@@ -2,12 +2,13 @@
 
 import hashlib
 import json
+import os
 import re
 from pathlib import Path
 
 from handler.manifest import sha256_of
 from scripts.archives.reading import read_manifest
-from scripts.build import packing, workers
+from scripts.build import folders, packing, workers
 from scripts.build.precision import Precision
 from scripts.build.sources import choice
 from scripts.build.sources.source import Origin
@@ -27,6 +28,7 @@ def ensure(  # noqa: PLR0913 - every choice of the command line
     store: Path = MODEL_STORE,
     config: Path = MODEL_CONFIG,
     precision: Precision | None = None,
+    reference: str | None = None,
     in_subprocess: bool = False,
 ) -> Path:
     """Return the archive of the chosen model; build it if the store has none with the same fingerprint.
@@ -38,6 +40,7 @@ def ensure(  # noqa: PLR0913 - every choice of the command line
         store: the folder for archives.
         config: the model-config.yaml to pack.
         precision: how the CPU's program is packed; None reads the environment.
+        reference: a folder of images that those served are compared with, "" for none; None reads the environment.
         in_subprocess: build in a subprocess, because a build leaves more than a gigabyte of memory behind.
 
     Raises:
@@ -46,8 +49,10 @@ def ensure(  # noqa: PLR0913 - every choice of the command line
     if not VERSION.fullmatch(version):
         raise CommandError(f"{version!r} cannot be a version: give numbers with dots, such as 2.0, with VERSION=")
     precision = precision or Precision.of_environment()
+    reference = os.environ.get("REFERENCE", "") if reference is None else reference
+    folders.require(reference, "REFERENCE")
     origin = choice.choose(directory, name)
-    fingerprint = fingerprint_of(origin, version, config, precision)
+    fingerprint = fingerprint_of(origin, version, config, precision, reference)
     archive = store / file_name(origin.name, version)
     if archive.exists():
         try:
@@ -57,7 +62,7 @@ def ensure(  # noqa: PLR0913 - every choice of the command line
             print(f"archive {archive.name} is out of date: building it again")
         except CommandError as error:
             print(f"{error}: building it again")
-    request = packing.BuildRequest(origin, version, config, precision, fingerprint)
+    request = packing.BuildRequest(origin, version, config, precision, reference, fingerprint)
     if in_subprocess:
         packing.build_in_subprocess(request, archive)
     else:
@@ -70,7 +75,7 @@ def file_name(name: str, version: str) -> str:
     return f"{name}.mar" if version == FIRST_VERSION else f"{name}-{version}.mar"
 
 
-def fingerprint_of(origin: Origin, version: str, config: Path, precision: Precision) -> str:
+def fingerprint_of(origin: Origin, version: str, config: Path, precision: Precision, reference: str = "") -> str:
     """Return a SHA-256 over every input of a build; an archive with the same fingerprint needs no new build."""
     inputs = {
         "name": origin.name,
@@ -83,6 +88,7 @@ def fingerprint_of(origin: Origin, version: str, config: Path, precision: Precis
         "config": workers.fill_in(config.read_text(encoding="utf-8")),
         "versions": packing.versions(),
         **precision.recipe(),
+        "reference": folders.hashes(reference),
     }
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from handler.cpus import cpus
 from handler.engines.cpu import has_vnni
-from handler.manifest import FILE_NAME, ONNX_PROGRAM, TORCH_PROGRAM, Agreement, Manifest, sha256_of
+from handler.manifest import FILE_NAME, ONNX_PROGRAM, REFERENCE, TORCH_PROGRAM, Agreement, Manifest, sha256_of
 from scripts.archives import describe
 from scripts.build import workers
 from scripts.build.precision import Precision
@@ -56,6 +56,7 @@ class BuildRequest:
         version: the served version.
         config: the model-config.yaml to pack.
         precision: how the CPU's program is packed.
+        reference: a folder of images that those served are compared with; "" for none.
         fingerprint: SHA-256 over all of these and the code.
     """
 
@@ -63,6 +64,7 @@ class BuildRequest:
     version: str
     config: Path
     precision: Precision
+    reference: str
     fingerprint: str
 
 
@@ -121,6 +123,11 @@ def _build_in(staging: Path, request: BuildRequest, advance: Advance) -> Path:
     advance(3, f"proved: all engines agree with the source model to {worst:.0e} of the largest logit")
     agreement = _measure_precision(request.precision, model, contents)
     advance(4)
+    if request.reference:
+        from scripts.build import reference  # noqa: PLC0415 - imports torch
+
+        advance(4, f"making {REFERENCE} of the images in {request.reference}")
+        reference.write(Path(request.reference), model, contents, request.precision.name, outputs)
     manifest = Manifest(
         name=origin.name,
         version=request.version,

@@ -2,10 +2,9 @@
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal, cast
 
-from handler.manifest import sha256_of
+from scripts.build import folders
 from scripts.common.errors import CommandError
 
 PackedPrecision = Literal["float32", "int8"]
@@ -34,8 +33,7 @@ class Precision:
         """Refuse what cannot be built."""
         if self.name not in MIN_AGREEMENT:
             raise CommandError(f"{self.name!r} is no precision: give float32 or int8 with PRECISION=")
-        if self.calibration and not Path(self.calibration).is_dir():
-            raise CommandError(f"there is no folder {self.calibration}: name a folder of images with CALIBRATION=")
+        folders.require(self.calibration, "CALIBRATION")
 
     @classmethod
     def of_environment(cls) -> "Precision":
@@ -61,6 +59,4 @@ class Precision:
 
     def recipe(self) -> dict[str, object]:
         """Return what a build depends on."""
-        images = sorted(Path(self.calibration).rglob("*")) if self.calibration else []
-        hashes = {str(path.relative_to(self.calibration)): sha256_of(path) for path in images if path.is_file()}
-        return {"precision": self.name, "min agreement": self.threshold, "images": hashes}
+        return {"precision": self.name, "min agreement": self.threshold, "images": folders.hashes(self.calibration)}

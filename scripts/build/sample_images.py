@@ -78,7 +78,15 @@ def _examples() -> list[Path]:
 
 
 def inputs(images: list[Tensor], count: int, spec: InputSpec, min_area: float = 0.5) -> Tensor:
-    """Return so many normalised inputs: each image, then random crops of at least that share of it, some mirrored."""
+    """Return so many normalised inputs: see `crops`."""
+    return normalize(torch.stack(crops(images, count, spec, min_area)), spec)
+
+
+def crops(images: list[Tensor], count: int, spec: InputSpec, min_area: float = 0.5) -> list[Tensor]:
+    """Return so many inputs: each image, then random crops of at least that share of it, some mirrored.
+
+    Input i comes from image i % len(images); each is uint8 (3, *spec.size).
+    """
     chance = random.Random(0)  # noqa: S311 - the same crops every time
     found = []
     for index in range(count):
@@ -91,4 +99,4 @@ def inputs(images: list[Tensor], count: int, spec: InputSpec, min_area: float = 
             image = image[:, top : top + height, left : left + width]
             image = image.flip(2) if chance.random() < 0.5 else image
         found.append(to_input(image, spec))
-    return normalize(torch.stack(found), spec)
+    return found

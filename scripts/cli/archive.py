@@ -11,7 +11,15 @@ from scripts.cli import options
 @options.model
 @options.name
 @click.option("--version", default="1.0", help="Version to serve it as.")
-def archive(model: str, name: str, version: str) -> None:
+@click.option(
+    "--reference",
+    default="",
+    envvar="REFERENCE",
+    show_envvar=True,
+    metavar="FOLDER",
+    help="Images that those served are compared with.",
+)
+def archive(model: str, name: str, version: str, reference: str) -> None:
     """Pack the model into model_store/<name>.mar.
 
     Does nothing if the archive is up to date. PRECISION, CALIBRATION, MIN_AGREEMENT and WORKERS in the environment
@@ -19,7 +27,7 @@ def archive(model: str, name: str, version: str) -> None:
     """
     from scripts.build.archive import ensure
 
-    ensure(model, name, version)
+    ensure(model, name, version, reference=reference)
 
 
 @click.command()

@@ -111,6 +111,33 @@ def gateway(direct: str, gateway: str, image: Path | None, clients: int, rounds:
     run(direct, gateway, image, Plan(clients, seconds, rounds))
 
 
+@bench.command()
+@click.argument("archive", type=click.Path(path_type=Path))
+@click.option("--images", required=True, metavar="FOLDER", help="Photos: half for a reference, half as what is served.")
+@click.option("--others", required=True, metavar="FOLDER", help="Photos of other things.")
+def drift(archive: Path, images: str, others: str) -> None:
+    """Show which changes of the images the metrics of drift notice, and after how many.
+
+    In this process, by the engine of ARCHIVE. Writes build/drift.json.
+    """
+    from scripts.bench.drift import run
+
+    run(archive, images, others)
+
+
+@bench.command()
+@click.argument("archive", type=click.Path(path_type=Path))
+@click.option("--rounds", default=30, help="Number of repetitions.")
+def drift_cost(archive: Path, rounds: int) -> None:
+    """Measure what the window of drift adds to the network's CPU time.
+
+    In this process, by the engine of ARCHIVE.
+    """
+    from scripts.bench.drift_cost import run
+
+    run(archive, rounds)
+
+
 @click.command()
 @options.model
 @options.port

@@ -28,6 +28,17 @@ def test_a_choice(name: str, value: str, choices: str) -> None:
         Settings.from_model_config({"handler": {name: "fast"}})
 
 
+@pytest.mark.parametrize("window", [0, 50, 5000])
+def test_a_window(window: int) -> None:
+    assert Settings(drift_window=window).drift_window == window
+
+
+@pytest.mark.parametrize("window", [-1, 1, 49, 100.0, "500", True])
+def test_no_window(window: object) -> None:
+    with pytest.raises(ValueError, match=r"handler.drift_window is .*: set 0 or a whole number of at least 50"):
+        Settings(drift_window=window)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(("cpus", "workers", "threads"), [(2, 1, 2), (2, 2, 1), (8, 3, 2), (2, 5, 1), (2, 0, 2)])
 def test_workers_share_the_cpus(monkeypatch: pytest.MonkeyPatch, cpus: int, workers: int, threads: int) -> None:
     monkeypatch.setattr(settings, "cpus", lambda: cpus)

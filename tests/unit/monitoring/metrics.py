@@ -16,7 +16,7 @@ from tests.unit.monitoring import gateway
 
 DASHBOARD = CONFIG / "grafana" / "dashboards" / "image-classifier.json"
 FUNCTIONS = {"sum", "rate", "max", "increase", "vector", "deriv", "absent", "round", "histogram_quantile"}
-FUNCTIONS |= {"group", "label_replace", "query_result", "scalar"}
+FUNCTIONS |= {"avg", "avg_over_time", "group", "label_replace", "query_result", "scalar"}
 OPERATORS = {"and", "or", "unless", "offset"}
 HISTOGRAM = ("_bucket", "_sum", "_count")
 PROMETHEUS_OWN = {"up"}
@@ -27,6 +27,11 @@ def used(expression: str) -> set[str]:
     labels = r"\b(?:by|without|on|group_left)\s*\([^)]*\)"
     bare = re.sub(rf'\{{[^}}]*\}}|\[[^]]*\]|"[^"]*"|\b\d+[smhd]\b|{labels}', " ", expression)
     return set(re.findall(r"(?<![\w:.])[a-zA-Z_][\w:]*", bare)) - FUNCTIONS - OPERATORS
+
+
+def of_drift(expression: str) -> bool:
+    """Whether it needs an archive with a reference, which tests/integration/test_drift.py serves."""
+    return any(name.startswith(("classifier_drift_", "classifier:drift_")) for name in used(expression))
 
 
 def rules() -> list[dict[str, Any]]:

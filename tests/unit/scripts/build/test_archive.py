@@ -2,6 +2,7 @@
 
 import dataclasses
 import errno
+import hashlib
 import json
 import os
 import shutil
@@ -13,13 +14,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from handler.manifest import Manifest
-from scripts.archives.reading import read_manifest
+from handler.manifest import REFERENCE, Manifest
+from scripts.archives import describe
+from scripts.archives.reading import damage, read_manifest
 from scripts.build import archive, packing, program
 from scripts.build.precision import Precision
 from scripts.build.sources import local, processor
 from scripts.common.errors import CommandError
 from tests.conftest import PROJECT
+from tests.scenes import save_scenes, scene
 from tests.tiny_models import save
 
 
@@ -57,10 +60,16 @@ def test_fingerprint_depends_on_every_input(tiny_directory: Path, tmp_path: Path
     config = Path(shutil.copy(archive.MODEL_CONFIG, tmp_path / "model-config.yaml"))
     directory = Path(shutil.copytree(tiny_directory, tmp_path / "tiny-resnet"))
 
-    def fingerprint(name: str = "", version: str = "1.0") -> str:
-        return archive.fingerprint_of(local.origin_of_directory(directory, name), version, config, Precision())
+    images = save_scenes(tmp_path / "images", 2)
+
+    def fingerprint(name: str = "", version: str = "1.0", reference: str = "") -> str:
+        origin = local.origin_of_directory(directory, name)
+        return archive.fingerprint_of(origin, version, config, Precision(), reference)
 
     fingerprints = [fingerprint(), fingerprint("other"), fingerprint(version="2.0")]
+    fingerprints.append(fingerprint(reference=str(images)))
+    (images / "0001.png").write_bytes(scene(5))
+    fingerprints.append(fingerprint(reference=str(images)))
     (directory / "preprocessor_config.json").write_text("{}")
     fingerprints.append(fingerprint())
     with (directory / "model.safetensors").open("ab") as file:
@@ -83,6 +92,41 @@ def test_fingerprint_depends_on_every_file_of_the_handler(
     with (handler / file).open("a") as changed:
         changed.write(" ")
     assert archive.fingerprint_of(origin, "1.0", archive.MODEL_CONFIG, Precision()) != before
+
+
+def test_a_reference_is_in_the_archive_and_its_manifest(archive_with_reference: Path) -> None:
+    digest = read_manifest(archive_with_reference).programs[REFERENCE]
+    with zipfile.ZipFile(archive_with_reference) as file:
+        assert hashlib.sha256(file.read(REFERENCE)).hexdigest() == digest
+    assert damage(archive_with_reference) is None
+    assert f"reference for drift   {REFERENCE}, sha256 {digest}" in describe.manifest(
+        read_manifest(archive_with_reference)
+    )
+
+
+def test_without_a_folder_there_is_no_reference(tiny_archive: Path) -> None:
+    assert REFERENCE not in read_manifest(tiny_archive).programs
+
+
+def test_the_environment_names_the_folder(
+    tiny_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REFERENCE", str(tmp_path / "none"))
+    with pytest.raises(CommandError, match=r"there is no folder .*none: name a folder of images with REFERENCE="):
+        archive.ensure(str(tiny_directory), "", store=tmp_path / "store")
+    assert not (tmp_path / "store").exists()
+
+
+@pytest.mark.parametrize("count", [0, 99])
+def test_too_few_images_for_a_reference(tiny_directory: Path, tmp_path: Path, count: int) -> None:
+    images = save_scenes(tmp_path / "images", count)
+    (images / "broken.png").write_bytes(scene(0)[:-40])
+    (images / "notes.txt").write_text("no image")
+    with pytest.raises(
+        CommandError, match=rf"^{count} images in .* without 2 files such as broken.png \(damaged-image\) are"
+    ):
+        archive.ensure(str(tiny_directory), "", store=tmp_path / "store", reference=str(images))
+    assert list((tmp_path / "store").iterdir()) == []
 
 
 def test_build_in_subprocess(tiny_directory: Path, tmp_path: Path) -> None:
