@@ -75,7 +75,6 @@ def headers(style: str, script: str) -> dict[str, str]:
     }
     return {
         "Content-Security-Policy": "; ".join(f"{name} {sources}" for name, sources in policy.items()),
-        "Cross-Origin-Opener-Policy": "same-origin",
         "Referrer-Policy": "no-referrer",
         "Vary": "Accept",
         "X-Content-Type-Options": "nosniff",
@@ -85,7 +84,7 @@ def headers(style: str, script: str) -> dict[str, str]:
 def wants_page(row: Mapping[str, object], headers: Mapping[str, object]) -> bool:
     """Whether a browser opens the address: a request without a body whose `Accept` prefers HTML.
 
-    TorchServe does not tell a handler the method. A POST without a body has a length, of 0, and a GET has none.
+    TorchServe tells a handler no method, and gives every request a length, so an empty POST gets the page too.
 
     Args:
         row: the request as TorchServe hands it over.
@@ -93,9 +92,8 @@ def wants_page(row: Mapping[str, object], headers: Mapping[str, object]) -> bool
     """
     if row:
         return False
-    header = {name.lower(): value for name, value in headers.items()}
-    accept = str(header.get("accept", ""))
-    if HTML not in accept.lower() or "content-length" in header:
+    accept = next((str(value) for name, value in headers.items() if name.lower() == "accept"), "")
+    if HTML not in accept.lower():
         return False
     try:
         return negotiate(accept, (*OFFERED, HTML)) == HTML

@@ -21,10 +21,11 @@ class Refusal extends Error {
 async function send(url, file, headers = {}) {
   const authorization = token ? { Authorization: `Bearer ${token}` } : {};
   const all = { Accept: "application/json", "Content-Type": "application/octet-stream", ...authorization, ...headers };
+  const body = await read(file);
   const start = performance.now();
   let response, text;
   try {
-    response = await fetch(url, { method: "POST", body: file, headers: all });
+    response = await fetch(url, { method: "POST", body, headers: all });
     text = await response.text();
   } catch {
     const large = file.size > 20 * 2 ** 20 ? "the image may have too many bytes, or " : ""; // cut off while it was sent
@@ -36,6 +37,14 @@ async function send(url, file, headers = {}) {
     throw refusal(response.status, text, id);
   }
   return { document: JSON.parse(text), id, milliseconds };
+}
+
+async function read(file) {
+  try {
+    return await file.arrayBuffer();
+  } catch {
+    throw new Refusal(400, "", "This file cannot be read", "hand over image files that are there, and no folders");
+  }
 }
 
 // Reads a problem document (RFC 9457), TorchServe's own JSON, or what a proxy says.

@@ -26,6 +26,8 @@ from tests.waiting import wait_for
         "/predictions",
         "/v1/models/x",
         "/connections",
+        "/index.html",
+        "/favicon.jpg",
     ],
 )
 def test_other_paths_are_404(stack: Stack, path: str) -> None:

@@ -71,5 +71,12 @@ def _guard(route: Route, expected: str) -> None:
         route.fulfill(status=401)
 
 
+def test_where_a_page_may_not_copy_the_program_is_selected(page: Page) -> None:
+    """Browsers give pages the clipboard only over HTTPS and on this machine."""
+    page.evaluate("Object.defineProperty(navigator, 'clipboard', {value: undefined})")
+    page.get_by_role("button", name="Copy").click()
+    assert page.evaluate("getSelection().toString()") == page.locator("#program").inner_text()
+
+
 def test_before_an_image_the_program_names_an_example(page: Page, url: str) -> None:
     assert page.locator("#program").inner_text() == f"curl -T photo.jpg {url}"

@@ -96,6 +96,20 @@ def test_a_server_that_is_gone(page: Page, photo: Path) -> None:
     assert error.get_by_role("button", name="Try again").is_visible()
 
 
+def test_a_file_that_is_gone(page: Page, photo: Path) -> None:
+    gone = photo.with_name("gone.png")
+    gone.write_bytes(photo.read_bytes())
+
+    def remove(route: Route) -> None:
+        gone.unlink(missing_ok=True)
+        route.continue_()
+
+    page.route("**/predictions/*", remove, times=1)
+    choose(page, photo, gone)
+    error = card(page, "gone.png").locator(".error")
+    assert error.locator("strong").inner_text() == "This file cannot be read."
+
+
 def test_torchserves_own_errors(page: Page, photo: Path) -> None:
     document = '{"code": 404, "type": "ModelNotFoundException", "message": "Model not found: x"}'
     browser.respond_once(page, "**/predictions/*", 404, document, "application/json")
