@@ -13,6 +13,7 @@ from handler.errors import RequestError
 from handler.manifest import Manifest
 from handler.protocols.accept import OFFERED, negotiate
 from handler.protocols.media_types import HTML
+from handler.protocols.request import is_explain
 
 CONTENT_TYPE = f"{HTML}; charset=utf-8"
 ENGINES = {"onnx": "ONNX Runtime", "openvino": "OpenVINO", "torch": "PyTorch"}
@@ -82,7 +83,7 @@ def headers(style: str, script: str) -> dict[str, str]:
 
 
 def wants_page(row: Mapping[str, object], headers: Mapping[str, object]) -> bool:
-    """Whether a browser opens the address: a request without a body whose `Accept` prefers HTML.
+    """Whether a browser opens a model's address: a request without a body whose `Accept` prefers HTML.
 
     TorchServe tells a handler no method, and gives every request a length, so an empty POST gets the page too.
 
@@ -93,7 +94,7 @@ def wants_page(row: Mapping[str, object], headers: Mapping[str, object]) -> bool
     if row:
         return False
     accept = next((str(value) for name, value in headers.items() if name.lower() == "accept"), "")
-    if HTML not in accept.lower():
+    if HTML not in accept.lower() or is_explain(headers):
         return False
     try:
         return negotiate(accept, (*OFFERED, HTML)) == HTML

@@ -45,6 +45,12 @@ def test_other_clients_get_an_error(classifier: ImageClassifier, context: Contex
     assert handled(classifier, context, ({}, {"Accept": accept}))[0][:2] == (status, "application/problem+json")
 
 
+def test_the_address_of_explanations_has_no_page(classifier: ImageClassifier, context: Context) -> None:
+    ((status, content_type, _),) = handled(classifier, context, ({}, {"Accept": CHROME, "explain": "True"}))
+    assert status >= 400
+    assert content_type == "application/problem+json"
+
+
 def test_an_image_from_a_browser_gets_json(classifier: ImageClassifier, context: Context) -> None:
     ((status, content_type, _),) = handled(classifier, context, ({"body": PHOTO}, {"Accept": CHROME}))
     assert (status, content_type) == (200, "application/json")
