@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import weakref
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -99,13 +100,13 @@ def test_metrics_of_a_batch(classifier: ImageClassifier, context: Context, caplo
 def test_no_metric_is_written_while_the_network_runs(
     classifier: ImageClassifier, context: Context, caplog: pytest.LogCaptureFixture
 ) -> None:
-    run, written = classifier.model.engine.run, []
+    run, written = classifier.model.engine.run_with, []
 
-    def watched(batch: torch.Tensor) -> torch.Tensor:
+    def watched(batch: torch.Tensor, outputs: Sequence[str]) -> dict[str, torch.Tensor]:
         written.append(len(caplog.records))
-        return run(batch)
+        return run(batch, outputs)
 
-    classifier.model.engine.run = watched  # type: ignore[method-assign]
+    classifier.model.engine.run_with = watched  # type: ignore[method-assign]
     with caplog.at_level(logging.INFO, logger="ts.metrics.caching_metric"):
         for _ in range(2):
             caplog.clear()
@@ -165,13 +166,13 @@ def test_a_worker_activity_of_while_it_handles_a_batch(
 ) -> None:
     monkeypatch.setenv(RUN_DIRECTORY, str(tmp_path))
     classifier = loaded(context)
-    run, busy = classifier.model.engine.run, []
+    run, busy = classifier.model.engine.run_with, []
 
-    def watched(batch: Tensor) -> Tensor:
+    def watched(batch: Tensor, outputs: Sequence[str]) -> dict[str, Tensor]:
         busy.append(activity_of(tmp_path, os.getpid()).busy)
-        return run(batch)
+        return run(batch, outputs)
 
-    monkeypatch.setattr(classifier.model.engine, "run", watched)
+    monkeypatch.setattr(classifier.model.engine, "run_with", watched)
     handled(classifier, context, ({"body": PHOTO}, {}))
     assert busy == [True]
     assert not activity_of(tmp_path, os.getpid()).busy
@@ -192,7 +193,7 @@ def test_missing_memory_is_no_damaged_image(
             patch.setattr("handler.decode.decoder.decode_jpeg", fail)
             patch.setattr("handler.decode.decoder.decode_opened", fail)
         else:
-            patch.setattr(classifier.model.engine, "run", fail)
+            patch.setattr(classifier.model.engine, "run_with", fail)
         alone = handled(classifier, context, ({"body": PHOTO}, {}))
         together = handled(classifier, context, *[({"body": PHOTO}, {})] * 2)
     for status, _, body in (*alone, *together):

@@ -3,6 +3,7 @@
 import json
 import logging
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -36,7 +37,7 @@ def test_a_request_whose_time_ends_while_its_batch_is_decoded_does_not_reach_the
     classifier: ImageClassifier, context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     decode, batches = classifier.decoder.decode, []
-    run = classifier.model.engine.run
+    run = classifier.model.engine.run_with
 
     def slowly(*batch: Any) -> Any:
         ends = time.monotonic() + 100
@@ -44,12 +45,12 @@ def test_a_request_whose_time_ends_while_its_batch_is_decoded_does_not_reach_the
         monkeypatch.setattr("handler.protocols.timeout.time.monotonic", lambda: ends)
         return decoded
 
-    def watched(batch: Tensor) -> Tensor:
+    def watched(batch: Tensor, outputs: Sequence[str]) -> dict[str, Tensor]:
         batches.append(len(batch))
-        return run(batch)
+        return run(batch, outputs)
 
     monkeypatch.setattr(classifier.decoder, "decode", slowly)
-    classifier.model.engine.run = watched  # type: ignore[method-assign]
+    classifier.model.engine.run_with = watched  # type: ignore[method-assign]
     responses = handled(classifier, context, ({"body": PHOTO}, {"X-Request-Timeout": "50"}), ({"body": PHOTO}, {}))
     assert [status for status, _, _ in responses] == [504, 200]
     assert batches == [1]
