@@ -10,7 +10,7 @@ EngineSetting = Literal["auto", "onnx", "openvino", "torch"]
 PrecisionSetting = Literal["auto", "float32", "bfloat16"]
 LargeJpegs = Literal["exact", "scaled"]
 
-MIN_WINDOW = 50  # images: what fewer say of drift is chance
+MIN_WINDOW = 100  # images: what fewer say of drift is chance
 
 
 @dataclass(frozen=True)

@@ -114,9 +114,9 @@ def tiny_model(tiny_archive: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture(scope="session")
 def archive_with_reference(tiny_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The archive of the tiny network, with a reference of 120 images."""
+    """The archive of the tiny network, with a reference of 240 images."""
     from scripts.build import archive
     from tests.scenes import save_scenes
 
-    images = save_scenes(tmp_path_factory.mktemp("images"), 120)
+    images = save_scenes(tmp_path_factory.mktemp("images"), 240)
     return archive.ensure(str(tiny_directory), "", store=tmp_path_factory.mktemp("store"), reference=str(images))

@@ -58,12 +58,15 @@ class Reference:
         images: how many there were.
         frequent: their most frequent classes, each a bin, (k,).
         rare: their other classes, which share a bin; those that no image has share the last one.
-        classes: images in each of these bins, (k + 2,).
+        classes: images in each of these bins, (k + 2,). As many as are the only ones of their class count in the last
+            bin: I. Good, The population frequencies of species (1953), expects this share of other images there.
         edges: between the bins of confidence.
         confidences: images in each of those bins, (len(edges) + 1,).
         features: distribution of the pooled features; None where the program has no such output.
+        half: images in the halves that the limits were measured with.
         sizes: numbers of images in a sample, ascending, (S,).
-        limits: of each statistic, what one in a hundred samples of that size exceeds though nothing has changed, (S,).
+        scales: of each statistic, what one in a hundred samples of that size exceeds though nothing has changed, as a
+            multiple of 1 / half the reference + 1 / size, (S,).
     """
 
     images: int
@@ -73,8 +76,9 @@ class Reference:
     edges: Floats
     confidences: Ints
     features: Gaussian | None
+    half: int
     sizes: Ints
-    limits: dict[Statistic, Floats]
+    scales: dict[Statistic, Floats]
 
     def class_counts(self, classes: Ints) -> Ints:
         """Return how many of top-1 classes (N,) are in each bin, (k + 2,)."""
@@ -109,18 +113,20 @@ class Reference:
     def limit(self, statistic: Statistic, images: int) -> float:
         """Return what one in a hundred samples of so many images exceeds though nothing has changed.
 
-        Between the measured sizes it follows the reciprocal of the size, as the bias of both statistics does.
+        Small distances are quadratic in the differences between two samples, and so proportional to the sum of the
+        reciprocals of their sizes. Only the window's is adapted: a distance of features depends on the reference's in
+        further ways, and what half of it gives is on the safe side.
         """
-        sizes = 1 / self.sizes[::-1]
-        return float(np.interp(1 / images, sizes, self.limits[statistic][::-1]))
+        scale = np.interp(images, self.sizes, self.scales[statistic])
+        return float(scale * (1 / self.half + 1 / images))
 
     def save(self, path: Path) -> None:
         """Write the file."""
         arrays: dict[str, Any] = {
             name: getattr(self, name)
-            for name in ("images", "frequent", "rare", "classes", "edges", "confidences", "sizes")
+            for name in ("images", "half", "frequent", "rare", "classes", "edges", "confidences", "sizes")
         }
-        arrays |= {f"limits of {name}": values for name, values in self.limits.items()}
+        arrays |= {f"scales of {name}": values for name, values in self.scales.items()}
         if self.features is not None:
             arrays |= {f"features: {name}": value for name, value in vars(self.features).items()}
         np.savez(path, **arrays)
@@ -133,11 +139,11 @@ class Reference:
         members = {
             name.removeprefix("features: "): found.pop(name) for name in list(found) if name.startswith("features: ")
         }
-        limits = {
-            name.removeprefix("limits of "): found.pop(name) for name in list(found) if name.startswith("limits of ")
+        scales = {
+            name.removeprefix("scales of "): found.pop(name) for name in list(found) if name.startswith("scales of ")
         }
         for name in ("remainder", "shrinkage"):
             if members:
                 members[name] = float(members[name])
-        images = int(found.pop("images"))
-        return cls(images=images, features=Gaussian(**members) if members else None, limits=limits, **found)
+        images, half = int(found.pop("images")), int(found.pop("half"))
+        return cls(images=images, half=half, features=Gaussian(**members) if members else None, scales=scales, **found)

@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from handler.drift.monitor import Monitor
@@ -33,13 +32,10 @@ def run(archive: Path, rounds: int) -> float:
     """
     with opened(archive) as program:
         manifest = program.manifest
-        photos = read_images("").images
-        inputs = crops(photos, max(reference.MIN_IMAGES, BATCH * BATCHES), manifest.input)
+        inputs = crops(read_images("").images, max(reference.MIN_IMAGES, BATCH * BATCHES), manifest.input)
         seen = program.run(inputs)
         metrics = Metrics(NoMetrics(), manifest.name)
-        monitor = Monitor(
-            reference.reference_of(seen, np.arange(len(inputs)) % len(photos)), Settings.drift_window, metrics
-        )
+        monitor = Monitor(reference.reference_of(seen), Settings.drift_window, metrics)
         while len(monitor.window) < Settings.drift_window:
             monitor.add(seen)
         batches = [inputs[start : start + BATCH] for start in range(0, BATCH * BATCHES, BATCH)]

@@ -12,7 +12,7 @@ from torch import Tensor
 from handler.decode.image import decode_image
 from handler.decode.resize import to_input
 from handler.drift.reference import Images, Reference, Statistic
-from handler.drift.statistics import Floats, Gaussian, Ints
+from handler.drift.statistics import Gaussian
 from handler.engines.engine import MAX_BATCH, Engine
 from handler.engines.onnx_runtime import OnnxEngine
 from handler.errors import RequestError
@@ -23,19 +23,20 @@ from handler.settings import MIN_WINDOW, Settings
 from scripts.build.sources.source import SourceModel
 from scripts.common.errors import CommandError
 
-MIN_IMAGES = 100
-# A class is a bin of its own if at least so many images of the reference have it: with five, the index follows its
+MIN_IMAGES = 200  # twice the smallest sample
+# A class is a bin of its own if at least so many images of half the reference have it: with five, the index follows its
 # theory (W. Cochran, The chi-squared test of goodness of fit, 1952). More bins would notice less.
 MIN_IN_BIN = 5
 MAX_CLASSES = 20
 CONFIDENCE_BINS = 10  # with as many images of the reference in each
-IMAGES_PER_DIRECTION = 10  # of the covariance's main directions
+IMAGES_PER_DIRECTION = 10  # of half the reference, for each of the covariance's main directions
 MAX_RANK = 32
-SIZES = (MIN_WINDOW, 100, 200, 400, 800)  # images in samples whose distances are measured
-SPLITS = 20  # of the reference into halves
-SAMPLES = 10  # drawn from each half that the other is compared with
+SIZES = (MIN_WINDOW, 200, 400, 800)  # images in samples whose distances are measured
+SPLITS = 25  # of the reference into halves
+SAMPLES = 4  # of each size from each half, for the other
 MAX_SPLIT = 1000  # images of the reference that are split
 QUANTILE = 0.99
+NONE = np.zeros(0, dtype=np.int64)
 
 
 def write(folder: Path, model: SourceModel, contents: Path, precision: PrecisionName, outputs: Sequence[str]) -> None:
@@ -100,57 +101,57 @@ def run(
     return logits, features[0] if features else None
 
 
-def reference_of(images: Images, groups: Ints | None = None) -> Reference:
-    """Return the reference that images make.
+def reference_of(images: Images) -> Reference:
+    """Return the reference that at least MIN_IMAGES images make.
 
-    Its limits come from the images themselves: one random half makes a reference, and samples of the other half, drawn
-    with replacement, are compared with that. They are somewhat too high, because half the images make a reference that
-    is less exact, and in a sample the same image comes twice.
-
-    Args:
-        images: at least MIN_IMAGES.
-        groups: for each image, what must not be in both halves, such as the photo that it is a crop of, (N,).
+    Its limits come from the images themselves: each random half makes a reference, and samples of the other half are
+    compared with that.
     """
-    groups = np.arange(len(images)) if groups is None else groups
     random = np.random.default_rng(0)
+    count = min(len(images), MAX_SPLIT) // 2
+    sizes = np.array([size for size in SIZES if size <= count])
     drawn: dict[Statistic, list[list[float]]] = {}
     for _ in range(SPLITS):
-        order = random.permutation(np.unique(groups))[:MAX_SPLIT]
-        first, second = order[: len(order) // 2], order[len(order) // 2 :]
-        half = _fit(images[np.isin(groups, first)])
-        others = half.project(images[np.isin(groups, second)])
-        for _ in range(SAMPLES):
-            rows = random.integers(len(others), size=SIZES[-1])
-            distances = [half.distances(others[rows[:size]]) for size in SIZES]
-            for name in distances[0]:
-                drawn.setdefault(name, []).append([each[name] for each in distances])
-    limits = {name: np.quantile(values, QUANTILE, axis=0) for name, values in drawn.items()}
-    return _fit(images, limits)
+        order = random.permutation(len(images))
+        first, second = images[order[:count]], images[order[count : 2 * count]]
+        for one, other in ((first, second), (second, first)):
+            half = _fit(one, 1)
+            others = half.project(other)
+            for start in range(min(SAMPLES, count // int(sizes[0]))):
+                rows = np.roll(np.arange(count), -start * int(sizes[0]))
+                distances = [half.distances(others[rows[:size]]) for size in sizes]
+                for name in distances[0]:
+                    drawn.setdefault(name, []).append([each[name] for each in distances])
+    by_chance = 1 / count + 1 / sizes  # see `Reference.limit`
+    scales = {name: np.quantile(values, QUANTILE, axis=0) / by_chance for name, values in drawn.items()}
+    return replace(_fit(images, 2), half=count, sizes=sizes, scales=scales)
 
 
-def _fit(images: Images, limits: dict[Statistic, Floats] | None = None) -> Reference:
+def _fit(images: Images, halves: int) -> Reference:
+    """Return the distributions of a whole reference (2 halves), or of one half in as many bins and directions."""
     classes, counts = np.unique(images.classes, return_counts=True)
     order = np.lexsort((classes, -counts))
-    frequent = classes[[index for index in order[:MAX_CLASSES] if counts[index] >= MIN_IN_BIN]]
+    frequent = classes[[index for index in order[:MAX_CLASSES] if counts[index] >= halves * MIN_IN_BIN]]
     edges = np.unique(
         np.quantile(images.confidences.astype(np.float64), np.arange(1, CONFIDENCE_BINS) / CONFIDENCE_BINS)
     )
     features = None
     if images.features is not None:
-        rank = min(MAX_RANK, len(images) // IMAGES_PER_DIRECTION, images.features.shape[1] - 1)
+        rank = min(MAX_RANK, len(images) // halves // IMAGES_PER_DIRECTION, images.features.shape[1] - 1)
         features = Gaussian.fit(images.features, rank)
-    empty = np.zeros(0, dtype=np.int64)
     found = Reference(
         images=len(images),
         frequent=frequent,
         rare=np.setdiff1d(classes, frequent),
-        classes=empty,
+        classes=NONE,
         edges=edges,
-        confidences=empty,
+        confidences=NONE,
         features=features,
-        sizes=np.array(SIZES),
-        limits=limits or {},
+        half=0,
+        sizes=NONE,
+        scales={},
     )
-    return replace(
-        found, classes=found.class_counts(images.classes), confidences=found.confidence_counts(images.confidences)
-    )
+    in_bins = found.class_counts(images.classes)
+    alone = int((counts == 1).sum())
+    in_bins[-2:] += np.array([-alone, alone])
+    return replace(found, classes=in_bins, confidences=found.confidence_counts(images.confidences))

@@ -1,6 +1,6 @@
 """Generates the tables of measured figures for README.md and docs/ (`make docs`).
 
-`make bench` and `make faults` write figures to build/, and `make figures` copies them to docs/figures/.
+`make bench`, `make faults` and `bench drift` write figures to build/, and `make figures` copies them to docs/figures/.
 """
 
 import json
@@ -17,7 +17,7 @@ Figures = dict[str, Any]
 
 
 def read(name: str) -> Figures:
-    """Return the published figures of `bench` or `faults`."""
+    """Return the published figures of `bench`, `bench drift` or `faults`."""
     figures: Figures = json.loads((FIGURES / f"{name}.json").read_text(encoding="utf-8"))
     return figures
 
@@ -136,6 +136,26 @@ def faults() -> str:
         for what, row in sorted(read("faults").items())
     ]
     return table(head, rows)
+
+
+def drift() -> str:
+    """Return which changes of the images the metrics of drift notice, and after how many images."""
+    found = read("drift")
+    statistics = ("classes", "confidence", "features")
+
+    def cell(row: Figures, name: str) -> str:
+        after = row["noticed_after"].get(name)
+        return f"{row['ratio'][name]:.2f}" + (f", after {after}" if after else "")
+
+    rows = [(row["images"], *(cell(row, name) for name in statistics)) for row in found["rows"]]
+    return (
+        f"{found['photos']} COCO photos, {found['crops']} crops of each for the reference and as many others as what "
+        f"is served; photos of other things are {found['other_photos']} of CPPE-5. {found['model']}, {found['engine']} "
+        f"in {found['precision']}. Of unchanged images, the highest ratio in {found['unchanged_windows']} windows of "
+        f"{found['window']} images; else the ratio of a window of changed images, and how many of them it took behind "
+        f"unchanged ones until the ratio was above 1: medians of {found['repeats']}.\n\n"
+        + table(("images", *statistics), rows)
+    )
 
 
 def _name(bench: Figures) -> str:

@@ -47,13 +47,13 @@ def after(server: TorchServe, seeds: range, light: float) -> dict[str, float]:
 
 
 def test_changed_images_raise_the_gauges(server: TorchServe) -> None:
-    assert after(server, range(1000, 1040), 1.0) == {}  # too few
-    quiet = after(server, range(1040, 1100), 1.0)
-    assert quiet["classifier_drift_window_images"] == 100
-    assert quiet["classifier_drift_reference_images"] == 120
+    assert after(server, range(1000, 1090), 1.0) == {}  # too few
+    quiet = after(server, range(1090, 1150), 1.0)
+    assert quiet["classifier_drift_window_images"] == 150
+    assert quiet["classifier_drift_reference_images"] == 240
     assert max(quiet[f"{RATIO} {of}"] for of in ("classes", "confidence", "features")) < 1
-    changed = after(server, range(1100, 1200), 0.1)
-    assert changed["classifier_drift_window_images"] == 200
+    changed = after(server, range(1150, 1300), 0.1)
+    assert changed["classifier_drift_window_images"] == 300
     assert changed[f"{RATIO} features"] > 1
     exported = {name.split()[0] for name in changed}
     queries = [query for _, query in metrics.panel_queries() if metrics.of_drift(query)]
@@ -79,7 +79,7 @@ def test_bench_drift_cost_measures_the_window(tiny_archive: Path) -> None:
 def test_bench_drift_shows_what_is_noticed(tiny_archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(drift, "FIGURES", tmp_path / "drift.json")
     monkeypatch.setattr(drift, "UNCHANGED_WINDOWS", 2)
-    images, others = save_scenes(tmp_path / "images", 16), save_scenes(tmp_path / "others", 4)
+    images, others = save_scenes(tmp_path / "images", 25), save_scenes(tmp_path / "others", 4)
     result = CliRunner().invoke(
         main, ["bench", "drift", str(tiny_archive), "--images", str(images), "--others", str(others)]
     )

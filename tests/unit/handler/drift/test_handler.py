@@ -27,7 +27,7 @@ def model(archive_with_reference: Path, tmp_path_factory: pytest.TempPathFactory
 
 
 def exported(
-    model: Path, caplog: pytest.LogCaptureFixture, light: float, count: int = 80, window: int = 60
+    model: Path, caplog: pytest.LogCaptureFixture, light: float, count: int = 120, window: int = 100
 ) -> dict[str, float]:
     """Return the last value of each gauge of drift, by name and label, after so many images."""
     context = new_context(model, {"handler": {"drift_window": window}})
@@ -44,7 +44,7 @@ def exported(
 
 def test_unchanged_images_are_quiet(model: Path, caplog: pytest.LogCaptureFixture) -> None:
     found = exported(model, caplog, UNCHANGED)
-    assert (found["window_images"], found["reference_images"]) == (60, 120)
+    assert (found["window_images"], found["reference_images"]) == (100, 240)
     ratios = {name: value for name, value in found.items() if name.startswith("ratio")}
     assert set(ratios) == {"ratio classes", "ratio confidence", "ratio features"}
     assert max(ratios.values()) < 1
@@ -68,7 +68,7 @@ def test_a_window_of_0_images_exports_nothing(model: Path, caplog: pytest.LogCap
 
 def test_predictions_are_the_same_with_and_without(model: Path) -> None:
     bodies = []
-    for window in (0, 60):
+    for window in (0, 100):
         context = new_context(model, {"handler": {"drift_window": window}})
         bodies.append(handled(loaded(context), context, ({"body": scene(0)}, {})))
     assert bodies[0] == bodies[1]

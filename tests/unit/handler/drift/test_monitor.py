@@ -51,13 +51,13 @@ def feed(monitor: Monitor, images: Any, batch: int = 8) -> None:
 
 
 def test_nothing_is_exported_of_too_few_images(reference: Reference, exported: Exported) -> None:
-    feed(monitor_of(reference, 200, exported), traffic(48, 1))
+    feed(monitor_of(reference, 200, exported), traffic(96, 1))
     assert exported.windows == []
 
 
 def test_it_is_exported_ten_times_in_a_window(reference: Reference, exported: Exported) -> None:
     feed(monitor_of(reference, 200, exported), traffic(400, 1), batch=1)
-    assert exported.windows == [50, 70, 90, 110, 130, 150, 170, 190, *[200] * 10]
+    assert exported.windows == [100, 120, 140, 160, 180, *[200] * 11]
 
 
 def test_images_like_the_reference_s_stay_quiet(reference: Reference, exported: Exported) -> None:
@@ -77,26 +77,26 @@ def test_other_images_raise_it_and_leave_the_window_again(reference: Reference, 
 
 
 def test_the_window_has_the_last_images(reference: Reference, exported: Exported) -> None:
-    monitor = monitor_of(reference, 60, exported)
-    images = traffic(170, 1)
+    monitor = monitor_of(reference, 100, exported)
+    images = traffic(270, 1)
     feed(monitor, images, batch=7)
-    last = reference.distances(reference.project(images[110:]))
+    last = reference.distances(reference.project(images[170:]))
     assert {name: distance for name, (distance, _) in monitor.distances().items()} == pytest.approx(last, rel=1e-4)
 
 
 def test_images_of_one_colour_do_not_count(reference: Reference, exported: Exported) -> None:
-    monitor = monitor_of(reference, 60, exported)
+    monitor = monitor_of(reference, 100, exported)
     probe = torch.full_like(IMAGE, 128)
-    for _ in range(55):
+    for _ in range(105):
         monitor.observe(torch.stack([probe, IMAGE]), SCORES.expand(2, -1), torch.zeros(2, DIMENSIONS))
         monitor.observe(probe[None], SCORES, torch.zeros(1, DIMENSIONS))
-    assert len(monitor.window) == 55
-    assert exported.windows == [50]
+    assert len(monitor.window) == 100
+    assert exported.windows == [100]
 
 
 @pytest.mark.parametrize("of", ["scores", "features"])
 def test_what_is_no_number_does_not_count(reference: Reference, exported: Exported, of: str) -> None:
-    monitor = monitor_of(reference, 60, exported)
+    monitor = monitor_of(reference, 100, exported)
     features = torch.zeros(2, DIMENSIONS)
     scores = SCORES.repeat(2, 1)
     (scores if of == "scores" else features)[0, 3] = torch.nan
@@ -107,7 +107,7 @@ def test_what_is_no_number_does_not_count(reference: Reference, exported: Export
 def test_an_error_ends_the_measurement_and_not_the_prediction(
     reference: Reference, exported: Exported, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monitor = monitor_of(reference, 60, exported)
+    monitor = monitor_of(reference, 100, exported)
     for _ in range(2):
         monitor.observe(IMAGE[None], SCORES, torch.zeros(1, DIMENSIONS + 1))
     assert caplog.text.count("drift is not measured from now on") == 1

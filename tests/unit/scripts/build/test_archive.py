@@ -117,7 +117,7 @@ def test_the_environment_names_the_folder(
     assert not (tmp_path / "store").exists()
 
 
-@pytest.mark.parametrize("count", [0, 99])
+@pytest.mark.parametrize("count", [0, 199])
 def test_too_few_images_for_a_reference(tiny_directory: Path, tmp_path: Path, count: int) -> None:
     images = save_scenes(tmp_path / "images", count)
     (images / "broken.png").write_bytes(scene(0)[:-40])

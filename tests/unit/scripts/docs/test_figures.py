@@ -75,6 +75,18 @@ def test_throughput_is_compared_with_peers(monkeypatch: pytest.MonkeyPatch) -> N
     assert sixteen.endswith("| 160 | 18.0 |")
 
 
+def test_drift(monkeypatch: pytest.MonkeyPatch) -> None:
+    row = {
+        "images": "dark",
+        "ratio": {"classes": 0.5, "confidence": 1.26, "features": 3.456},
+        "noticed_after": {"confidence": 250, "features": 50},
+    }
+    found = {"photos": 25, "crops": 8, "other_photos": 29, "model": "m", "engine": "onnx", "precision": "float32"}
+    found |= {"unchanged_windows": 20, "window": 500, "repeats": 5, "rows": [row]}
+    monkeypatch.setattr(figures, "read", lambda _: found)
+    assert figures.drift().splitlines()[-1] == "| dark | 0.50 | 1.26, after 250 | 3.46, after 50 |"
+
+
 @pytest.mark.usefixtures("published")
 def test_goals() -> None:
     assert figures.goals().splitlines()[2:] == [
