@@ -6,8 +6,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future
-from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,11 @@ from handler.batch_responses import Responses
 from handler.decode.decoder import Decoder
 from handler.drift.monitor import open_monitor
 from handler.engines.choice import open_engine
-from handler.errors import NO_EXPLANATIONS, STOPPING, RequestError
+from handler.errors import STOPPING, RequestError
+from handler.explanations.methods import Explanation, Wanted, method_of
+from handler.explanations.request import ExplainRequest, parse_explain_request
+from handler.explanations.response import respond
+from handler.items import AnyRequest, Item, PredictRequest, by_kind, item_of
 from handler.lifecycle import Lifecycle
 from handler.manifest import FILE_NAME, Manifest
 from handler.metrics import Metrics
@@ -26,9 +29,8 @@ from handler.model import Model
 from handler.page.page import CONTENT_TYPE, Page, wants_page
 from handler.protocols.encoding import ModelName
 from handler.protocols.media_types import JSON
-from handler.protocols.open_inference import TensorRequest
 from handler.protocols.predictions import predictions_of
-from handler.protocols.request import Request, is_describe, is_explain, parse_request
+from handler.protocols.request import is_describe, is_explain, parse_request
 from handler.protocols.timeout import Deadline, deadline_of
 from handler.request_log import RequestLog, errors_to_stderr
 from handler.settings import Settings, threads_per_worker
@@ -37,23 +39,6 @@ from handler.tracing import open_tracing
 logger = logging.getLogger(__name__)
 
 RECENT_BATCHES = 8  # a batch is expected to take as long as the longest of these
-
-
-@dataclass(frozen=True)
-class Item:
-    """A request that is ready for the network.
-
-    Args:
-        index: its place in the batch.
-        request: what the client asks for.
-        images: its images as uint8 tensors (3, height, width), where the network runs.
-        failures: those that could not be decoded, by their place; only where the others are classified all the same.
-    """
-
-    index: int
-    request: Request | TensorRequest
-    images: list[Tensor]
-    failures: dict[int, RequestError]
 
 
 class ImageClassifier:
@@ -78,11 +63,12 @@ class ImageClassifier:
             self.request_log = RequestLog.from_environment(self.served)
             threads = threads_per_worker(settings, model_config.get("minWorkers", 1))
             choice = open_engine(self.manifest, directory, settings, threads, context.system_properties.get("gpu_id"))
+            self.method = method_of(choice.engine, self.manifest, directory, settings.explanation_seconds)
             self.metrics = Metrics(context.metrics, context.model_name)
             monitor = open_monitor(self.manifest, directory, settings.drift_window, self.metrics)
         except (OSError, ValueError) as error:
             raise RuntimeError(str(error)) from error
-        self.max_images = settings.max_images
+        self.settings = settings
         self.recent_seconds: deque[float] = deque(maxlen=RECENT_BATCHES)
         self.description = self.manifest.to_json(serving=choice.to_document()).encode()
         self.page = Page.of(self.manifest, context.model_name, choice.engine)
@@ -117,9 +103,11 @@ class ImageClassifier:
             start = time.monotonic()
             with self.lifecycle.busy():
                 items = self.preprocess(data, context, responses)
-                scored = self.inference(items, responses)
+                predicted, explained = by_kind(items)
+                scored = self.inference(predicted, responses)
                 self.postprocess(scored, responses)
-            if scored:
+                self.explain(explained, responses)
+            if scored and not explained:  # an explanation may take longer than any prediction
                 self.recent_seconds.append(time.monotonic() - start)
         self.tracing.record(responses.timelines, context)
         self.request_log.write(responses.timelines)
@@ -128,9 +116,11 @@ class ImageClassifier:
             gc.collect()  # an error, its traceback and the pixels in its frames refer to each other: megabytes each
         return responses.bodies
 
-    def preprocess(self, data: Sequence[Mapping[str, Any]], context: Any, responses: Responses) -> list[Item]:
+    def preprocess(
+        self, data: Sequence[Mapping[str, Any]], context: Any, responses: Responses
+    ) -> list[Item[AnyRequest]]:
         """Understand the requests and decode their images, unless their clients stop waiting before that is of use."""
-        requests: dict[int, Request | TensorRequest] = {}
+        requests: dict[int, AnyRequest] = {}
         deadlines: dict[int, Deadline] = {}
         expected = max(self.recent_seconds, default=0.0)
         for index, row in enumerate(data):
@@ -142,11 +132,9 @@ class ImageClassifier:
                 if wants_page(row, headers):
                     responses.respond(index, self.page.body, CONTENT_TYPE, self.page.headers)
                     continue
-                if is_explain(headers):
-                    raise RequestError(NO_EXPLANATIONS, "send the image to /predictions/<model name>")
                 deadlines[index] = deadline_of(headers)
                 deadlines[index].check(expected)
-                requests[index] = parse_request(row, headers, len(self.manifest.labels), self.max_images)
+                requests[index] = self._parse(row, headers)
         owners = [index for index, request in requests.items() for _ in request.groups]
         encoded = [group for request in requests.values() for group in request.groups]
         decoded = self.decoder.decode(encoded, owners, dict(enumerate(responses.timelines)))
@@ -154,14 +142,22 @@ class ImageClassifier:
         for index, request in requests.items():
             groups = [group for owner, group in zip(owners, decoded, strict=True) if owner == index]
             with responses.guard("preprocess", index):
-                item = _item(index, request, groups)
+                item = item_of(index, request, groups, deadlines[index])
                 responses.failed |= bool(item.failures)
                 responses.timelines[index].images = len(item.images)
                 deadlines[index].check()  # decoding has taken its time
                 items.append(item)
         return items
 
-    def inference(self, items: Sequence[Item], responses: Responses) -> list[tuple[Item, Tensor]]:
+    def _parse(self, row: Mapping[str, Any], headers: Mapping[str, Any]) -> AnyRequest:
+        labels, max_images = self.manifest.labels, self.settings.max_images
+        if is_explain(headers):
+            return parse_explain_request(row, headers, labels, max_images)
+        return parse_request(row, headers, len(labels), max_images)
+
+    def inference(
+        self, items: Sequence[Item[PredictRequest]], responses: Responses
+    ) -> list[tuple[Item[PredictRequest], Tensor]]:
         """Score the images of all requests together, and return each request with its scores (images, classes)."""
         if items:
             with responses.guard("inference", *(item.index for item in items)):
@@ -169,7 +165,7 @@ class ImageClassifier:
                 return list(zip(items, torch.split(scores, [len(item.images) for item in items]), strict=True))
         return []
 
-    def postprocess(self, scored: Sequence[tuple[Item, Tensor]], responses: Responses) -> None:
+    def postprocess(self, scored: Sequence[tuple[Item[PredictRequest], Tensor]], responses: Responses) -> None:
         """Encode the top classes of every image as each client asked for them."""
         for item, scores in scored:
             with responses.guard("postprocess", item.index):
@@ -181,28 +177,22 @@ class ImageClassifier:
                 for confidence in scores.amax(dim=1).tolist():
                     self.metrics.confidence(confidence)
 
+    def explain(self, items: Sequence[Item[ExplainRequest]], responses: Responses) -> None:
+        """Say of each image which part of it spoke for a class."""
+        for together in [items] if items and self.method.together else [[item] for item in items]:
+            explained: list[tuple[Item[ExplainRequest], list[Explanation]]] = []
+            with responses.guard("explanation", *(item.index for item in together)), self.metrics.timed("explanation"):
+                found = self.method.explain([each for item in together for each in _wanted(item)])
+                explained = [(item, list(islice(found, len(item.images)))) for item in together]
+            for item, explanations in explained:
+                with responses.guard("postprocess", item.index):
+                    responses.succeed(item.index, *respond(item.request, explanations, self.manifest, self.settings))
+                    for explanation in explanations:
+                        self.metrics.explanation(explanation.method)
 
-def _item(index: int, request: Request | TensorRequest, groups: Sequence[Future[list[Tensor]]]) -> Item:
-    """Return a request with its images that could be decoded.
 
-    Args:
-        index: its place in the batch.
-        request: what the client asks for.
-        groups: of `request.groups`, the images or the error of each.
-
-    Raises:
-        RequestError: none could.
-    """
-    images: list[Tensor] = []
-    failures: dict[int, RequestError] = {}
-    for place, group in enumerate(groups):
-        try:
-            images += group.result()
-        except RequestError as error:
-            failures[place] = error
-    if not images:
-        raise request.error(failures)
-    return Item(index, request, images, failures)
+def _wanted(item: Item[ExplainRequest]) -> list[Wanted]:
+    return [Wanted(image, item.request.class_id, item.deadline) for image in item.images]
 
 
 def _is_worth_a_line(record: logging.LogRecord) -> bool:

@@ -7,13 +7,13 @@
 400    invalid-base64                an instance that is not base64
 400    invalid-parameter             an option out of range, misspelled, or where it has no effect
 400    no-image                      a form or JSON without an image
-400    several-images                a form with more than one image
-404    no-explanations               `/explanations/<name>`: there are none yet
+400    several-images                a form with more than one image; several for a picture of an explanation
+404    no-explanations               `/explanations/<name>`: this model gives none
 406    not-acceptable                an `Accept` that matches nothing offered here
 413    body-too-large                a compressed body of over 20 MiB once decompressed
 413    too-many-pixels               over 64 megapixels a request (16 as AVIF, HEIC, JPEG 2000), counted before decoding
 413    too-many-images               over 16 images in a request
-413    too-much-work                 images that take over 4 s to decode
+413    too-much-work                 images that take over 4 s to decode, or too long to explain
 415    unsupported-format            not an image, or a format that is not supported
 415    unsupported-content-encoding  a `Content-Encoding` other than gzip and deflate, or a body that is not in it
 422    damaged-image                 an image that is cut off or cannot be read

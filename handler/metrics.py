@@ -16,13 +16,14 @@ from ts.metrics.metric_type_enum import MetricTypes
 
 from handler.timeline import Interval, Timeline
 
-Stage = Literal["decode", "transform", "inference"]
+Stage = Literal["decode", "transform", "inference", "explanation"]
 Outcome = Literal["answered", "rejected", "failed"]
 
 # name -> (type, unit, labels after model_name)
 DECLARED: dict[str, tuple[MetricTypes, str, tuple[str, ...]]] = {
     "classifier_requests_total": (MetricTypes.COUNTER, "requests", ("outcome",)),
     "classifier_rejected_total": (MetricTypes.COUNTER, "requests", ("reason",)),
+    "classifier_explanations_total": (MetricTypes.COUNTER, "images", ("method",)),
     "classifier_stage_seconds": (MetricTypes.HISTOGRAM, "seconds", ("stage",)),
     "classifier_batch_images": (MetricTypes.HISTOGRAM, "images", ()),
     "classifier_confidence_ratio": (MetricTypes.HISTOGRAM, "ratio", ()),
@@ -64,6 +65,10 @@ class Metrics:
     def rejected(self, reason: str) -> None:
         """Count one request that its client must change, by the slug of its problem."""
         self._counts["classifier_rejected_total", (reason,)] += 1
+
+    def explanation(self, method: str) -> None:
+        """Count one image whose prediction was explained."""
+        self._counts["classifier_explanations_total", (method,)] += 1
 
     def batch(self, images: int) -> None:
         """Observe the images of one call of the engine."""

@@ -30,6 +30,8 @@ class Settings:
         large_jpegs: `exact` decodes every JPEG whole, as the source does; `scaled` decodes one that is far larger than
             the model's input smaller, which is up to half the work and moves scores by a few hundredths.
         drift_window: how many of the last images are compared with the archive's reference; 0 for none.
+        explanation_seconds: most seconds to explain the images of a request by occlusion, where the network has no
+            feature map to do it at once; 0 for no explanations of such a network.
     """
 
     engine: EngineSetting = "auto"
@@ -40,6 +42,7 @@ class Settings:
     max_seconds: int = 4
     large_jpegs: LargeJpegs = "exact"
     drift_window: int = 500
+    explanation_seconds: int = 2
 
     def __post_init__(self) -> None:
         """Refuse values that would only fail later, in the middle of a request."""
@@ -50,7 +53,13 @@ class Settings:
         ):
             if (value := getattr(self, name)) not in choices:
                 raise ValueError(f"handler.{name} is {value!r}: set {', '.join(choices[:-1])} or {choices[-1]}")
-        for name, least in (("threads", 0), ("max_pixels", 1), ("max_images", 1), ("max_seconds", 1)):
+        for name, least in (
+            ("threads", 0),
+            ("max_pixels", 1),
+            ("max_images", 1),
+            ("max_seconds", 1),
+            ("explanation_seconds", 0),
+        ):
             value = getattr(self, name)
             if type(value) is not int or value < least:
                 raise ValueError(f"handler.{name} is {value!r}: set a whole number of at least {least}")

@@ -44,6 +44,8 @@ def document(exclude: str, without: Collection[str]) -> dict[str, Any]:
         "examples": {},
     }
     found["components"]["parameters"]["version"] |= {"schema": {"enum": ["1.0", "9.9"]}, "examples": {}}
+    for name in ("class", "X-Class"):
+        found["components"]["parameters"][name] |= {"schema": {"enum": ["0", "1", "none of them"]}, "examples": {}}
     found["paths"] = {path: item for path, item in found["paths"].items() if not re.search(exclude, path)}
     for item in found["paths"].values():
         for method in without:

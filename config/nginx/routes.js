@@ -1,11 +1,11 @@
 // What a request's address asks for.
 
 const TARGET = /^\/(?:predictions|explanations)\/([A-Za-z0-9._-]{1,100})(?:\/([A-Za-z0-9._-]{1,100}))?\/?$/;
-const KSERVE_V1 = /^\/v1\/models\/([A-Za-z0-9._-]{1,100}):predict$/;
+const KSERVE_V1 = /^\/v1\/models\/([A-Za-z0-9._-]{1,100}):(?:predict|explain)$/;
 const KSERVE_V2 = /^\/v2\/models\/([A-Za-z0-9._-]{1,100})(?:\/versions\/([A-Za-z0-9._-]{1,100}))?\/infer$/;
 const ROUTES = [
     ['predictions', /^\/predictions\/|^\/v1\/models\/[^/]+:predict$|^\/v2\/models\/[^/]+(\/versions\/[^/]+)?\/infer$/],
-    ['explanations', /^\/explanations\//],
+    ['explanations', /^\/explanations\/|^\/v1\/models\/[^/]+:explain$/],
     ['grpc', /^\/[A-Za-z0-9.]+\.(InferenceAPIsService|GRPCInferenceService)\/[A-Za-z0-9]+$/],
     ['health', /^\/(healthz|readyz|v2\/health\/(live|ready))$/],
     ['other', /^/],

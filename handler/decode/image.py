@@ -9,6 +9,7 @@ from handler.decode.doubtful import decode_doubtful
 from handler.decode.fallback import first_or_fallback
 from handler.decode.formats import open_image
 from handler.decode.jpeg import Jpeg, decode_jpeg, read_jpeg
+from handler.decode.orientation import SIDEWAYS, orientation_of
 from handler.decode.pillow import decode_with_pillow
 from handler.decode.transfer import explain_transfer
 from handler.errors import RequestError
@@ -30,6 +31,13 @@ def decode_image(data: bytes, max_pixels: int, short_side: int | None = None) ->
         RequestError: unsupported-format, too-many-pixels (before anything is decoded), too-much-work or damaged-image.
     """
     return decode_opened(open_image(data, max_pixels), data, short_side)
+
+
+def upright_size(data: bytes, max_pixels: int) -> tuple[int, int]:
+    """Return the (width, height) of what `decode_image` returns, from the header alone."""
+    image = open_image(data, max_pixels)
+    width, height = image.size
+    return (height, width) if orientation_of(image) in SIDEWAYS else (width, height)
 
 
 def decode_opened(image: Image.Image, data: bytes, short_side: int | None) -> Tensor:

@@ -1,5 +1,7 @@
 """From pixels to the network's input, as the source's image processor does it."""
 
+from typing import NamedTuple
+
 import numpy as np
 import torch
 from PIL import Image
@@ -27,9 +29,10 @@ def to_input(pixels: Tensor, spec: InputSpec) -> Tensor:
     Raises:
         NotImplementedError: the pixels are not where the filter can resize them.
     """
-    if spec.crop and spec.resize.keys() == {"shortest_edge"}:
-        pixels = _without_far_ends(pixels, max(MAX_ASPECT_RATIO, 1 + max(spec.crop) // spec.resize["shortest_edge"]))
     height, width = pixels.shape[-2:]
+    if (longest := _longest_side(height, width, spec)) is not None:
+        height, width = min(height, longest), min(width, longest)
+        pixels = _center_crop(pixels, height, width)
     resized = _resize(pixels, resized_to(height, width, spec.resize), spec.interpolation)
     cropped = _center_crop(resized, *spec.crop) if spec.crop else resized
     return cropped if spec.channels == "RGB" else cropped.flip(0)
@@ -56,6 +59,30 @@ def resized_to(height: int, width: int, resize: dict[str, int]) -> tuple[int, in
     return height, width
 
 
+class Region(NamedTuple):
+    """A part of an image, in its pixels; it may reach beyond the image."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+def region_of(height: int, width: int, spec: InputSpec) -> Region:
+    """Return which part of an image of this height and width `to_input` makes the network's input of."""
+    high, wide = height, width
+    if (longest := _longest_side(height, width, spec)) is not None:
+        high, wide = min(height, longest), min(width, longest)
+    size = resized_to(high, wide, spec.resize)
+    crop = spec.crop or size
+    sides = [
+        (_first(have, kept) + _first(resized, cropped) * kept / resized, cropped * kept / resized)
+        for have, kept, resized, cropped in zip((height, width), (high, wide), size, crop, strict=True)
+    ]
+    (top, tall), (left, broad) = sides
+    return Region(left, top, broad, tall)
+
+
 def _up(pixels: int, divisor: int) -> int:
     return -(-pixels // divisor) * divisor
 
@@ -71,10 +98,11 @@ def _resize(pixels: Tensor, size: tuple[int, int], interpolation: str) -> Tensor
     return interpolate(pixels[None], size, mode=interpolation, antialias=antialias)[0]
 
 
-def _without_far_ends(pixels: Tensor, ratio: int) -> Tensor:
-    height, width = pixels.shape[-2:]
-    longest = ratio * min(height, width)
-    return _center_crop(pixels, min(height, longest), min(width, longest))
+def _longest_side(height: int, width: int, spec: InputSpec) -> int | None:
+    """Return how many pixels of a side are looked at: see MAX_ASPECT_RATIO."""
+    if not spec.crop or spec.resize.keys() != {"shortest_edge"}:
+        return None
+    return max(MAX_ASPECT_RATIO, 1 + max(spec.crop) // spec.resize["shortest_edge"]) * min(height, width)
 
 
 def _center_crop(pixels: Tensor, height: int, width: int) -> Tensor:
@@ -86,5 +114,12 @@ def _center_crop(pixels: Tensor, height: int, width: int) -> Tensor:
     high, wide = max(0, height - have_height), max(0, width - have_width)
     if high or wide:
         pixels = pad(pixels, (wide // 2, wide - wide // 2, high // 2, high - high // 2))
-    top, left = (int((have - want) / 2) for have, want in zip(pixels.shape[-2:], (height, width), strict=True))
+    top, left = (
+        max(0, _first(have, want)) for have, want in zip((have_height, have_width), (height, width), strict=True)
+    )
     return pixels[:, top : top + height, left : left + width]
+
+
+def _first(have: int, want: int) -> int:
+    """Return where a centre crop of a side begins: below zero where what is missing is filled up."""
+    return (have - want) // 2 if have >= want else -((want - have) // 2)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from handler.errors import NOT_ACCEPTABLE, RequestError
 from handler.protocols.media_types import JSON, TEXT
 
-OFFERED = (JSON, TEXT)  # in the server's order of preference
+OFFERED = (JSON, TEXT)  # of predictions
 
 
 def negotiate(accept: str, offered: Sequence[str] = OFFERED) -> str:
@@ -29,7 +29,7 @@ def negotiate(accept: str, offered: Sequence[str] = OFFERED) -> str:
 
     preferred = max(offered, key=quality)
     if quality(preferred) <= 0:
-        raise RequestError(NOT_ACCEPTABLE, f"responses come as {' or '.join(OFFERED)}: ask for one of them in Accept")
+        raise RequestError(NOT_ACCEPTABLE, f"responses come as {' or '.join(offered)}: ask for one of them in Accept")
     return preferred
 
 

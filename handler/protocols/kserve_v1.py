@@ -1,7 +1,7 @@
 """KServe's V1 protocol, also TensorFlow Serving's: images in base64 as `instances`, `predictions` in the same order."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from handler.errors import (
@@ -14,7 +14,7 @@ from handler.errors import (
 )
 from handler.protocols.base64_text import from_base64
 from handler.protocols.media_types import content_type_of, is_json, looks_like_image, looks_like_json
-from handler.protocols.parameters import OPTIONS, refuse_lookalikes, shown
+from handler.protocols.parameters import refuse_lookalikes, shown
 from handler.protocols.predictions import Predictions
 
 EXAMPLE = 'send {"instances": [{"b64": "<the image in base64>"}]}'
@@ -31,18 +31,21 @@ def speaks(row: Mapping[str, Any], header: Mapping[str, str]) -> bool:
     return looks_like_json(data) or (is_json(content_type_of(header)) and not looks_like_image(data))
 
 
-def parse(row: Mapping[str, Any], _header: Mapping[str, str], max_images: int) -> tuple[list[bytes], dict[str, Any]]:
+def parse(
+    row: Mapping[str, Any], _header: Mapping[str, str], max_images: int, options: Sequence[str]
+) -> tuple[list[bytes], dict[str, Any]]:
     """Return the images and the parameters of one row.
 
     Args:
         row: the request as TorchServe hands it over.
         max_images: most images in one request.
+        options: names of parameters.
 
     Raises:
         RequestError: empty-body, invalid-json, invalid-base64, invalid-parameter, no-image or too-many-images.
     """
     document = _object(row.get("body"))
-    return list(_images(document, max_images)), _parameters(document)
+    return list(_images(document, max_images)), _parameters(document, options)
 
 
 def to_document(predictions: list[Predictions]) -> object:
@@ -101,7 +104,7 @@ def _has_b64(value: Any) -> bool:
     return isinstance(value, dict) and "b64" in value
 
 
-def _parameters(document: dict[str, Any]) -> dict[str, Any]:
+def _parameters(document: dict[str, Any], options: Sequence[str]) -> dict[str, Any]:
     refuse_lookalikes(document.keys() - {"parameters"}, f'beside "instances" it has no effect, so {PLACE}')
     parameters = document.get("parameters")
     if parameters is None:
@@ -109,6 +112,6 @@ def _parameters(document: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(parameters, dict):
         raise RequestError(INVALID_JSON, '"parameters" is no object: send {"parameters": {"top_k": 3}}')
     for name in parameters:
-        if name not in OPTIONS:
-            raise RequestError(INVALID_PARAMETER, f"there is no parameter {shown(name)}: send top_k or threshold")
+        if name not in options:
+            raise RequestError(INVALID_PARAMETER, f"there is no parameter {shown(name)}: send {' or '.join(options)}")
     return {name: value for name, value in parameters.items() if value is not None}

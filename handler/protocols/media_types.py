@@ -7,6 +7,7 @@ from typing import Any
 HTML = "text/html"
 JSON = "application/json"
 TEXT = "text/plain"
+PNG = "image/png"
 OCTETS = "application/octet-stream"
 
 IMAGE_START = re.compile(

@@ -1,13 +1,13 @@
 """The native protocol: one image as the raw body or in a form, and a list of its classes as the response."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from handler.errors import EMPTY_BODY, NO_IMAGE, PHOTO_SENT_AS_FORM, SEVERAL_IMAGES, RequestError
 from handler.protocols.base64_text import from_base64
 from handler.protocols.form import FORM, MULTIPART, URL_ENCODED, Fields, form_fields
 from handler.protocols.media_types import bytes_of, content_type_of, looks_like_image
-from handler.protocols.parameters import OPTIONS, refuse_lookalikes
+from handler.protocols.parameters import refuse_lookalikes
 from handler.protocols.predictions import Predictions
 
 IMAGE_FIELDS = ("data", "image", "file")
@@ -18,12 +18,15 @@ def speaks(_row: Mapping[str, Any], _header: Mapping[str, str]) -> bool:
     return True
 
 
-def parse(row: Mapping[str, Any], header: Mapping[str, str], _max_images: int) -> tuple[list[bytes], dict[str, Any]]:
+def parse(
+    row: Mapping[str, Any], header: Mapping[str, str], _max_images: int, options: Sequence[str]
+) -> tuple[list[bytes], dict[str, Any]]:
     """Return the image and the parameters of one row.
 
     Args:
         row: the request as TorchServe hands it over.
         header: its headers by lower-case name.
+        options: names of parameters.
 
     Raises:
         RequestError: empty-body, no-image, several-images, photo-sent-as-form, invalid-base64 or invalid-parameter.
@@ -37,8 +40,9 @@ def parse(row: Mapping[str, Any], header: Mapping[str, str], _max_images: int) -
     else:
         return [_image(bytes_of(body))], {}
     image = _form_image(fields, content_type)
-    refuse_lookalikes((name for name, _ in fields if name not in OPTIONS), "send the fields top_k and threshold")
-    parameters = {name: value.decode("utf-8", errors="replace") for name, value in fields if name in OPTIONS}
+    others = (name for name, _ in fields if name not in options)
+    refuse_lookalikes(others, f"send the field{'s' * (len(options) > 1)} {' and '.join(options)}")
+    parameters = {name: value.decode("utf-8", errors="replace") for name, value in fields if name in options}
     return [image], parameters
 
 

@@ -3,7 +3,7 @@
 A row is what TorchServe makes of one HTTP request: the raw body under `body`, or the fields of a form by name.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -14,7 +14,7 @@ from handler.protocols.content_encoding import decompressed
 from handler.protocols.encoding import CONTENT_TYPES, ModelName, Response, ToDocument, encode_response
 from handler.protocols.form import restored
 from handler.protocols.open_inference import TensorRequest
-from handler.protocols.parameters import threshold_of, top_k_of
+from handler.protocols.parameters import OPTIONS, threshold_of, top_k_of
 from handler.protocols.predictions import Predictions
 
 
@@ -25,9 +25,9 @@ class WireProtocol(Protocol):
         """Whether a row is a request of this protocol."""
 
     def parse(
-        self, row: Mapping[str, Any], header: Mapping[str, str], max_images: int
+        self, row: Mapping[str, Any], header: Mapping[str, str], max_images: int, options: Sequence[str]
     ) -> tuple[list[bytes], dict[str, Any]]:
-        """Return the images and the parameters of one row."""
+        """Return the images and the parameters of one row, which may be these options."""
 
     def to_document(self, predictions: list[Predictions]) -> object:
         """Return the JSON document for the predictions of all images."""
@@ -96,13 +96,13 @@ def parse_request(
         RequestError: every 400 and 406 of the table, too-many-images, body-too-large and
             unsupported-content-encoding.
     """
-    header = {name.lower(): value for name, value in headers.items() if isinstance(value, str)}
-    row = restored(decompressed(row, header), header)
+    header = header_of(headers)
+    row = restored_row(row, header)
     if open_inference.speaks(row, header):
         return open_inference.parse(row, header, classes, max_images)
     media_type = negotiate(header.get("accept", "*/*"))
-    protocol = next(each for each in PROTOCOLS if each.speaks(row, header))
-    images, own_parameters = protocol.parse(row, header, max_images)
+    protocol = protocol_of(row, header)
+    images, own_parameters = protocol.parse(row, header, max_images, OPTIONS)
     if not all(images):
         raise RequestError(EMPTY_BODY, "the image has no bytes: send an image file, such as curl -T photo.jpg")
     parameters = {"top_k": header.get("x-top-k"), "threshold": header.get("x-threshold")} | own_parameters
@@ -113,3 +113,22 @@ def parse_request(
         media_type=media_type,
         to_document=protocol.to_document,
     )
+
+
+def header_of(headers: Mapping[str, Any]) -> dict[str, str]:
+    """Return a request's headers by lower-case name."""
+    return {name.lower(): value for name, value in headers.items() if isinstance(value, str)}
+
+
+def restored_row(row: Mapping[str, Any], header: Mapping[str, str]) -> Mapping[str, Any]:
+    """Return a row as its client sent it, decompressed.
+
+    Raises:
+        RequestError: body-too-large or unsupported-content-encoding.
+    """
+    return restored(decompressed(row, header), header)
+
+
+def protocol_of(row: Mapping[str, Any], header: Mapping[str, str]) -> WireProtocol:
+    """Return the protocol of a row, which is not the Open Inference Protocol's."""
+    return next(each for each in PROTOCOLS if each.speaks(row, header))

@@ -4,7 +4,7 @@ import os
 import sys
 import tempfile
 import zipfile
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, redirect_stdout
 from itertools import islice
@@ -53,11 +53,11 @@ class Local:
         gpu = 0 if torch.cuda.is_available() else None
         self._context = Context(name, str(directory), {}, BATCH, gpu, "", True, NoMetrics(), config)
         self._headers = {} if top_k is None else {"X-Top-K": str(top_k)}
-        self._handler = ImageClassifier()
+        self.handler = ImageClassifier()
         before = os.environ.get(TRIALS_DIRECTORY)
         os.environ[TRIALS_DIRECTORY] = before or str(BUILD / "trials")
         try:
-            self._handler.initialize(self._context)
+            self.handler.initialize(self._context)
         except RuntimeError as error:
             raise CommandError(f"the model cannot be loaded: {error}") from error
         finally:  # what runs in this process afterwards remembers its own
@@ -82,11 +82,21 @@ class Local:
         images = [(file, data) for file, data in batch if isinstance(data, bytes)]
         if not images:
             return
-        self._context.request_processor = [RequestProcessor(dict(self._headers)) for _ in images]
-        self._context.request_ids = {index: file for index, (file, _) in enumerate(images)}
-        bodies = self._handler.handle([{"body": data} for _, data in images], self._context)
-        for index, (file, _) in enumerate(images):
-            yield Row.of_response(file, self._context.get_response_status(index)[0], bodies[index])
+        responses = self.respond(images, self._headers)
+        for (file, _), (status, body) in zip(images, responses, strict=True):
+            yield Row.of_response(file, status, body)
+
+    def respond(self, images: Sequence[tuple[str, bytes]], headers: Mapping[str, str]) -> list[tuple[int, bytes]]:
+        """Hand one batch to the handler, and return the status and the body of each response.
+
+        Args:
+            images: of each request, its name in the log and its encoded image.
+            headers: of each request.
+        """
+        self._context.request_processor = [RequestProcessor(dict(headers)) for _ in images]
+        self._context.request_ids = {index: name for index, (name, _) in enumerate(images)}
+        bodies = self.handler.handle([{"body": data} for _, data in images], self._context)
+        return [(self._context.get_response_status(index)[0], body) for index, body in enumerate(bodies)]
 
 
 @contextmanager

@@ -95,6 +95,20 @@ def tracing(
 
 
 @bench.command()
+@options.model
+@click.option("--images", required=True, metavar="FOLDER", help="Folder of images to explain.")
+@click.option("--quick", is_flag=True, help="Take two images and few steps.")
+def explanations(model: str, images: str, quick: bool) -> None:
+    """Measure what explanations cost, and how faithful they are.
+
+    Compares them with random maps and captum's Grad-CAM, and writes build/explanations.json.
+    """
+    from scripts.bench.explanations import run
+
+    run(model, images, quick=quick)
+
+
+@bench.command()
 @click.argument("direct")
 @click.argument("gateway")
 @click.option("--image", type=click.Path(path_type=Path), help="Image to send (default: the example image).")

@@ -38,6 +38,14 @@ def test_prediction(predictions: str, image: bytes, label: str) -> None:
     assert classes[0]["label"] == label
 
 
+@pytest.mark.parametrize("path", ["explanations/{}", "v1/models/{}:explain"])
+def test_an_explanation_of_a_class_in_the_query(stack: Stack, image: bytes, path: str) -> None:
+    response = requests.post(f"{stack.url}/{path.format(stack.model())}?class=cup", data=image, timeout=60)
+    assert (response.status_code, response.json()["label"]) == (200, "cup")
+    bad = requests.post(f"{stack.url}/{path.format(stack.model())}?class=nothing", data=image, timeout=60)
+    assert_problem(bad, 400, "invalid-parameter")
+
+
 def test_top_k_in_the_query(predictions: str, image: bytes) -> None:
     response = requests.post(f"{predictions}?top_k=3", data=image, timeout=60)
     assert len(response.json()) == 3

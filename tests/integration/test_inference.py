@@ -6,9 +6,11 @@ import json
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import requests
 from PIL import Image
@@ -140,10 +142,18 @@ def test_a_client_that_waits_long_enough(classify: str) -> None:
     assert top_1(requests.post(classify, data=IMAGE, headers=stamped))["label"] == "espresso"
 
 
-@pytest.mark.parametrize("path", ["explanations/efficientnet-lite0", "v1/models/efficientnet-lite0:explain"])
-def test_explanations_are_not_found(inference: str, path: str) -> None:
-    response = requests.post(f"{inference}/{path}", data=IMAGE)
-    assert (response.status_code, response.json()["type"]) == (404, "/problems/no-explanations")
+@pytest.mark.parametrize(
+    "path",
+    ["explanations/efficientnet-lite0", "explanations/efficientnet-lite0/1.0", "v1/models/efficientnet-lite0:explain"],
+)
+def test_explanations(inference: str, path: str) -> None:
+    found = requests.post(f"{inference}/{path}", data=IMAGE).json()
+    assert (found["label"], found["method"]) == ("espresso", "class-activation-map")
+    assert np.array(found["grid"]).shape == (7, 7)
+    cup = requests.post(f"{inference}/{path}", json={"instances": [{"b64": B64}] * 2, "parameters": {"class": "cup"}})
+    assert [each["class_id"] for each in cup.json()["explanations"]] == [968, 968]
+    picture = requests.post(f"{inference}/{path}", files={"data": IMAGE}, headers={"Accept": "image/png"})
+    assert Image.open(BytesIO(picture.content)).format == "PNG"
 
 
 def test_description_only_through_the_management_api(server: TorchServe, classify: str) -> None:

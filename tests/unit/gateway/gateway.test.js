@@ -46,6 +46,7 @@ test('routes', () => {
         '/predictions/resnet-50/': {route: 'predictions', model: 'resnet-50', version: ''},
         '/predictions/resnet-50/2.0': {route: 'predictions', model: 'resnet-50', version: '2.0'},
         '/explanations/m/1': {route: 'explanations', model: 'm', version: '1'},
+        '/v1/models/resnet-50:explain': {route: 'explanations', model: 'resnet-50', version: ''},
         '/v1/models/resnet-50:predict': {route: 'predictions', model: 'resnet-50', version: ''},
         '/v1/models': {route: 'other', ...none},
         '/inference.GRPCInferenceService/ModelInfer': {route: 'grpc', ...none},

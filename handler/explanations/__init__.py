@@ -1,0 +1,1 @@
+"""Which part of an image spoke for a class."""

@@ -1,0 +1,100 @@
+"""An explanation as a client asked for it: JSON, or a picture of the image with the explanation over it."""
+
+import json
+from collections.abc import Sequence
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from handler.decode.deadline import TimeBudget
+from handler.decode.image import decode_image, upright_size
+from handler.decode.resize import Region, region_of
+from handler.explanations.methods import Explanation
+from handler.explanations.request import ExplainRequest
+from handler.manifest import Manifest
+from handler.protocols.encoding import Response
+from handler.protocols.media_types import JSON, PNG
+from handler.settings import Settings
+
+MAX_SIDE = 1024  # pixels of a picture: a larger one takes longer to compress than a prediction to compute
+DIGITS = 5  # of a number in the grid
+OPACITY = 0.7  # of what speaks most for the class
+# From what speaks little to what speaks most: violet, red, yellow, ever lighter: it is seen without colours too.
+COLOURS = np.array([[84, 20, 140], [205, 50, 60], [255, 225, 70]], np.float32)
+
+
+def respond(
+    request: ExplainRequest, explanations: Sequence[Explanation], manifest: Manifest, settings: Settings
+) -> Response:
+    """Encode the explanations of a request's images.
+
+    Args:
+        request: what the client asks for.
+        explanations: of each image.
+        manifest: the model.
+        settings: the handler's, for the limits of decoding.
+
+    Raises:
+        RequestError: too-much-work.
+    """
+    if request.media_type == PNG:
+        (data,), (explanation,) = request.images, explanations
+        return Response(_picture(data, explanation, manifest, settings), PNG)
+    documents = [
+        _document(data, explanation, manifest, settings.max_pixels)
+        for data, explanation in zip(request.images, explanations, strict=True)
+    ]
+    body: object = {"explanations": documents} if request.is_list else documents[0]
+    return Response(json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode(), JSON)
+
+
+def _document(data: bytes, explanation: Explanation, manifest: Manifest, max_pixels: int) -> dict[str, Any]:
+    width, height = upright_size(data, max_pixels)
+    region = region_of(height, width, manifest.input)
+    return {
+        "class_id": explanation.class_id,
+        "label": manifest.labels[explanation.class_id],
+        "score": round(explanation.score, 6),
+        "method": explanation.method,
+        "width": width,
+        "height": height,
+        "region": {name: round(value, 2) for name, value in region._asdict().items()},
+        "grid": [[float(f"{value:.{DIGITS}g}") for value in row] for row in explanation.grid.tolist()],
+    }
+
+
+def _picture(data: bytes, explanation: Explanation, manifest: Manifest, settings: Settings) -> bytes:
+    """Return the upright image as a PNG, with what speaks for the class in colours."""
+    pixels = TimeBudget(settings.max_seconds).run(lambda: decode_image(data, settings.max_pixels))
+    height, width = pixels.shape[1:]
+    region = region_of(height, width, manifest.input)
+    image = Image.fromarray(np.ascontiguousarray(pixels.permute(1, 2, 0).numpy()))
+    image.thumbnail((MAX_SIDE, MAX_SIDE))
+    heat = _heat(explanation, region, image.width / width, image.size)[..., None]
+    steps = np.linspace(0, 1, len(COLOURS))
+    colours = np.concatenate([np.interp(heat, steps, channel) for channel in COLOURS.T], axis=2)
+    mixed = np.asarray(image) * (1 - OPACITY * heat) + colours * (OPACITY * heat)
+    buffer = BytesIO()
+    Image.fromarray(mixed.astype(np.uint8)).save(buffer, PNG.partition("/")[2], compress_level=1)
+    return buffer.getvalue()
+
+
+def _heat(explanation: Explanation, region: Region, scale: float, size: tuple[int, int]) -> np.ndarray:
+    """Return what speaks for the class, 0 to 1, for each pixel (height, width) of a picture.
+
+    Args:
+        explanation: it.
+        region: what its grid covers.
+        scale: pixels of the picture for one of the image.
+        size: the picture's width and height.
+    """
+    grid = explanation.grid.clamp(min=0)
+    grid = grid / grid.max().clamp(min=1e-12)
+    left, top = round(region.left * scale), round(region.top * scale)
+    inner = (max(1, round(region.width * scale)), max(1, round(region.height * scale)))
+    smooth = Image.fromarray(grid.numpy().astype(np.float32)).resize(inner, Image.Resampling.BILINEAR)
+    canvas = Image.new("F", size)
+    canvas.paste(smooth, (left, top))
+    return np.asarray(canvas)
