@@ -127,6 +127,7 @@ def test_help(capsys: pytest.CaptureFixture[str]) -> None:
         "--data",
         "--hub",
         "--synthetic",
+        "--small",
         "--server",
         "--model",
         "--management",
