@@ -42,6 +42,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="IMAGES",
         help=f"a generated sample of this many images ({SAMPLE_SIZE}; CPPE-5 itself has {FULL_SIZE})",
     )
+    source.add_argument("--small", action="store_true", help="with --synthetic: small images, to measure growth")
     model = options.add_argument_group("predictions (need this project's server)")
     model.add_argument("--server", metavar="URL", help="inference API, such as http://127.0.0.1:8080")
     model.add_argument("--model", metavar="NAME", help="served name; by default the one that --management lists")
@@ -98,7 +99,7 @@ def run(options: argparse.Namespace) -> None:
     watch = Stopwatch()
     folder = Path(options.data) if options.data else None
     start = time.perf_counter()
-    with open_dataset(folder, hub=options.hub, synthetic=options.synthetic) as dataset:
+    with open_dataset(folder, hub=options.hub, synthetic=options.synthetic, small=options.small) as dataset:
         watch.seconds["load"] = round(time.perf_counter() - start, 2)
         with watch.step("explore"):
             exploration = explore(dataset)

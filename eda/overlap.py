@@ -1,23 +1,43 @@
-"""The overlap of boxes, computed by the `supervision` library."""
-
-import warnings
-from typing import Literal
+"""The overlap of boxes of one image."""
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-with warnings.catch_warnings():
-    # Without OpenCV, supervision warns on import that it draws with NumPy; only its box arithmetic is used here.
-    warnings.filterwarnings("ignore", message="OpenCV .* is not installed", category=UserWarning)
-    import supervision as sv
+
+def pairs_within(groups: npt.NDArray[np.generic]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return the positions of every two members of a group, the earlier one first; group labels of shape (n,) in."""
+    order = np.argsort(groups, kind="stable")
+    _, inverse, sizes = np.unique(groups[order], return_inverse=True, return_counts=True)
+    position = np.arange(len(order))
+    followers = np.cumsum(sizes)[inverse] - position - 1
+    first = np.repeat(position, followers)
+    within = np.arange(len(first)) - np.repeat(np.cumsum(followers) - followers, followers)
+    return order[first], order[first + 1 + within]
 
 
-def overlaps(boxes: pd.DataFrame, measure: Literal["IOU", "IOS"] = "IOU") -> npt.NDArray[np.float64]:
-    """Return the overlaps of the boxes of one image (columns x, y, w, h in pixels), shape (n, n), 0-1.
+def box_overlaps(boxes: pd.DataFrame, images: pd.Series) -> pd.DataFrame:
+    """Return the pairs of boxes of one image that overlap, the earlier box first.
 
-    IOU: intersection over union; IOS: intersection over the smaller box, 1 if it lies inside the other.
+    `boxes` needs x, y, w and h in pixels, with positive sides; `images` labels the image of each. Columns: first,
+    second (row labels of `boxes`), iou (intersection over union) and ios (intersection over the smaller box, 1 if it
+    lies inside the other).
     """
-    corners = boxes[["x", "y", "w", "h"]].to_numpy(dtype=float, copy=True)
-    corners[:, 2:] += corners[:, :2]
-    return np.asarray(sv.box_iou_batch(corners, corners, overlap_metric=measure), dtype=np.float64)
+    first, second = pairs_within(images.to_numpy())
+    low = boxes[["x", "y"]].to_numpy(dtype=float)
+    sides = boxes[["w", "h"]].to_numpy(dtype=float)
+    high, areas = low + sides, sides.prod(axis=1)
+    shared = np.minimum(high[first], high[second]) - np.maximum(low[first], low[second])
+    area = np.maximum(shared, 0).prod(axis=1)
+    smaller = np.minimum(areas[first], areas[second])
+    # The larger box plus what the smaller one adds: no difference of large numbers.
+    union = np.maximum(areas[first], areas[second]) + (smaller - area)
+    pairs = pd.DataFrame(
+        {
+            "first": boxes.index.to_numpy()[first],
+            "second": boxes.index.to_numpy()[second],
+            "iou": area / union,
+            "ios": area / smaller,
+        }
+    )
+    return pairs[area > 0]

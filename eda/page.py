@@ -1,4 +1,4 @@
-"""Write the report: one self-contained HTML page, and the findings as JSON and CSV."""
+"""Write the report: one self-contained HTML page, and the findings and measures as data."""
 
 import base64
 from collections.abc import Sequence
@@ -12,6 +12,7 @@ from tqdm import tqdm
 from eda.check.findings import COLUMNS, summary, write_findings
 from eda.dataset import Dataset
 from eda.explore import Exploration
+from eda.export import write_measures
 from eda.plots.style import Plot
 from eda.sections import Section, Table
 
@@ -29,12 +30,15 @@ class EmbeddedPlot:
 
 
 def write_report(exploration: Exploration, parts: Sequence[Section], folder: Path) -> Path:
-    """Draw every plot, write index.html, findings.json and findings.csv to `folder`, and return the page's path."""
+    """Draw every plot, write the page, the findings and the measures to `folder`, and return the page's path."""
     folder.mkdir(parents=True, exist_ok=True)
     dataset, findings = exploration.dataset, exploration.findings
     write_findings(dataset, findings, folder / "findings.json")
     findings[list(COLUMNS)].to_csv(folder / "findings.csv", index=False)
     plots = draw_all(exploration, parts)
+    shown = [(title, plot) for title, drawn in plots.items() for plot in drawn]
+    sentences = [{"section": title, "title": plot.title, "text": plot.caption} for title, plot in shown]
+    write_measures(exploration, sentences, folder)
     environment = Environment(
         loader=PackageLoader("eda"),
         autoescape=True,

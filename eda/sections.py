@@ -10,6 +10,7 @@ from eda.cppe5 import BASELINES
 from eda.explore import Exploration
 from eda.measure.boxes import size_table
 from eda.measure.classes import class_table
+from eda.measure.health import health_score, health_table
 from eda.plots.anchors import plot_anchors, plot_input_sizes
 from eda.plots.baselines import plot_baselines
 from eda.plots.classes import plot_boxes_per_image, plot_classes
@@ -51,7 +52,7 @@ def sections(exploration: Exploration, predictions: pd.DataFrame | None, *, pixe
     intro = (
         "Faults that the rules found; nothing was repaired. In the pictures, the boxes that a finding names are red."
     )
-    yield Section("Findings", intro, (plot_findings, *pictures))
+    yield Section("Findings", intro, (plot_findings, *pictures), (health_part_table(exploration),))
     if len(exploration.boxes):
         yield from box_sections(exploration)
     if exploration.images["state"].eq("ok").any():
@@ -108,6 +109,15 @@ def model_section(exploration: Exploration, predictions: pd.DataFrame) -> Sectio
         else (),
         (rejections_table(exploration, predictions),) if predictions["rank"].eq(0).any() else (),
     )
+
+
+def health_part_table(exploration: Exploration) -> Table:
+    table = health_table(exploration.dataset, exploration.findings)
+    note = (
+        "score: 1 minus the share of images or boxes with an error or a warning of this kind. "
+        f"The mean of the parts is {health_score(table):.3f}; it hides a bad part among good ones, so read the parts."
+    )
+    return Table("Health in parts", note, readable(table))
 
 
 def classes_table(exploration: Exploration) -> Table:

@@ -10,15 +10,17 @@ from pathlib import Path
 from eda.coco import read_coco
 from eda.dataset import Dataset
 from eda.errors import HubError
-from eda.synthetic import write_sample
+from eda.synthetic import SMALL, USUAL, write_sample
 
 SAMPLE_SIZE = 40
 """Images in the sample that is generated when the Hub cannot be reached."""
 
 
 @contextmanager
-def open_dataset(folder: Path | None = None, *, hub: bool = False, synthetic: int | None = None) -> Iterator[Dataset]:
-    """Yield the data of `folder`, of only the Hub if `hub`, or of a sample of `synthetic` images.
+def open_dataset(
+    folder: Path | None = None, *, hub: bool = False, synthetic: int | None = None, small: bool = False
+) -> Iterator[Dataset]:
+    """Yield the data of `folder`, of only the Hub if `hub`, or of a sample of `synthetic` images, `small` ones or not.
 
     With none of them, read the Hub; if it cannot be reached, generate a sample and say so on stderr. A sample is
     deleted when the block ends. Raises EdaError.
@@ -40,5 +42,5 @@ def open_dataset(folder: Path | None = None, *, hub: bool = False, synthetic: in
             yield dataset
             return
     with tempfile.TemporaryDirectory(prefix="cppe5-synthetic-") as name:
-        write_sample(Path(name) / "sample", synthetic)
+        write_sample(Path(name) / "sample", synthetic, kind=SMALL if small else USUAL)
         yield replace(read_coco(Path(name) / "sample"), source=f"generated sample of {synthetic} images")

@@ -47,8 +47,23 @@ WRONG_SIZE_SHARE = 49 / 1000
 PAST_EDGE_SHARE = 7 / 1000
 """The shares known of the real train split (see docs/eda.md)."""
 
-MIN_BOX_SIDE = 12
-"""Pixels. Smaller boxes are not drawn, so that the planted faults are the only ones."""
+
+class SampleKind(NamedTuple):
+    """How large images are and how full.
+
+    scale: of the sides in IMAGE_SIZES
+    figures: the probabilities of one, two, three and four figures in an image
+    min_box_side: pixels; smaller boxes are not drawn, so that the planted faults are the only ones
+    """
+
+    scale: float
+    figures: tuple[float, float, float, float]
+    min_box_side: int
+
+
+USUAL = SampleKind(1, (0.6, 0.25, 0.1, 0.05), 12)
+SMALL = SampleKind(0.25, (0.25, 0.35, 0.25, 0.15), 8)
+"""For a sample that is about the number of images and boxes, not about pixels: also about 5 boxes an image."""
 
 EQUIPMENT = {
     # class: (probability that a figure wears it, centre x, y, width, height), in units of the figure's height
@@ -83,7 +98,7 @@ class Sample:
     planted: list[PlantedFault] = field(default_factory=list)
 
 
-def write_sample(folder: Path, size: int, seed: int = 0) -> Sample:
+def write_sample(folder: Path, size: int, seed: int = 0, kind: SampleKind = USUAL) -> Sample:
     """Write a COCO folder of `size` drawn images, at least MIN_SAMPLE_SIZE, and return its contents.
 
     The same seed gives the same annotations. The split is CPPE-5's, with at least 4 test images.
@@ -92,7 +107,7 @@ def write_sample(folder: Path, size: int, seed: int = 0) -> Sample:
     n_test = max(4, round(size * TEST_SHARE))
     sample = Sample({split: empty_document() for split in ("train", "test")})
     for position in range(size):
-        add_image(sample.documents["train" if position < size - n_test else "test"], position + 1, rng)
+        add_image(sample.documents["train" if position < size - n_test else "test"], position + 1, rng, kind)
     (folder / "images").mkdir(parents=True)
     (folder / "annotations").mkdir()
     draw_images(folder / "images", sample, seed)
@@ -112,17 +127,15 @@ def empty_document() -> dict[str, Any]:
     }
 
 
-def add_image(document: dict[str, Any], image_id: int, rng: np.random.Generator) -> None:
+def add_image(document: dict[str, Any], image_id: int, rng: np.random.Generator, kind: SampleKind) -> None:
     """Add an image with one to four figures, and the boxes of their equipment, to a document."""
-    width, height = IMAGE_SIZES[rng.choice(len(IMAGE_SIZES), p=SIZE_WEIGHTS)]
-    document["images"].append(
-        {"id": image_id, "file_name": f"{image_id}.jpg", "width": int(width), "height": int(height)}
-    )
-    figures = int(rng.choice([1, 2, 3, 4], p=[0.6, 0.25, 0.1, 0.05]))
+    width, height = (round(side * kind.scale) for side in IMAGE_SIZES[rng.choice(len(IMAGE_SIZES), p=SIZE_WEIGHTS)])
+    document["images"].append({"id": image_id, "file_name": f"{image_id}.jpg", "width": width, "height": height})
+    figures = int(rng.choice([1, 2, 3, 4], p=kind.figures))
     boxes: list[tuple[str, list[int]]] = []
     while not boxes:
         for figure in range(figures):
-            boxes += figure_boxes((figure + 0.5) / figures, int(width), int(height), figures, rng)
+            boxes += figure_boxes((figure + 0.5) / figures, (width, height), figures, rng, kind.min_box_side)
     for name, bbox in boxes:
         document["annotations"].append(
             {
@@ -137,9 +150,10 @@ def add_image(document: dict[str, Any], image_id: int, rng: np.random.Generator)
 
 
 def figure_boxes(
-    centre: float, width: int, height: int, figures: int, rng: np.random.Generator
+    centre: float, size: tuple[int, int], figures: int, rng: np.random.Generator, min_side: int
 ) -> list[tuple[str, list[int]]]:
     """Return the boxes (COCO xywh, whole pixels, inside the image) of the figure at `centre` (share of the width)."""
+    width, height = size
     tall = height * rng.uniform(0.7, 1.6) / figures**0.4
     axis, top = centre * width, height * rng.uniform(0.02, 0.25)
     boxes = []
@@ -147,11 +161,11 @@ def figure_boxes(
         for side in (1, -1) if name == "Gloves" else (1,):
             if rng.random() > probability:
                 continue
-            size = tall * rng.uniform(0.85, 1.15, 2) * (w, h)
-            corner = np.array([axis + side * dx * tall, top + dy * tall]) - size / 2
-            low = np.clip(corner, 0, (width, height)).round()
-            high = np.clip(corner + size, 0, (width, height)).round()
-            if (high - low).min() >= MIN_BOX_SIDE:
+            extent = tall * rng.uniform(0.85, 1.15, 2) * (w, h)
+            corner = np.array([axis + side * dx * tall, top + dy * tall]) - extent / 2
+            low = np.clip(corner, 0, size).round()
+            high = np.clip(corner + extent, 0, size).round()
+            if (high - low).min() >= min_side:
                 boxes.append((name, [int(value) for value in (*low, *(high - low))]))
     return boxes
 
@@ -211,8 +225,9 @@ def plant_faults(folder: Path, sample: Sample, rng: np.random.Generator) -> None
     for image in images[:n_wrong]:
         image["width"], image["height"] = image["width"] + 240, image["height"] + 135
         sample.planted.append(PlantedFault("image-size-differs", "train", image["id"]))
+    first_boxes = {entry["image_id"]: entry for entry in reversed(train["annotations"])}
     for image in images[n_wrong : n_wrong + n_past]:
-        push_past_edge(image, train["annotations"])
+        push_past_edge(image, first_boxes[image["id"]])
         sample.planted.append(PlantedFault("box-past-photo", "train", image["id"]))
     leaked, renamed = images[-2:]
     copy_smaller(folder / leaked["file_name"], folder / test["images"][0]["file_name"], test["images"][0])
@@ -223,9 +238,8 @@ def plant_faults(folder: Path, sample: Sample, rng: np.random.Generator) -> None
     sample.planted.append(PlantedFault("photo-format-differs", "train", renamed["id"]))
 
 
-def push_past_edge(image: dict[str, Any], annotations: list[dict[str, Any]]) -> None:
-    """Widen the first box of an image until it reaches 9 pixels past the right edge."""
-    box = next(entry for entry in annotations if entry["image_id"] == image["id"])
+def push_past_edge(image: dict[str, Any], box: dict[str, Any]) -> None:
+    """Widen a box of an image until it reaches 9 pixels past the right edge."""
     box["bbox"][2] = image["width"] + 9 - box["bbox"][0]
     box["area"] = box["bbox"][2] * box["bbox"][3]
 

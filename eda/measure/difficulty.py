@@ -1,9 +1,8 @@
 """Rank images by how hard they are likely to be for a detector."""
 
-import numpy as np
 import pandas as pd
 
-from eda.overlap import overlaps
+from eda.overlap import box_overlaps
 
 REASONS = {
     "small boxes": "the median relative box size, smallest first",
@@ -24,7 +23,7 @@ def difficulty(images: pd.DataFrame, boxes: pd.DataFrame) -> pd.DataFrame:
     raw = pd.DataFrame(
         {
             "small boxes": -groups["relative_size"].median(),
-            "overlap": pd.Series({row: mean_max_iou(group) for row, group in groups}, dtype=float),
+            "overlap": mean_max_iou(boxes),
             "blur": -usable["sharpness"],
             "darkness": -usable["brightness"],
         }
@@ -34,10 +33,9 @@ def difficulty(images: pd.DataFrame, boxes: pd.DataFrame) -> pd.DataFrame:
     return ranks.join(usable["n_boxes"]).sort_values("score", ascending=False)
 
 
-def mean_max_iou(boxes: pd.DataFrame) -> float:
-    """Return the mean over the boxes of one image of the maximum IoU with another box; 0 for a single box."""
-    if len(boxes) < 2:
-        return 0.0
-    ious = overlaps(boxes)
-    np.fill_diagonal(ious, 0)
-    return float(ious.max(axis=1).mean())
+def mean_max_iou(boxes: pd.DataFrame) -> pd.Series:
+    """Return for each image_row the mean over its boxes of the maximum IoU with another box; 0 for a single box."""
+    pairs = box_overlaps(boxes, boxes["image_row"])
+    either = pd.concat([pairs.set_index("first")["iou"], pairs.set_index("second")["iou"]])
+    highest = either.groupby(level=0).max().reindex(boxes.index, fill_value=0.0)
+    return highest.groupby(boxes["image_row"]).mean()

@@ -5,7 +5,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from eda.measure.boxes import class_names
-from eda.overlap import overlaps
+from eda.overlap import box_overlaps
 
 GRID = 48
 """Cells of a heat map along each side of the image."""
@@ -46,13 +46,11 @@ def co_occurrence(boxes: pd.DataFrame) -> pd.DataFrame:
 def overlap_table(boxes: pd.DataFrame) -> pd.DataFrame:
     """Return the share of the row's boxes that overlap a box of the column's class (see COVERED)."""
     names = class_names(boxes)
-    touched = {name: np.zeros(len(boxes), dtype=bool) for name in names}
-    position = pd.Series(range(len(boxes)), index=boxes.index)
-    for _, group in boxes.groupby("image_row", sort=False):
-        shared = overlaps(group, "IOS") >= COVERED
-        np.fill_diagonal(shared, val=False)
-        for name in names:
-            of_class = (group["class_name"] == name).to_numpy()
-            touched[name][position[group.index].to_numpy()] = shared[:, of_class].any(axis=1)
-    table = pd.DataFrame(touched, index=boxes.index).groupby(boxes["class_name"], observed=False).mean()
+    pairs = box_overlaps(boxes, boxes["image_row"])
+    pairs = pairs[pairs["ios"] >= COVERED]
+    of_class = boxes["class_name"].cat.codes
+    marks = np.zeros((len(boxes), len(names)), dtype=bool)
+    for one, other in (("first", "second"), ("second", "first")):
+        marks[boxes.index.get_indexer(pairs[one]), of_class.loc[pairs[other]]] = True
+    table = pd.DataFrame(marks, index=boxes.index, columns=names).groupby(boxes["class_name"], observed=False).mean()
     return table.reindex(names).rename_axis("boxes of")

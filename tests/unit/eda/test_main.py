@@ -26,6 +26,11 @@ def test_report_and_run_figures(coco: CocoFolder, tmp_path: Path, capsys: pytest
         "index.html",
         "findings.json",
         "findings.csv",
+        "measures.json",
+        "images.parquet",
+        "boxes.parquet",
+        "findings.parquet",
+        "measures.parquet",
     }
     figures = json.loads((tmp_path / "build" / "eda.json").read_text(encoding="utf-8"))
     assert figures["images"] == 4
@@ -127,6 +132,7 @@ def test_help(capsys: pytest.CaptureFixture[str]) -> None:
         "--data",
         "--hub",
         "--synthetic",
+        "--small",
         "--server",
         "--model",
         "--management",

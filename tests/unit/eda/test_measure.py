@@ -18,7 +18,7 @@ from eda.measure.classes import class_table, mean_interval
 from eda.measure.difficulty import REASONS, mean_max_iou
 from eda.measure.spatial import GRID, co_occurrence, heat_map, overlap_table
 from eda.measure.splits import SHOWS, compare_splits, compared_splits
-from eda.overlap import overlaps
+from eda.overlap import box_overlaps
 from tests.unit.eda.folder import CocoFolder
 
 
@@ -88,10 +88,38 @@ def test_heat_map() -> None:
     assert (cells[:, half:] == 0).all()
 
 
+def overlaps_of(boxes: pd.DataFrame) -> pd.DataFrame:
+    return box_overlaps(boxes, boxes["image_row"])
+
+
 def test_overlaps() -> None:
     boxes = boxes_of([(0, "Mask", 0, 0, 10, 10), (0, "Mask", 5, 0, 10, 10), (0, "Mask", 2, 2, 2, 2)])
-    assert overlaps(boxes)[0, 1] == pytest.approx(1 / 3)
-    assert overlaps(boxes, "IOS")[0].tolist() == pytest.approx([1, 0.5, 1])
+    pairs = overlaps_of(boxes).set_index(["first", "second"])
+    assert pairs["iou"].to_dict() == pytest.approx({(0, 1): 1 / 3, (0, 2): 0.04})
+    assert pairs["ios"].to_dict() == pytest.approx({(0, 1): 0.5, (0, 2): 1})
+
+
+def test_overlaps_are_within_images() -> None:
+    same = [(image, "Mask", 0.0, 0.0, 10.0, 10.0) for image in (0, 1, 0, 2, 1, 0)]
+    pairs = overlaps_of(boxes_of(same))
+    assert sorted(zip(pairs["first"], pairs["second"], strict=True)) == [(0, 2), (0, 5), (1, 4), (2, 5)]
+    assert (pairs[["iou", "ios"]] == 1).all(axis=None)
+    assert overlaps_of(boxes_of(same[:1])).empty
+
+
+def test_overlaps_match_a_grid_of_pixels() -> None:
+    rng = np.random.default_rng(0)
+    corners = rng.integers(0, 20, (30, 2, 2))
+    drawn = [(0, "Mask", *np.minimum(a, b).tolist(), *(np.abs(a - b) + 1).tolist()) for a, b in corners]
+    masks = np.zeros((len(drawn), 40, 40), dtype=bool)
+    for mask, (_, _, x, y, w, h) in zip(masks, drawn, strict=True):
+        mask[y : y + h, x : x + w] = True
+    pairs = overlaps_of(boxes_of(drawn))
+    assert len(pairs) > 100
+    for pair in pairs.itertuples():
+        a, b = masks[pair.first], masks[pair.second]
+        assert pair.iou == pytest.approx((a & b).sum() / (a | b).sum())
+        assert pair.ios == pytest.approx((a & b).sum() / min(a.sum(), b.sum()))
 
 
 TWO_IMAGES: list[tuple[int, str, float, float, float, float]] = [
@@ -128,8 +156,10 @@ def test_difficulty(sample: Exploration) -> None:
 
 def test_mean_max_iou() -> None:
     pair = [(0, "Mask", 0, 0, 10, 10), (0, "Goggles", 0, 0, 10, 5)]
-    assert mean_max_iou(boxes_of(pair[:1])) == 0
-    assert mean_max_iou(boxes_of(pair)) == pytest.approx(0.5)
+    assert mean_max_iou(boxes_of(pair[:1])).to_dict() == {0: 0}
+    alone = (1, "Mask", 0, 0, 10, 10)
+    apart = (0, "Mask", 50, 50, 10, 10)
+    assert mean_max_iou(boxes_of([*pair, alone, apart])).to_dict() == pytest.approx({0: (0.5 + 0.5 + 0) / 3, 1: 0})
 
 
 def test_fit_anchors() -> None:

@@ -1,12 +1,13 @@
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from eda.coco import read_coco
 from eda.cppe5 import CLASS_NAMES
 from eda.explore import Exploration
 from eda.sources import open_dataset
-from eda.synthetic import FULL_SIZE, MIN_SAMPLE_SIZE, Sample, write_sample
+from eda.synthetic import FULL_SIZE, IMAGE_SIZES, MIN_SAMPLE_SIZE, SMALL, Sample, write_sample
 
 
 def test_schema_and_label(sample: Exploration) -> None:
@@ -32,6 +33,15 @@ def test_other_seed(sample_folder: tuple[Path, Sample], tmp_path: Path) -> None:
 def test_smallest_sample(tmp_path: Path) -> None:
     write_sample(tmp_path / "small", MIN_SAMPLE_SIZE)
     assert len(read_coco(tmp_path / "small").images) == MIN_SAMPLE_SIZE
+
+
+def test_small_sample(tmp_path: Path) -> None:
+    write_sample(tmp_path / "small", 200, kind=SMALL)
+    dataset = read_coco(tmp_path / "small")
+    assert len(dataset.boxes) / 200 == pytest.approx(5, rel=0.15)
+    largest = max(max(size) for size in IMAGE_SIZES)
+    with Image.open(tmp_path / "small" / "images" / "3.jpg") as image:
+        assert max(image.size) <= largest * SMALL.scale
 
 
 def test_file_size_and_box_density(sample: Exploration) -> None:
