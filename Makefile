@@ -52,7 +52,7 @@ JUPYTER = --LabApp.news_url=None --LabApp.check_for_updates_class=jupyterlab.Nev
 # Paths may contain spaces, so recipes read them from the environment instead of pasting them into a command.
 export PHOTO PHOTOS PRECISION CALIBRATION REFERENCE MIN_AGREEMENT WORKERS PORT DATA MINUTES
 
-.PHONY: help setup lock archive serve demo up update down notebook test test-e2e test-kubernetes faults soak fuzz bench audit lint format docs figures screenshot clean eda
+.PHONY: help setup lock archive serve demo up update down notebook test coverage test-e2e test-kubernetes faults soak fuzz bench audit lint format docs figures screenshot clean eda
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -93,8 +93,13 @@ notebook: $(STAMP)  ## open the notebook, from build to prediction, in Jupyter
 
 # Two processes: most tests wait for a server to start, which keeps one CPU busy. With loadfile instead of worksteal,
 # xdist would run only one of the tests to which Schemathesis gives the same id.
+TEST = $(PY) -m pytest -m "not e2e and not kubernetes" --numprocesses 2 --dist worksteal
+
 test: $(STAMP) lint  ## run lint and all tests except those of the containers
-	$(PY) -m pytest -m "not e2e and not kubernetes" --numprocesses 2 --dist worksteal --cov --cov-report=term
+	$(TEST) --durations=10
+
+coverage: $(STAMP)  ## run the same tests, and list the lines that none of them runs (takes longer)
+	$(TEST) --cov --cov-report=term
 
 # The timeout covers the build of the image too.
 test-e2e: $(STAMP)  ## test the containers (about 10 minutes; needs Docker, or root and Debian's docker.io)

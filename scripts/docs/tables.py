@@ -74,7 +74,7 @@ def torchserve_metrics() -> str:
     return table(METRIC, ((f"`{name}`", kind, meanings[name]) for name, kind in kinds.items() if name not in DECLARED))
 
 
-def serving_metrics() -> str:
+def status_metrics() -> str:
     """Return the status service's metrics, described by their HELP."""
     families = ServingMetrics(Readiness(Management(), "")).collect()
     ends = {"counter": "_total"}

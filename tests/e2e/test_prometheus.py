@@ -81,13 +81,13 @@ def figures(stack: Stack, query: str) -> list[float]:
 def test_every_variable_has_something_to_choose(stack: Stack, predictions: str, name: str) -> None:
     """As Grafana reads them: label values or query results, and what the expression of the variable takes of these."""
     variable = metrics.variables()[name]
-    if found := re.fullmatch(r"label_values\((.+), (\w+)\)", variable["definition"]):
+    if found := re.fullmatch(r"label_values\((.+), (\w+)\)", variable["query"]):
         query, label = found.groups()
     else:
-        query, label = variable["definition"].removeprefix("query_result(").removesuffix(")"), "version"
+        query, label = variable["query"].removeprefix("query_result(").removesuffix(")"), "version"
     results = wait_for(name, lambda: stack.query(query))
     values = [result["metric"][label] for result in results]
-    shown = [f'{{{label}="{value}"}} 1' if "query_result" in variable["definition"] else value for value in values]
+    shown = [f'{{{label}="{value}"}} 1' if "query_result" in variable["query"] else value for value in values]
     pattern = re.compile(variable.get("regex", "").strip("/") or "(.+)")
     chosen = {match[1] for value in shown if (match := pattern.search(value))}
     expected = {

@@ -13,7 +13,7 @@ PROVISIONING = CONFIG / "grafana" / "provisioning"
 
 def test_every_query_uses_existing_metrics() -> None:
     queries = [query for _, query in metrics.panel_queries()] + metrics.annotation_queries()
-    queries += [re.sub(r"label_values\((.*), \w+\)", r"\1", one["definition"]) for one in metrics.variables().values()]
+    queries += [re.sub(r"label_values\((.*), \w+\)", r"\1", one["query"]) for one in metrics.variables().values()]
     assert len(queries) >= 30
     missing = {
         name: query for query in queries for name in metrics.used(query) - metrics.declared() - metrics.recorded()

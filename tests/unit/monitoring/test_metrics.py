@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,9 +11,10 @@ from prometheus_client.openmetrics import parser as openmetrics
 
 from scripts.client.management import Management
 from scripts.client.models import ModelVersion, Queue, Worker
-from scripts.common.paths import PROJECT
+from scripts.common.paths import CONFIG, PROJECT
 from scripts.container.queue_metrics import exposition
 from scripts.container.readiness import Readiness
+from tests.pages import PAGES
 from tests.unit.monitoring import gateway, metrics, promtool
 
 
@@ -43,6 +45,17 @@ def test_every_metric_is_on_the_page_once() -> None:
     ends = {"histogram": metrics.HISTOGRAM}
     listed = [name + end for name, kind in rows for end in ends.get(kind, ("",))]
     assert sorted(listed) == sorted(metrics.declared() - metrics.PROMETHEUS_OWN)
+
+
+NAMED_IN = [*PAGES, *(CONFIG / "kubernetes").rglob("*.yaml"), *(CONFIG / "prometheus").iterdir(), metrics.DASHBOARD]
+
+
+@pytest.mark.parametrize("path", NAMED_IN, ids=lambda path: path.name)
+def test_every_metric_that_a_file_names_exists(path: Path) -> None:
+    found = re.findall(r"\b(?:classifier|gateway|serving|slo|ts)[_:][a-z0-9_:]+\b", path.read_text(encoding="utf-8"))
+    known = metrics.declared() | metrics.recorded()
+    known |= {name.removesuffix("_bucket") for name in known}
+    assert set(found) <= known
 
 
 def test_recording_rules_are_named_by_prometheus_convention() -> None:

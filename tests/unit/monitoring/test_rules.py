@@ -73,13 +73,14 @@ def test_every_alert_has_a_runbook() -> None:
 
 
 def test_alertmanager_sends_one_alert_for_one_thing() -> None:
-    """The alerts that a rule for inhibition names exist."""
-    names = [alert["alert"] for alert in alerts()]
+    """The alerts and the jobs that a rule for inhibition names exist."""
+    jobs = metrics.read(CONFIG / "prometheus" / "prometheus.yml")["scrape_configs"]
+    known = {"alertname": [alert["alert"] for alert in alerts()], "job": [job["job_name"] for job in jobs]}
     for rule in metrics.read(CONFIG / "prometheus" / "alertmanager.yml")["inhibit_rules"]:
         for matcher in (*rule["source_matchers"], *rule["target_matchers"]):
-            (pattern,) = re.findall(r'^alertname=~?"(.+)"$', matcher)
+            ((label, pattern),) = re.findall(r'^(\w+)=~?"(.+)"$', matcher)
             for each in pattern.split("|"):
-                assert any(re.fullmatch(each, name) for name in names), each
+                assert any(re.fullmatch(each, value) for value in known[label]), each
 
 
 def test_the_objectives_on_the_page_are_those_of_the_rules() -> None:

@@ -25,7 +25,7 @@ def cells(table: str) -> list[list[str]]:
         partial(tables.settings, "config.properties"),
         tables.metrics,
         tables.torchserve_metrics,
-        tables.serving_metrics,
+        tables.status_metrics,
         tables.targets,
         tables.commands,
         tables.eda_rules,
