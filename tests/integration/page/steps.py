@@ -4,6 +4,7 @@ import base64
 from collections.abc import Sequence
 from pathlib import Path
 
+import yaml
 from playwright.sync_api import Locator, Page
 
 HAND_OVER = """([kind, files]) => {
@@ -29,6 +30,12 @@ def hand_over(page: Page, kind: str, *files: tuple[str, bytes]) -> None:
     """
     encoded = [[name, "", base64.b64encode(data).decode()] for name, data in files]
     page.evaluate(HAND_OVER, [kind, encoded])
+
+
+def operations(document: Path) -> int:
+    """Return how many operations an OpenAPI document has."""
+    paths = yaml.safe_load(document.read_text(encoding="utf-8"))["paths"]
+    return sum("responses" in operation for item in paths.values() for operation in item.values())
 
 
 def choose(page: Page, *files: Path) -> None:
