@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+import requests
 from playwright.sync_api import Page, Request, Route
 
 from handler.errors import NO_EXPLANATIONS, RequestError
@@ -13,6 +14,10 @@ ADDRESS = "**/explanations/*"
 HEAT = """canvas => {
   const at = (x, y) => [...canvas.getContext("2d").getImageData(x * canvas.width, y * canvas.height, 1, 1).data];
   return [at(0.75, 0.25), at(0.25, 0.75)];
+}"""
+OPACITY = """(canvas, [x, y]) => {
+  const pixel = canvas.getContext("2d").getImageData(x * canvas.width, y * canvas.height, 1, 1);
+  return pixel.data[3];
 }"""
 BOX = "node => { const {left, top, width, height} = node.getBoundingClientRect(); return [left, top, width, height]; }"
 
@@ -75,6 +80,31 @@ def test_another_class_can_be_explained(page: Page, explained: list[Request]) ->
     page.get_by_role("slider", name="What spoke for class 3").wait_for()
     assert [request.headers.get("x-class") for request in explained] == [None, "3"]
     assert page.get_by_role("button", pressed=True).inner_text().startswith("class 3")
+
+
+def test_the_models_own_explanations_are_drawn(page: Page, url: str, photo: Path) -> None:
+    choose(page, photo)
+    address = url.replace("/predictions/", "/explanations/")
+    explanation = requests.post(address, data=photo.read_bytes(), timeout=60).json()
+    page.get_by_role("slider", name=f"What spoke for {explanation['label']}").wait_for()
+    grid = explanation["grid"]
+    values = {(row, column): value for row, line in enumerate(grid) for column, value in enumerate(line)}
+    most, least = max(values, key=lambda cell: values[cell]), min(values, key=lambda cell: values[cell])
+    opacity = [
+        page.locator("canvas").evaluate(OPACITY, [(column + 0.5) / len(grid[0]), (row + 0.5) / len(grid)])
+        for row, column in (most, least)
+    ]
+    assert opacity[0] == 255
+    assert opacity[1] < 255
+
+
+def test_a_class_of_the_model_can_be_chosen(page: Page, photo: Path) -> None:
+    choose(page, photo)
+    page.get_by_role("slider").wait_for()
+    second = page.get_by_role("button", pressed=False).filter(has=page.locator(".score")).first
+    label = second.locator("b").inner_text()
+    second.click()
+    page.get_by_role("slider", name=f"What spoke for {label}").wait_for()
 
 
 def test_a_model_without_explanations_is_asked_once(page: Page, photo: Path) -> None:
