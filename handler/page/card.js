@@ -80,24 +80,30 @@ class Card {
     if (this.find(".unknown")) {
       return;
     }
+    this.asked = classId;
+    this.press(classId);
     const explanation = await explain(this.file, classId);
-    if (explanation) {
+    if (explanation && this.asked === classId) { // the reader may have chosen another one meanwhile
       drawHeatMap(this.find("canvas"), explanation);
       this.fade();
       this.find(".heat").hidden = false;
       this.find(".heat span").textContent = `What spoke for ${explanation.label.split(", ")[0]}`;
       this.find(".classes").querySelectorAll("div.class").forEach((row) => this.makeButton(row));
-      this.find(".classes").querySelectorAll(".class").forEach((row) => {
-        row.ariaPressed = String(Number(row.dataset.id) === explanation.class_id);
-      });
+      this.press(explanation.class_id);
     }
+  }
+
+  press(classId) {
+    this.find(".classes").querySelectorAll("button.class").forEach((row) => {
+      row.ariaPressed = String(Number(row.dataset.id) === classId);
+    });
   }
 
   makeButton(row) {
     const button = element("button", "class", ...row.childNodes);
     button.type = "button";
     button.dataset.id = row.dataset.id;
-    button.addEventListener("click", () => this.showHeatMap(row.dataset.id).catch(() => {}));
+    button.addEventListener("click", () => this.showHeatMap(Number(row.dataset.id)).catch(() => {}));
     row.replaceWith(button);
   }
 

@@ -82,6 +82,18 @@ def test_another_class_can_be_explained(page: Page, explained: list[Request]) ->
     assert page.get_by_role("button", pressed=True).inner_text().startswith("class 3")
 
 
+def test_the_class_chosen_last_counts(page: Page, explained: list[Request]) -> None:
+    held: list[Route] = []
+    page.route(ADDRESS, lambda route: held.append(route), times=1)  # noqa: PLW0108 - playwright marks the function
+    page.get_by_role("button", name="class 3").click()
+    with page.expect_response(ADDRESS):
+        page.get_by_role("button", name="class 7").click()
+    with page.expect_response(ADDRESS):
+        held[0].fallback()
+    page.evaluate("() => fetch(location.href).then((response) => response.text())")  # the late one has been read by now
+    assert page.get_by_role("button", pressed=True).inner_text().startswith("class 7")
+
+
 def test_the_models_own_explanations_are_drawn(page: Page, url: str, photo: Path) -> None:
     choose(page, photo)
     address = url.replace("/predictions/", "/explanations/")
