@@ -55,7 +55,7 @@ def test_every_metric_of_dashboard_and_rules_is_scraped(stack: Stack, prediction
         return expected - set(requests.get(url, timeout=10).json()["data"])
 
     assert len(expected) > 30
-    wait_for(f"all of {sorted(expected)}", lambda: not missing(), 90)
+    wait_for(f"all of {sorted(expected)}", lambda: not missing(), 180)
 
 
 def test_every_query_of_every_panel_is_answered(stack: Stack, predictions: str, image: bytes) -> None:
