@@ -11,6 +11,8 @@ import pytest
 import requests
 
 from scripts.client.predict import TINY_IMAGE
+from scripts.container import run as container
+from scripts.server.ports import Ports
 from scripts.server.torchserve import TorchServe
 from tests.archives import as_version
 from tests.integration.conftest import STORE, free_ports
@@ -145,16 +147,21 @@ BREAKS = """self.model.scores = None if context.get_request_header(0, "X-Break")
         return super().handle(data, context)"""
 
 
-def test_a_fault_is_on_the_console_that_shows_warnings(patient: Path, tmp_path: Path) -> None:
+def test_a_containers_console_has_the_request_and_the_fault(patient: Path, tmp_path: Path) -> None:
+    environment = {name: value for name, value in container.environment(Ports()).items() if not name.startswith("TS_")}
     (tmp_path / "store").mkdir()
     as_version("1.0", patient, tmp_path / "store" / patient.name, handle=BREAKS)
-    with TorchServe({NAME: patient.name}, tmp_path / "store", free_ports(), tmp_path / "serve") as server:
+    with TorchServe({NAME: patient.name}, tmp_path / "store", free_ports(), tmp_path / "serve", environment) as server:
         response = send(server, {"X-Break": "yes", "X-Request-Id": "mine-3"})
         assert response.json()["type"] == "/problems/internal-error"
         console = server.log.with_name("console.log")
         wait_for("the traceback", lambda: "TypeError" in console.read_text())
+        wait_for("the request's line", lambda: '"request_id":"mine-3"' in console.read_text())
         assert "request mine-3 failed in stage inference" in console.read_text()
-        assert (line(server, "mine-3")["level"], line(server, "mine-3")["problem"]) == ("error", "internal-error")
+        own = [json.loads(each) for each in console.read_text().splitlines() if each[:1] == "{"]
+        (last,) = (each for each in own if each["request_id"] == "mine-3")
+        assert (last["request_id"], last["level"], last["problem"]) == ("mine-3", "error", "internal-error")
+        assert not server.log.with_name("requests.log").exists()
 
 
 def test_a_collector_that_hangs_harms_no_request(traced: TorchServe, collector: Collector) -> None:

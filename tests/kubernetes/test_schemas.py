@@ -21,7 +21,7 @@ def test_every_resource_is_valid(name: str) -> None:
 
 @pytest.mark.parametrize("scaler", ["hpa", "keda"])
 def test_components_can_be_combined(scaler: str, tmp_path: Path) -> None:
-    resources = combined(tmp_path, "gpu", scaler, "grpc", "model-volume", "monitoring")
+    resources = combined(tmp_path, "gpu", scaler, "grpc", "model-volume", "monitoring", "tracing")
     for resource in resources:
         validate(resource)
     (server,) = [one for one in resources if one["kind"] == "Deployment" and one["metadata"]["name"] == "torchserve"]

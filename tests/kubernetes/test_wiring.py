@@ -1,7 +1,9 @@
 """The parts of each overlay find each other, and nothing else finds them."""
 
 import re
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -11,7 +13,7 @@ from scripts.common.paths import CONFIG, PROJECT
 from scripts.container.queue_metrics import exposition
 from scripts.container.readiness import Readiness
 from scripts.docs.kubernetes import ACTIONS
-from tests.kubernetes.manifests import ALL, Resource, named, of_kind, pods, rendered
+from tests.kubernetes.manifests import ALL, Resource, combined, named, of_kind, pods, rendered
 
 NAMES = pytest.mark.parametrize("name", ALL)
 MANAGEMENT, GRPC = 8081, 8084
@@ -84,6 +86,22 @@ def test_the_only_way_out_is_dns(name: str) -> None:
                 assert {port["port"] for port in rule["ports"]} == {53}
         if labels["app.kubernetes.io/name"] == "torchserve":
             assert not any(policy.get("egress") for policy in own)
+
+
+def test_traces_leave_to_the_collector_alone(tmp_path: Path) -> None:
+    """Without the component, no policy lets a model server out."""
+    resources = combined(tmp_path, "tracing")
+    ((_, labels, pod),) = (one for one in pods(resources) if one[1]["app.kubernetes.io/name"] == "torchserve")
+    environment = {entry["name"]: entry["value"] for entry in pod["containers"][0]["env"]}
+    collector = urlsplit(environment["OTEL_EXPORTER_OTLP_ENDPOINT"])
+    _, _, namespace = str(collector.hostname).partition(".")
+    policies = [policy["spec"] for policy in of_kind(resources, "NetworkPolicy")]
+    own = [policy for policy in policies if policy["podSelector"]["matchLabels"].items() <= labels.items()]
+    traces, dns = (rule for policy in own for rule in policy.get("egress", []))
+    assert traces["to"] == [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}}}]
+    assert [port["port"] for port in traces["ports"]] == [collector.port]
+    gateway = named(resources, "NetworkPolicy", "gateway")["spec"]["egress"]
+    assert dns == gateway[-1]
 
 
 @NAMES
