@@ -4,6 +4,7 @@ A request is one span, with those of its stages below it. Behind the gateway it 
 the gateway has passed on and logged, and begins when the request arrived there. It ends with the worker's part.
 """
 
+import logging
 import os
 import threading
 import time
@@ -24,6 +25,8 @@ from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, S
 from handler.lifecycle import Lifecycle
 from handler.protocols.encoding import ModelName
 from handler.timeline import SPAN_ID, Interval, Timeline, TraceParent
+
+logger = logging.getLogger(__name__)
 
 DEFAULT_SERVICE = "image-classifier-server"
 POLL = 0.1  # s between two looks whether the server stops; it takes seconds from then on
@@ -57,6 +60,8 @@ class Spans:
             served: the model that responds.
             lifecycle: says when the server stops: what is not sent yet is sent then.
         """
+        # A line for a lost export, and none for each try.
+        logging.getLogger("opentelemetry.exporter").setLevel(logging.ERROR)
         spans = cls(served, BatchSpanProcessor(OTLPSpanExporter()))
         threading.Thread(target=spans._flush_at_stop, args=[lifecycle], name="last-spans", daemon=True).start()
         return spans
@@ -68,16 +73,21 @@ class Spans:
 
     def record(self, batch: Sequence[Timeline], context: Any) -> None:
         """Record the sampled requests of a batch, and name their traces to their timelines and clients."""
+        try:
+            self._record(batch, context)
+        except Exception:
+            logger.exception("spans are lost")  # the responses are not
+
+    def _record(self, batch: Sequence[Timeline], context: Any) -> None:
         to_1970 = time.time() - time.perf_counter()
         sampled = []
         for index, timeline in enumerate(batch):
             span = self._start(timeline, to_1970)
             if span.is_recording():
                 own = span.get_span_context()
-                timeline.trace_id, timeline.span_id = f"{own.trace_id:032x}", f"{own.span_id:016x}"
-                # W3C's draft of Trace Context Level 3
-                response = f"00-{timeline.trace_id}-{timeline.span_id}-{own.trace_flags:02x}"
-                context.set_response_header(index, "traceresponse", response)
+                timeline.recorded = TraceParent(f"{own.trace_id:032x}", f"{own.span_id:016x}", sampled=True)
+                # W3C's draft of Trace Context Level 3 has this header.
+                context.set_response_header(index, "traceresponse", timeline.recorded.to_header())
                 sampled.append(_Sampled(self._tracer, timeline, span, to_1970))
         images = sum(timeline.images for timeline in batch)
         for each in sampled:
@@ -88,7 +98,7 @@ class Spans:
     def _start(self, timeline: Timeline, to_1970: float) -> Span:
         if timeline.hidden:
             return trace.INVALID_SPAN
-        sender = TraceParent.from_header(timeline.headers.get("traceparent", ""))
+        sender = timeline.sender
         parent: Context = Context()
         if sender:
             parent_id = sender.span_id

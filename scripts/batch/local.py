@@ -17,6 +17,7 @@ from ts.context import Context, RequestProcessor
 
 from handler.classifier import ImageClassifier
 from handler.lifecycle import TRIALS_DIRECTORY
+from handler.timeline import NOT_LOGGED
 from scripts.archives.reading import read_manifest
 from scripts.batch.rows import Row, read_image
 from scripts.build.archive import MODEL_CONFIG, ensure
@@ -52,7 +53,7 @@ class Local:
         config |= {"minWorkers": 1}  # which has all CPUs
         gpu = 0 if torch.cuda.is_available() else None
         self._context = Context(name, str(directory), {}, BATCH, gpu, "", True, NoMetrics(), config)
-        self._headers = {} if top_k is None else {"X-Top-K": str(top_k)}
+        self._headers = NOT_LOGGED if top_k is None else {**NOT_LOGGED, "X-Top-K": str(top_k)}
         self.handler = ImageClassifier()
         before = os.environ.get(TRIALS_DIRECTORY)
         os.environ[TRIALS_DIRECTORY] = before or str(BUILD / "trials")
