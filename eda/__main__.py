@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from eda.compare.command import compare_folders
 from eda.dataset import Dataset
 from eda.errors import EdaError
 from eda.explore import explore
@@ -57,6 +58,21 @@ def parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="seconds and memory as JSON (%(default)s)",
     )
+    commands = options.add_subparsers(title="other commands", dest="command", metavar="compare A B")
+    compare = commands.add_parser(
+        "compare",
+        help="what differs between two data sets by more than noise",
+        description="Compare two data sets, each a folder of data or its report: what differs by more than noise.",
+    )
+    compare.add_argument("first", type=Path, metavar="A")
+    compare.add_argument("second", type=Path, metavar="B")
+    compare.add_argument(
+        "--out",
+        type=Path,
+        default=REPORT / "compare",
+        metavar="FOLDER",
+        help="the page and compare.json (eda/report/compare)",
+    )
     return options
 
 
@@ -87,7 +103,10 @@ def main(arguments: list[str] | None = None) -> int:
     if sum([bool(options.data), options.hub, options.synthetic is not None]) > 1:
         parser().error("name at most one of --data, --hub and --synthetic")
     try:
-        run(options)
+        if options.command == "compare":
+            compare_folders(options.first, options.second, options.out)
+        else:
+            run(options)
     except EdaError as error:
         print(f"eda: {error}", file=sys.stderr)
         return 1
