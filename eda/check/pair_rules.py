@@ -11,6 +11,13 @@ from scipy.spatial.distance import pdist, squareform
 from eda.check.rules import NEAR_DUPLICATE_BITS, NEAR_DUPLICATE_IOU
 from eda.overlap import overlaps
 
+MIN_CONTRAST = 0.01
+"""Standard deviation of luma (0-1): flatter photos are blank, and their perceptual hashes say nothing."""
+
+
+MAX_SIDE = 1e9
+"""Pixels: larger boxes are mistakes whose areas would overflow."""
+
 
 class PairFinding(NamedTuple):
     """A pair that breaks `rule`; `row` and `other` are row labels of their table, `other` the earlier one."""
@@ -28,6 +35,7 @@ def image_pairs(images: pd.DataFrame) -> Iterator[PairFinding]:
     the training split comes first in the table.
     """
     decoded = images[images["state"].eq("ok")]
+    blank = decoded["contrast"].lt(MIN_CONTRAST).to_numpy()
     if len(decoded) < 2:
         return
     bits = np.array([hash_bits(text) for text in decoded["phash"]])
@@ -36,6 +44,8 @@ def image_pairs(images: pd.DataFrame) -> Iterator[PairFinding]:
     for i, j in zip(first, second, strict=True):
         a, b = decoded.iloc[i], decoded.iloc[j]
         same_file = a.sha256 == b.sha256
+        if not same_file and (blank[i] or blank[j]):
+            continue
         kind = "duplicate" if same_file else "near-duplicate"
         where = "photo" if a.split == b.split else "leak"
         message = "the files are byte for byte the same" if same_file else f"{distances[i, j]} of 64 hash bits differ"
@@ -49,7 +59,7 @@ def hash_bits(text: str) -> list[bool]:
 
 def box_pairs(boxes: pd.DataFrame) -> Iterator[PairFinding]:
     """Yield pairs of overlapping boxes of one image; `boxes` follows the schema BOXES."""
-    measurable = boxes[boxes["w"].gt(0) & boxes["h"].gt(0)]
+    measurable = boxes[boxes[["w", "h"]].gt(0).all(axis=1) & boxes[["x", "y", "w", "h"]].abs().lt(MAX_SIDE).all(axis=1)]
     for _, group in measurable.groupby(["split", "image_id"], sort=False):
         ious = overlaps(group)
         for i, j in combinations(range(len(group)), 2):
