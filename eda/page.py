@@ -45,6 +45,7 @@ def write_report(exploration: Exploration, parts: Sequence[Section], folder: Pat
         .render(
             dataset=dataset,
             excluded_boxes=exploration.excluded_boxes,
+            set_aside_boxes=exploration.set_aside_boxes,
             counts={split: counts_of(dataset, split) for split in dataset.splits},
             summary=summary(findings).to_dict("records"),
             findings=findings[list(COLUMNS)].astype(object).where(findings.notna(), "").to_dict("records"),
