@@ -10,9 +10,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from eda.compare.command import compare_folders
 from eda.dataset import Dataset
 from eda.errors import EdaError
 from eda.explore import explore
+from eda.output import require_writable, writing
 from eda.page import write_report
 from eda.predictions import predict_images, served_model
 from eda.sections import sections
@@ -27,12 +29,17 @@ MANAGEMENT = "http://127.0.0.1:8081"
 def parser() -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(
         prog="python -m eda",
-        description="Explore CPPE-5 and write a report. Without --data, --hub or --synthetic, read the Hugging "
-        "Face Hub; if the Hub cannot be reached, generate a sample of "
+        description="Explore a detection data set and write a report. Without --data, --hub or --synthetic, read "
+        "CPPE-5 from the Hugging Face Hub; if the Hub cannot be reached, generate a sample of "
         f"{SAMPLE_SIZE} images, labelled SYNTHETIC.",
     )
     source = options.add_argument_group("data source (at most one)")
-    source.add_argument("--data", default="", metavar="FOLDER", help="a local folder: annotations/*.json and images/")
+    source.add_argument(
+        "--data",
+        default="",
+        metavar="FOLDER",
+        help="a folder in COCO, CVAT, Label Studio, Roboflow or YOLO layout, or one COCO file",
+    )
     source.add_argument("--hub", action="store_true", help="only the Hub; fail if it cannot be reached")
     source.add_argument(
         "--synthetic",
@@ -56,6 +63,21 @@ def parser() -> argparse.ArgumentParser:
         default=FIGURES,
         metavar="FILE",
         help="seconds and memory as JSON (%(default)s)",
+    )
+    commands = options.add_subparsers(title="other commands", dest="command", metavar="compare A B")
+    compare = commands.add_parser(
+        "compare",
+        help="what differs between two data sets by more than noise",
+        description="Compare two data sets, each a folder of data or its report: what differs by more than noise.",
+    )
+    compare.add_argument("first", type=Path, metavar="A")
+    compare.add_argument("second", type=Path, metavar="B")
+    compare.add_argument(
+        "--out",
+        type=Path,
+        default=REPORT / "compare",
+        metavar="FOLDER",
+        help="the page and compare.json (eda/report/compare)",
     )
     return options
 
@@ -87,7 +109,10 @@ def main(arguments: list[str] | None = None) -> int:
     if sum([bool(options.data), options.hub, options.synthetic is not None]) > 1:
         parser().error("name at most one of --data, --hub and --synthetic")
     try:
-        run(options)
+        if options.command == "compare":
+            compare_folders(options.first, options.second, options.out)
+        else:
+            run(options)
     except EdaError as error:
         print(f"eda: {error}", file=sys.stderr)
         return 1
@@ -97,6 +122,8 @@ def main(arguments: list[str] | None = None) -> int:
 def run(options: argparse.Namespace) -> None:
     """Load, explore, predict if a server is named; write the report and the run's figures."""
     watch = Stopwatch()
+    for place in (options.out, options.figures.parent):
+        require_writable(place)
     folder = Path(options.data) if options.data else None
     start = time.perf_counter()
     with open_dataset(folder, hub=options.hub, synthetic=options.synthetic, small=options.small) as dataset:
@@ -110,10 +137,12 @@ def run(options: argparse.Namespace) -> None:
                 predictions = predict_images(dataset, options.server, model)
         with watch.step("report"):
             parts = list(sections(exploration, predictions, pixels=not options.no_photos))
-            page = write_report(exploration, parts, options.out)
+            with writing(options.out):
+                page = write_report(exploration, parts, options.out)
         figures = run_figures(dataset, watch)
-    options.figures.parent.mkdir(parents=True, exist_ok=True)
-    options.figures.write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    with writing(options.figures):
+        options.figures.parent.mkdir(parents=True, exist_ok=True)
+        options.figures.write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     counts = exploration.findings["severity"].value_counts()
     print(
         f"{page}: {dataset.label}, {len(dataset.images):,} images, {len(dataset.boxes):,} boxes; "

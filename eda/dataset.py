@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import pandas as pd
 import pandera.pandas as pa
@@ -38,6 +38,7 @@ BOXES = pa.DataFrameSchema(
         "h": pa.Column("float64", nullable=True, description="height, pixels"),
         "area": pa.Column("float64", nullable=True, description="square pixels, as annotated"),
         "set_aside": pa.Column(bool, description="marked iscrowd or ignore, which COCO's scoring skips"),
+        "segmented": pa.Column(bool, required=False, description="has a mask, whose area `area` is"),
     },
     index=pa.Index("int64", unique=True),
     strict=True,
@@ -58,6 +59,20 @@ class ImageFiles(Protocol):
         ...
 
 
+class Note(NamedTuple):
+    """What was noticed while a data set was read: a finding about a split, or some of its images or boxes.
+
+    `rule` is in `eda.check.RULES`; the rows are labels of the images and boxes tables.
+    """
+
+    rule: str
+    split: str
+    message: str
+    file_name: str = ""
+    image_rows: tuple[int, ...] = ()
+    box_rows: tuple[int, ...] = ()
+
+
 @dataclass(frozen=True)
 class Dataset:
     """A data set from any source.
@@ -65,6 +80,7 @@ class Dataset:
     `images` follows the schema IMAGES, `boxes` the schema BOXES; they join on (split, image_id). `files.read` takes the
     row labels of `images` (0..n-1). `source` describes the origin. `synthetic` marks a generated sample. `classes` are
     the names of the classes; a box's class_id is an index into them. `name` is the data set's name in titles.
+    `notes` say what was noticed while reading.
     """
 
     images: pd.DataFrame
@@ -74,6 +90,7 @@ class Dataset:
     synthetic: bool
     classes: tuple[str, ...]
     name: str
+    notes: tuple[Note, ...] = ()
 
     def __post_init__(self) -> None:
         IMAGES.validate(self.images)

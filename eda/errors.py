@@ -3,6 +3,7 @@
 EdaError            one sentence; the command line prints it and exits with status 1
  ├─ DataError       the folder or file is missing, truncated or of another schema
  ├─ HubError        the Hugging Face Hub cannot be reached, or has no such revision
+ ├─ OutputError     the report cannot be written
  └─ ServerError     the model server cannot be reached, or does not serve the model
 
 A fault *inside* valid files (a box past the edge, an image that cannot be decoded) is no error but a finding.
@@ -14,7 +15,11 @@ class EdaError(Exception):
 
 
 class DataError(EdaError):
-    """The data cannot be read as CPPE-5."""
+    """The data cannot be read."""
+
+
+class OutputError(EdaError):
+    """A file of the report cannot be written."""
 
 
 class HubError(EdaError):

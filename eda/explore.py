@@ -32,7 +32,12 @@ class Exploration:
     @property
     def excluded_boxes(self) -> int:
         """The number of boxes that cannot be measured; each is in the findings."""
-        return len(self.dataset.boxes) - len(self.boxes)
+        return len(self.dataset.boxes) - len(self.boxes) - self.set_aside_boxes
+
+    @property
+    def set_aside_boxes(self) -> int:
+        """The number of boxes marked iscrowd or ignore, which the statistics leave out as COCO's scoring does."""
+        return int(self.dataset.boxes["set_aside"].sum())
 
 
 def explore(dataset: Dataset) -> Exploration:

@@ -12,10 +12,10 @@ from huggingface_hub import HfApi, hf_hub_download
 from huggingface_hub.errors import LocalEntryNotFoundError
 from pyarrow import ArrowInvalid
 
-from eda.coco import box_row, boxes_frame
 from eda.cppe5 import CPPE5, HUB_FILES, HUB_REPO, HUB_REVISION
 from eda.dataset import UNKNOWN_CLASS, Dataset, order_classes
 from eda.errors import DataError, HubError, first_line
+from eda.read.tables import box_row, boxes_frame
 
 COLUMNS = {"image_id", "image", "width", "height", "objects"}
 OBJECT_FIELDS = {"id", "area", "bbox", "category"}

@@ -2,18 +2,19 @@
 
 import hashlib
 import io
-import struct
-import zlib
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import imagehash
+import numpy as np
 import pandas as pd
 from PIL import Image
 from tqdm import tqdm
 
 from eda.dataset import Dataset
+from eda.errors import first_line
 from eda.measure.pixels import PIXEL_FACTS, pixel_facts
 
 MEASURED_SIDE = 512
@@ -24,9 +25,18 @@ WORKERS = 2
 """Decoding threads: Pillow releases the GIL while it decodes."""
 
 EXIF_ORIENTATION = 0x0112
+TIFF_WIDTH, TIFF_HEIGHT = 256, 257
 
-BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, Image.DecompressionBombError)
-"""What Pillow's decoders raise on damaged or hostile files."""
+TURNED_BACK = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+"""What undoes the turn that Pillow gives to a TIFF with this orientation, but to no other format."""
 
 FACTS: dict[str, Any] = {
     "state": "",
@@ -65,38 +75,84 @@ def facts_of_image(dataset: Dataset, row: int) -> dict[str, Any]:
     """Return the facts of one image, which may be missing or damaged."""
     try:
         content = dataset.files.read(row)
-    except FileNotFoundError:
-        return {**FACTS, "state": "missing", "problem": "no such file"}
+    except FileNotFoundError as error:
+        reason = "no such file" if error.errno else first_line(error)
+        return {**FACTS, "state": "missing", "problem": reason}
     except OSError as error:
         return {**FACTS, "state": "unreadable", "problem": error.strerror or type(error).__name__}
     found = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
     try:
         return {**FACTS, **found, "state": "ok", **decode_facts(content)}
-    except BROKEN as error:
-        reason = str(error).split(" <")[0].split(" 0x")[0] or type(error).__name__
+    except Exception as error:  # noqa: BLE001  (a decoder may raise anything on a damaged file)
+        reason = first_line(error).split(" <")[0].split(" 0x")[0] or type(error).__name__
         return {**FACTS, **found, "state": "unreadable", "problem": reason}
 
 
 def decode_facts(content: bytes) -> dict[str, Any]:
-    """Decode and measure one image; raise one of BROKEN if it cannot be decoded completely."""
+    """Decode and measure one image; raise whatever Pillow does if it cannot be decoded completely."""
     with Image.open(io.BytesIO(content)) as image:
+        orientation = orientation_of(image)
+        width, height = frame_size(image)
         image.load()
         found = {
             "format": image.format,
             "mode": image.mode,
-            "stored_width": image.width,
-            "stored_height": image.height,
-            "orientation": image.getexif().get(EXIF_ORIENTATION, 1),
+            "stored_width": width,
+            "stored_height": height,
+            "orientation": orientation,
         }
-        small = image.convert("RGB")
+        small = to_rgb(image)
     small.thumbnail((MEASURED_SIDE, MEASURED_SIDE), Image.Resampling.BICUBIC, reducing_gap=2.0)
     return {**found, "phash": str(imagehash.phash(small)), **pixel_facts(small)}
 
 
 def open_image(dataset: Dataset, row: int, longest_side: int) -> Image.Image:
-    """Return the image of that row in RGB, no side longer than `longest_side` pixels."""
+    """Return the image of that row in RGB as it is stored, no side longer than `longest_side` pixels."""
     with Image.open(io.BytesIO(dataset.files.read(row))) as image:
+        turned = orientation_of(image) if image.format == "TIFF" else 1
         image.draft("RGB", (longest_side, longest_side))
-        small = image.convert("RGB")
+        small = to_rgb(image)
+    if turned in TURNED_BACK:
+        small = small.transpose(TURNED_BACK[turned])
     small.thumbnail((longest_side, longest_side))
     return small
+
+
+def orientation_of(image: Image.Image) -> int:
+    """Return the EXIF orientation of an image that is not loaded yet: 1 to 8, 1 if it has none or an invalid one."""
+    try:
+        orientation = image.getexif().get(EXIF_ORIENTATION, 1)
+    except Exception:  # noqa: BLE001  (damaged metadata does not make the pixels unreadable)
+        return 1
+    return orientation if orientation in range(1, 9) else 1
+
+
+def frame_size(image: Image.Image) -> tuple[int, int]:
+    """Return width and height as stored of an image that is not loaded yet; Pillow turns those of a TIFF."""
+    tags = getattr(image, "tag_v2", None) if image.format == "TIFF" else None
+    return (int(tags[TIFF_WIDTH]), int(tags[TIFF_HEIGHT])) if tags else image.size
+
+
+def stored_size(path: Path) -> tuple[int, int]:
+    """Return width and height of the photo in a file, from its header; 0 and 0 if it has none."""
+    try:
+        with Image.open(path) as image:
+            return frame_size(image)
+    except Exception:  # noqa: BLE001  (`image_facts` reports the photo as unreadable)
+        return 0, 0
+
+
+def to_rgb(image: Image.Image) -> Image.Image:
+    """Return an image in RGB; levels of more than 8 bits are scaled, where Pillow would cut them off."""
+    if image.mode.startswith("I") or image.mode == "F":
+        levels = np.nan_to_num(np.asarray(image).astype(np.float64))
+        scaled = np.clip(levels / white_level(image.mode, float(levels.max(initial=0))), 0, 1)
+        image = Image.fromarray((scaled * 255).round().astype(np.uint8))
+    return image.convert("RGB")
+
+
+def white_level(mode: str, highest: float) -> float:
+    """Return the level that is white: 65,535 in 16 bits; for wider modes the range that `highest` suggests."""
+    if mode.startswith("I;16") or highest > 255:
+        return 65535.0
+    return 1.0 if mode == "F" and highest <= 1 else 255.0

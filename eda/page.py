@@ -39,24 +39,33 @@ def write_report(exploration: Exploration, parts: Sequence[Section], folder: Pat
     shown = [(title, plot) for title, drawn in plots.items() for plot in drawn]
     sentences = [{"section": title, "title": plot.title, "text": plot.caption} for title, plot in shown]
     write_measures(exploration, sentences, folder)
-    environment = Environment(
+    html = (
+        page_templates()
+        .get_template("report.html.j2")
+        .render(
+            dataset=dataset,
+            excluded_boxes=exploration.excluded_boxes,
+            set_aside_boxes=exploration.set_aside_boxes,
+            counts={split: counts_of(dataset, split) for split in dataset.splits},
+            summary=summary(findings).to_dict("records"),
+            findings=findings[list(COLUMNS)].astype(object).where(findings.notna(), "").to_dict("records"),
+            sections=[(part, plots[part.title], [(t, table_html(t)) for t in part.tables]) for part in parts],
+        )
+    )
+    page = folder / PAGE
+    page.write_text(html, encoding="utf-8")
+    return page
+
+
+def page_templates() -> Environment:
+    """Return the templates of the pages."""
+    return Environment(
         loader=PackageLoader("eda"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    html = environment.get_template("report.html.j2").render(
-        dataset=dataset,
-        excluded_boxes=exploration.excluded_boxes,
-        counts={split: counts_of(dataset, split) for split in dataset.splits},
-        summary=summary(findings).to_dict("records"),
-        findings=findings[list(COLUMNS)].astype(object).where(findings.notna(), "").to_dict("records"),
-        sections=[(part, plots[part.title], [(t, table_html(t)) for t in part.tables]) for part in parts],
-    )
-    page = folder / PAGE
-    page.write_text(html, encoding="utf-8")
-    return page
 
 
 def counts_of(dataset: Dataset, split: str) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Choose the source of CPPE-5: a folder, the Hub or a generated sample."""
+"""Choose the source: a folder, CPPE-5 on the Hub, or a generated sample."""
 
 import sys
 import tempfile
@@ -7,13 +7,24 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from eda.coco import read_coco
+from eda.coco import read_coco, read_layout
 from eda.dataset import Dataset
 from eda.errors import HubError
+from eda.read.layouts import find_coco, no_layout
+from eda.read.yolo import find_yolo, read_yolo
 from eda.synthetic import SMALL, USUAL, write_sample
 
 SAMPLE_SIZE = 40
 """Images in the sample that is generated when the Hub cannot be reached."""
+
+
+def read_folder(folder: Path) -> Dataset:
+    """Read a folder in the layout that it has (see `eda.read`); raise DataError if it has none."""
+    if layout := find_coco(folder):
+        return read_layout(layout)
+    if described := find_yolo(folder):
+        return read_yolo(described)
+    raise no_layout(folder)
 
 
 @contextmanager
@@ -26,7 +37,7 @@ def open_dataset(
     deleted when the block ends. Raises EdaError.
     """
     if folder is not None:
-        yield read_coco(folder)
+        yield read_folder(folder)
         return
     if synthetic is None:
         try:

@@ -5,15 +5,17 @@ from pathlib import Path
 
 import pandas as pd
 
+from eda.box_format import foreign_formats
 from eda.check.class_rules import class_findings
+from eda.check.data_rules import GEOMETRY_RULES, missing_sentence, splits_without_photos
 from eda.check.format_rules import foreign_boxes
 from eda.check.outlier_rules import crowded_images, missing_labels, outlier_boxes
 from eda.check.pair_rules import box_pairs, image_pairs
 from eda.check.quality_rules import QUALITY_RULES
 from eda.check.row_rules import BOX_RULES, IMAGE_RULES, violations
 from eda.check.rules import RULES, SEVERITIES
-from eda.dataset import Dataset
-from eda.measure.boxes import valid_boxes, valid_images
+from eda.dataset import Dataset, Note
+from eda.measure.boxes import frame_sizes, valid_boxes, valid_images
 
 COLUMNS = {
     "severity": "str",
@@ -26,6 +28,9 @@ COLUMNS = {
     "related": "str",
 }
 """`related` names the other row of a pair: "split/image id" or "split/image id/box id"; empty without a pair."""
+
+MAX_UNLISTED = 20
+"""More photos without annotations than this are one finding."""
 
 SHOWN_ROWS = ("image_rows", "box_rows")
 """Columns beside COLUMNS that name what a picture of the finding shows: tuples of row labels of the data set's images
@@ -41,18 +46,26 @@ def check(dataset: Dataset, facts: pd.DataFrame) -> pd.DataFrame:
     counts = dataset.boxes.groupby(["split", "image_id"]).size().rename("n_boxes")
     images = images.join(counts, on=["split", "image_id"]).fillna({"n_boxes": 0})
     boxes = add_frames(dataset.boxes, images)
-    rows = []
+    absent, foreign = splits_without_photos(images), foreign_formats(boxes)
+    rows = [note_finding(note, images, boxes) for note in dataset.notes]
+    for split in absent:
+        rows.append(data_finding("photo-missing-all", missing_sentence(images, split, dataset), split=split))
+    for split, message in foreign.items():
+        rows.append(data_finding("box-format-differs", message, split=split))
     for rule, row, message in violations(images, (*IMAGE_RULES, *QUALITY_RULES)):
-        rows.append(image_finding(rule, message, images.loc[row]))
+        if not (rule == "photo-missing" and images.loc[row, "split"] in absent):
+            rows.append(image_finding(rule, message, images.loc[row]))
     for rule, row, other, message in image_pairs(images):
         rows.append(image_finding(rule, message, images.loc[row], images.loc[other]))
     for rule, row, message in violations(boxes, BOX_RULES):
-        rows.append(box_finding(rule, message, boxes.loc[row]))
-    for rule, row, other, message in box_pairs(dataset.boxes):
+        if not (rule in GEOMETRY_RULES and boxes.loc[row, "split"] in foreign):
+            rows.append(box_finding(rule, message, boxes.loc[row]))
+    usual = boxes[~boxes["split"].isin(list(foreign))]
+    for rule, row, other, message in box_pairs(usual):
         rows.append(box_finding(rule, message, boxes.loc[row], boxes.loc[other]))
-    rows += [box_finding("box-format", message, boxes.loc[row]) for row, message in foreign_boxes(boxes)]
+    rows += [box_finding("box-format", message, boxes.loc[row]) for row, message in foreign_boxes(usual)]
     rows += outlier_findings(dataset, facts, boxes)
-    rows += [data_finding("photo-unlisted", "not in any annotation file", name) for name in dataset.files.unlisted()]
+    rows += unlisted_findings(dataset.files.unlisted())
     return sort_findings(rows)
 
 
@@ -67,6 +80,27 @@ def outlier_findings(dataset: Dataset, facts: pd.DataFrame, framed: pd.DataFrame
     return rows
 
 
+def note_finding(note: Note, images: pd.DataFrame, boxes: pd.DataFrame) -> dict[str, object]:
+    """Return what was noticed while reading as a finding; it names the image or the box if there is only one."""
+    if len(note.box_rows) == 1:
+        found = box_finding(note.rule, note.message, boxes.loc[note.box_rows[0]])
+    elif len(note.image_rows) == 1:
+        found = image_finding(note.rule, note.message, images.loc[note.image_rows[0]])
+    else:
+        found = data_finding(note.rule, note.message, note.file_name, note.split)
+        shown = boxes.loc[list(note.box_rows), "image_row"].dropna().astype(int)
+        found |= {"image_rows": note.image_rows or tuple(shown.unique()), "box_rows": note.box_rows}
+    return found
+
+
+def unlisted_findings(names: list[str]) -> list[dict[str, object]]:
+    """Return a finding for each photo without annotations, or one for all if they are many."""
+    if len(names) > MAX_UNLISTED:
+        message = f"{len(names):,} photos are in no annotation file, such as “{names[0]}”"
+        return [data_finding("photo-unlisted", message)]
+    return [data_finding("photo-unlisted", "not in any annotation file", name) for name in names]
+
+
 def add_frames(boxes: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
     """Join each box with its image.
 
@@ -78,12 +112,15 @@ def add_frames(boxes: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
     sizes = sizes.set_index(["split", "image_id"])
     sizes = sizes.assign(
         listed=True,
-        frame_width=sizes["stored_width"].fillna(sizes["width"]).astype("float64"),
-        frame_height=sizes["stored_height"].fillna(sizes["height"]).astype("float64"),
+        **frame_sizes(sizes),
     )
     wanted = ["listed", "image_row", "file_name", "width", "height", "frame_width", "frame_height"]
     joined = boxes.join(sizes[wanted], on=["split", "image_id"])
-    return joined.assign(listed=joined["listed"].eq(True), file_name=joined["file_name"].fillna(""))
+    return joined.assign(
+        listed=joined["listed"].eq(True),
+        file_name=joined["file_name"].fillna(""),
+        segmented=joined.get("segmented", default=False),
+    )
 
 
 def image_finding(rule: str, message: str, image: pd.Series, related: pd.Series | None = None) -> dict[str, object]:

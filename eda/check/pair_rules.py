@@ -14,6 +14,9 @@ from eda.overlap import box_overlaps
 SAME_FILE = -1
 """Stands before 0 different bits."""
 
+MAX_SIDE = 1e9
+"""Pixels: larger boxes are mistakes whose areas would overflow."""
+
 
 class PairFinding(NamedTuple):
     """A pair that breaks `rule`; `row` and `other` are row labels of their table, `other` the earlier one."""
@@ -73,7 +76,8 @@ def similar_files(files: pd.DataFrame, codes: Codes) -> pd.DataFrame:
 
 def box_pairs(boxes: pd.DataFrame) -> Iterator[PairFinding]:
     """Yield pairs of overlapping boxes of one image; `boxes` follows the schema BOXES."""
-    boxes = boxes[boxes["w"].gt(0) & boxes["h"].gt(0)]
+    sane = boxes[["w", "h"]].gt(0).all(axis=1) & boxes[["x", "y", "w", "h"]].abs().lt(MAX_SIDE).all(axis=1)
+    boxes = boxes[sane]
     pairs = box_overlaps(boxes, boxes.groupby(["split", "image_id"]).ngroup())
     for pair in pairs[pairs["iou"] > NEAR_DUPLICATE_IOU].itertuples():
         yield classify_pair(boxes.loc[pair.first], boxes.loc[pair.second], pair.iou)

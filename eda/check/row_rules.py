@@ -78,10 +78,16 @@ IMAGE_RULES = (
     ),
     RowRule(
         "photo-rotated",
-        lambda f: f["orientation"].eq(1),
+        lambda f: ~f["orientation"].isin(range(2, 9)),
         lambda r: f"EXIF orientation {r.orientation}",
     ),
 )
+
+
+def area_message(row: Any) -> str:
+    annotated = "no number" if np.isnan(row.area) else f"{row.area:g}"
+    return f"area {annotated}, width times height {float(row.w) * float(row.h):g}"
+
 
 BOX_RULES = (
     RowRule(
@@ -120,8 +126,12 @@ BOX_RULES = (
     ),
     RowRule(
         "box-area-differs",
-        lambda f: f["w"].isna() | (f["area"] - f["w"] * f["h"]).abs().le(AREA_TOLERANCE),
-        lambda r: f"area {r.area:g}, width times height {r.w * r.h:g}",
+        lambda f: (
+            f["w"].isna()
+            | (f["area"] - f["w"] * f["h"]).abs().le(AREA_TOLERANCE)
+            | (f["segmented"] & f["area"].between(0, f["w"] * f["h"] + AREA_TOLERANCE))
+        ),
+        area_message,
     ),
     RowRule(
         "box-id-repeated",

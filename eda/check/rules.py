@@ -37,6 +37,41 @@ RULES: dict[str, Rule] = {
     "image-id-repeated": Rule(
         "error", "Two images share an id", "Their boxes cannot be separated; renumber the images in the source."
     ),
+    "file-ignored": Rule("info", "An annotation file that is not read", "Name it with --data to explore it."),
+    "file-name-differs": Rule(
+        "warning",
+        "A photo under another name than annotated",
+        "Write the name as it is on disk; other programs will not find the photo.",
+    ),
+    "label-without-photo": Rule("warning", "A label file without a photo", "Fetch the photo or drop the file."),
+    "number-as-text": Rule(
+        "info", "Whole numbers written as text or decimals", "Write them as numbers; other programs stop at them."
+    ),
+    "category-id-repeated": Rule(
+        "error",
+        "One category id with several names",
+        "Renumber the categories; here the boxes of this id count for none of them.",
+    ),
+    "category-name-repeated": Rule(
+        "warning", "One category name with several ids", "Merge them; here they are one class."
+    ),
+    "category-name-similar": Rule(
+        "warning", "Class names that differ only in their spelling", "Merge them if they mean one class."
+    ),
+    "photo-missing-all": Rule(
+        "error", "No photo of a split was found", "Put the photos where the file names say, or correct the names."
+    ),
+    "box-format-differs": Rule(
+        "error",
+        "Boxes in another format than COCO's",
+        "Convert them; they are left out of the statistics.",
+    ),
+    "box-flag-odd": Rule(
+        "warning", "iscrowd or ignore is not 0 or 1", "Write 0 or 1; other programs take a text for true."
+    ),
+    "box-area-missing": Rule(
+        "info", "A box without an area", "Add width times height; COCO's scoring stops without it."
+    ),
     "image-size-differs": Rule(
         "error",
         "width/height differ from the photo",

@@ -3,10 +3,14 @@
 import numpy as np
 import pandas as pd
 
+from eda.box_format import foreign_formats
 from eda.dataset import UNKNOWN_CLASS, Dataset
 
 SMALL_AREA, LARGE_AREA = 32**2, 96**2
 """Square pixels, COCO's limits (cocodataset.org, detection evaluation): small < 32², medium < 96², large otherwise."""
+
+MAX_SIDES = 4
+"""A box longer than this many times its photo is a mistake that would hide the others in every statistic."""
 
 SIZE_CLASSES = ("small", "medium", "large")
 
@@ -21,16 +25,24 @@ def valid_images(dataset: Dataset, facts: pd.DataFrame) -> pd.DataFrame:
     images = images.join(counts, on=["split", "image_id"])
     return images.assign(
         n_boxes=images["n_boxes"].fillna(0).astype(int),
-        frame_width=images["stored_width"].fillna(images["width"]).astype("float64"),
-        frame_height=images["stored_height"].fillna(images["height"]).astype("float64"),
+        **frame_sizes(images),
     )
+
+
+def frame_sizes(images: pd.DataFrame) -> dict[str, pd.Series]:
+    """Return frame_width and frame_height: the photo's size, else the annotated one, null if that is not positive."""
+    return {
+        f"frame_{side}": images[f"stored_{side}"].astype("float64").fillna(images[side].where(images[side] > 0))
+        for side in ("width", "height")
+    }
 
 
 def valid_boxes(dataset: Dataset, images: pd.DataFrame) -> pd.DataFrame:
     """Return the boxes that can be measured, joined with their image's size.
 
-    Excludes boxes without four numbers or positive sides, of an unknown class or of an unlisted image; `eda.check`
-    reports them. Columns added to the schema BOXES:
+    Excludes boxes without four numbers or positive sides, off their photo or more than MAX_SIDES times as long, of an
+    unknown class, of an unlisted image, in another format than COCO's, and boxes marked iscrowd or ignore, as COCO's
+    scoring does; `eda.check` reports them all. Columns added to the schema BOXES:
 
     image_row: row label in `images`
     class_name: one of the data set's classes (categorical, in their order)
@@ -41,8 +53,11 @@ def valid_boxes(dataset: Dataset, images: pd.DataFrame) -> pd.DataFrame:
     """
     keys = images.reset_index(names="image_row").set_index(["split", "image_id"])
     boxes = dataset.boxes.join(keys[["image_row", "frame_width", "frame_height"]], on=["split", "image_id"])
-    valid = boxes["w"].gt(0) & boxes["h"].gt(0) & boxes["image_row"].notna() & boxes["class_id"].ne(UNKNOWN_CLASS)
-    boxes = boxes[valid]
+    on_photo = boxes["x"].lt(boxes["frame_width"]) & boxes["y"].lt(boxes["frame_height"])
+    on_photo &= (boxes["x"] + boxes["w"]).gt(0) & (boxes["y"] + boxes["h"]).gt(0)
+    on_photo &= boxes["w"].le(MAX_SIDES * boxes["frame_width"]) & boxes["h"].le(MAX_SIDES * boxes["frame_height"])
+    valid = on_photo & boxes["w"].gt(0) & boxes["h"].gt(0) & boxes["class_id"].ne(UNKNOWN_CLASS) & ~boxes["set_aside"]
+    boxes = boxes[valid & ~boxes["split"].isin(list(foreign_formats(boxes)))]
     pixels = boxes["w"] * boxes["h"]
     return boxes.assign(
         image_row=boxes["image_row"].astype(int),
@@ -68,10 +83,14 @@ def class_names(boxes: pd.DataFrame) -> list[str]:
 def size_table(boxes: pd.DataFrame) -> pd.DataFrame:
     """Return the number of boxes in each size class and the quartiles of the relative size.
 
-    Index: the classes and "all". Columns: small, medium, large (counts), q25, median, q75 (relative sizes).
+    Index: the classes, and last "all" for all of them. Columns: small, medium, large (counts), q25, median, q75
+    (relative sizes).
     """
-    with_all = pd.concat([boxes, boxes.assign(class_name="all")])
-    order = [*class_names(boxes), "all"]
+    total = "all"
+    while total in class_names(boxes):
+        total = f"({total})"
+    with_all = pd.concat([boxes, boxes.assign(class_name=total)])
+    order = [*class_names(boxes), total]
     counts = pd.crosstab(with_all["class_name"], with_all["size_class"])
     counts = counts.reindex(index=order, columns=list(SIZE_CLASSES), fill_value=0)
     quartiles = with_all.groupby("class_name")["relative_size"].quantile([0.25, 0.5, 0.75]).unstack()

@@ -17,7 +17,7 @@ def plot_baselines(exploration: Exploration) -> Plot:
     scored, where = exploration.boxes[exploration.boxes["split"] == SCORED_SPLIT], f"in the {SCORED_SPLIT} split"
     if scored.empty:
         scored, where = exploration.boxes, "here"
-    counts = size_table(scored).loc["all", list(SIZE_CLASSES)].astype(int)
+    counts = size_table(scored)[list(SIZE_CLASSES)].iloc[-1].astype(int)
     figure, (left, right) = new_figure(11, 3.9, columns=2, width_ratios=(3, 1.3))
     places = np.arange(len(BASELINES))
     for offset, size in zip((-0.26, 0, 0.26), SIZE_CLASSES, strict=True):

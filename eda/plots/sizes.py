@@ -61,10 +61,10 @@ def plot_coco_sizes(exploration: Exploration) -> Plot:
     ax.legend(title="box area", bbox_to_anchor=(1.01, 1), loc="upper left")
     ax.set_title("small < 32² ≤ medium < 96² ≤ large, in square pixels of the original image")
     show_grid(ax, "x")
-    small = shares["small"].drop("all")
+    total, small = table[list(SIZE_CLASSES)].iloc[-1], shares["small"].iloc[:-1]
     caption = (
-        f"{table.loc['all', 'small']:,} boxes are small, {table.loc['all', 'medium']:,} medium and "
-        f"{table.loc['all', 'large']:,} large; {small.idxmax()} has the largest share of small ones "
+        f"{total['small']:,} boxes are small, {total['medium']:,} medium and "
+        f"{total['large']:,} large; {small.idxmax()} has the largest share of small ones "
         f"({percent(float(small.max()))})."
     )
     return captioned(exploration, "Box size (COCO)", caption, figure)
@@ -89,7 +89,7 @@ def plot_relative_sizes(exploration: Exploration) -> Plot:
     ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     ax.set(xlabel="√(box area / image area), logarithmic", ylabel="")
     show_grid(ax, "x")
-    table = size_table(exploration.boxes)["median"].drop("all").dropna()
+    table = size_table(exploration.boxes)["median"].iloc[:-1].dropna()
     caption = (
         f"The median {table.idxmax()} spans {percent(table.max())} of the image's side, the "
         f"median {table.idxmin()} {percent(table.min())}: a factor of {table.max() / table.min():.1f} "

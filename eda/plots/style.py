@@ -38,6 +38,7 @@ RC: dict[str, Any] = {
     "axes.axisbelow": True,
     "grid.color": "#E3E6E8",
     "legend.frameon": False,
+    "text.parse_math": False,
 }
 
 

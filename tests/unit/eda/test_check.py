@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from eda.check import RULES
+from eda.check import RULES, check
 from eda.check.findings import COLUMNS, SHOWN_ROWS, sort_findings, summary, write_findings
 from eda.check.rules import SEVERITIES, TINY_SIDE
 from eda.explore import Exploration
+from eda.images import image_facts
 from eda.synthetic import Sample
 from tests.unit.eda import test_outliers, test_quality
 from tests.unit.eda.folder import HEIGHT, WIDTH, CocoFolder
@@ -101,6 +102,53 @@ def crowd(folder: CocoFolder) -> None:
     folder.box()["iscrowd"] = 1
 
 
+def ignored_file(folder: CocoFolder) -> None:
+    captions = {"images": [], "annotations": [{"id": 1, "image_id": 1, "caption": "two"}]}
+    (folder.path / "annotations" / "captions_train.json").write_text(json.dumps(captions))
+
+
+def upper_case_name(folder: CocoFolder) -> None:
+    folder.documents["train"]["images"][0]["file_name"] = "1.JPG"
+
+
+def text_for_a_number(folder: CocoFolder) -> None:
+    folder.documents["train"]["images"][0]["width"] = str(WIDTH)
+
+
+def one_id_for_two_categories(folder: CocoFolder) -> None:
+    folder.documents["train"]["categories"][3]["id"] = 5
+
+
+def one_category_twice(folder: CocoFolder) -> None:
+    folder.documents["train"]["categories"].append({"id": 6, "name": "Mask"})
+
+
+def similar_categories(folder: CocoFolder) -> None:
+    folder.documents["train"]["categories"].append({"id": 6, "name": "face shield"})
+
+
+def no_photo_of_a_split(folder: CocoFolder) -> None:
+    for image in folder.documents["test"]["images"]:
+        (folder.path / "images" / image["file_name"]).unlink()
+
+
+def corners(folder: CocoFolder) -> None:
+    add_box(folder, 3, [150, 60, 40, 50])
+    add_box(folder, 4, [20, 60, 40, 50])
+    folder.box(5)["id"] = 100
+    for box in folder.documents["train"]["annotations"]:
+        x, y, w, h = box["bbox"]
+        box["bbox"] = [x, y, x + w, y + h]
+
+
+def text_for_a_flag(folder: CocoFolder) -> None:
+    folder.box()["iscrowd"] = "0"
+
+
+def no_area(folder: CocoFolder) -> None:
+    del folder.box()["area"]
+
+
 PLANTED: list[tuple[Callable[[CocoFolder], None], list[Finding]]] = [
     (repeat_image_id, [("image-id-repeated", 1, None)]),
     (wrong_size, [("image-size-differs", 1, None)]),
@@ -133,6 +181,16 @@ PLANTED: list[tuple[Callable[[CocoFolder], None], list[Finding]]] = [
     (box_without_image, [("box-without-image", 77, 10)]),
     (unknown_category, [("box-class-unknown", 1, 10)]),
     (crowd, [("box-set-aside", 1, 10)]),
+    (ignored_file, [("file-ignored", None, None)]),
+    (upper_case_name, [("file-name-differs", 1, None)]),
+    (text_for_a_number, [("number-as-text", None, None)]),
+    (one_id_for_two_categories, [("category-id-repeated", None, None)]),
+    (one_category_twice, [("category-name-repeated", None, None)]),
+    (similar_categories, [("category-name-similar", None, None)]),
+    (no_photo_of_a_split, [("photo-missing-all", None, None)]),
+    (corners, [("box-format-differs", None, None)]),
+    (text_for_a_flag, [("box-flag-odd", 1, 10)]),
+    (no_area, [("box-area-missing", 1, 10)]),
 ]
 
 
@@ -144,7 +202,57 @@ def test_planted_fault(coco: CocoFolder, plant: Callable[[CocoFolder], None], ex
 
 def test_every_rule_is_tested() -> None:
     planted = {finding[0] for _, expected in PLANTED for finding in expected}
-    assert planted | set(test_quality.FAULTY) | test_outliers.TESTED == set(RULES)
+    assert planted | set(test_quality.FAULTY) | test_outliers.TESTED | {"label-without-photo"} == set(RULES)
+
+
+def test_findings_name_what_shows_them(coco: CocoFolder) -> None:
+    copy_image(coco, 1, 3)
+    add_box(coco, 3, [10, 20, 40, 50])
+    unlisted_image(coco)
+    dataset = coco.dataset()
+    findings = check(dataset, image_facts(dataset)).set_index("rule")
+    rows = dataset.images.reset_index().set_index("image_id")["index"]
+    assert findings.loc["leak-duplicate", "image_rows"] == (rows[3], rows[1])
+    assert findings.loc["leak-duplicate", "box_rows"] == ()
+    boxes = dataset.boxes.reset_index().set_index("box_id")["index"]
+    assert findings.loc["box-class-conflict", "image_rows"] == (rows[1],)
+    assert findings.loc["box-class-conflict", "box_rows"] == (boxes[99], boxes[10])
+    assert findings.loc["photo-unlisted", "image_rows"] == ()
+
+
+@pytest.mark.parametrize("level", [0, 17, 255])
+def test_blank_photos_are_no_near_duplicates(coco: CocoFolder, level: int) -> None:
+    for image_id in (1, 2, 3):
+        size = (WIDTH, HEIGHT - image_id)
+        Image.new("RGB", size, (level,) * 3).resize((WIDTH, HEIGHT)).save(
+            coco.path / "images" / f"{image_id}.jpg", quality=90 - image_id
+        )
+    assert not [rule for rule, _, _ in coco.rules() if "duplicate" in rule]
+
+
+@pytest.mark.parametrize("orientation", [0, 1, 9, 255])
+def test_orientations_that_ask_for_no_rotation(coco: CocoFolder, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    coco.draw(1).save(coco.path / "images" / "1.jpg", exif=exif)
+    assert coco.rules() == []
+
+
+@pytest.mark.parametrize("orientation", range(2, 9))
+@pytest.mark.parametrize("suffix", ["jpg", "tif", "png", "webp"])
+def test_rotated_photos_of_every_format(coco: CocoFolder, orientation: int, suffix: str) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    (coco.path / "images" / "1.jpg").unlink()
+    coco.draw(1).save(coco.path / "images" / f"1.{suffix}", exif=exif)
+    coco.documents["train"]["images"][0]["file_name"] = f"1.{suffix}"
+    assert coco.rules() == [("photo-rotated", 1, None)]
+
+
+def test_many_unlisted_photos_are_one_finding(coco: CocoFolder) -> None:
+    for number in range(21):
+        coco.draw(number).save(coco.path / "images" / f"stray {number:02}.jpg")
+    assert coco.rules() == [("photo-unlisted", None, None)]
 
 
 def test_valid_folder(coco: CocoFolder) -> None:

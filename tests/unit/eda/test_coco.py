@@ -149,7 +149,7 @@ def test_json_list(coco: CocoFolder) -> None:
 
 @pytest.mark.parametrize(
     ("absent", "words"),
-    [("", "is not a folder"), ("images", "no folder images/"), ("annotations", "no annotations/")],
+    [("", "is not a folder"), ("images", "no annotations/"), ("annotations", "no annotations/")],
 )
 def test_missing_folder(tmp_path: Path, absent: str, words: str) -> None:
     folder = tmp_path / "data"

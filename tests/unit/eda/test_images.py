@@ -1,10 +1,13 @@
 import io
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandera.errors
 import pytest
 from PIL import Image, ImageFilter
+from PIL.JpegImagePlugin import JpegImageFile
 
 from eda.explore import Exploration
 from eda.images import decode_facts, facts_of_image, image_facts, open_image
@@ -78,6 +81,81 @@ def test_random_damage(coco: CocoFolder) -> None:
             damaged[rng.integers(0, len(whole), 12)] = rng.integers(0, 256, 12)
             facts = facts_of_image(replace(dataset, files=SingleFile(damaged.tobytes())), 0)
             assert facts["state"] in ("ok", "unreadable")
+
+
+def shapes(kind: str) -> Image.Image:
+    """Return an image of a mode that the format is usual in."""
+    return CocoFolder.draw(1).convert({"GIF": "P", "PPM": "L", "TGA": "RGBA", "PCX": "L"}.get(kind, "RGB"))
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "TIFF", "BMP", "WEBP", "PPM", "TGA", "PCX", "ICO", "JPEG2000"])
+def test_no_damage_gets_through(coco: CocoFolder, kind: str) -> None:
+    """Bytes overwritten, cut out, repeated or inserted, as the corpora of the decoders' fuzzers have them."""
+    dataset = coco.dataset()
+    rng = np.random.default_rng(len(kind))
+    whole = encoded(shapes(kind), kind)
+    for _ in range(12):
+        start, length = int(rng.integers(0, len(whole))), int(rng.integers(1, 64))
+        noise = rng.choice([0, 1, 0x7F, 0x80, 0xFF, int(rng.integers(0, 256))], length).astype(np.uint8).tobytes()
+        near = int(start**2 / len(whole))  # headers are at the beginning
+        for damaged in (
+            whole[:near] + noise + whole[near + length :],
+            whole[:near] + whole[near + length :],
+            whole[:start] + whole[near:],
+            whole[:near] + noise + whole[near:],
+        ):
+            facts = facts_of_image(replace(dataset, files=SingleFile(damaged)), 0)
+            assert facts["state"] in ("ok", "unreadable")
+            assert facts["problem"] or facts["state"] == "ok"
+            assert "\n" not in facts["problem"]
+
+
+@pytest.mark.parametrize("error", [TypeError, KeyError, IndexError, RuntimeError, OverflowError, MemoryError])
+def test_whatever_a_decoder_raises_is_unreadable(
+    coco: CocoFolder, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    def fail(image: Image.Image) -> None:
+        raise error("inside the decoder")
+
+    monkeypatch.setattr(JpegImageFile, "load", fail)
+    facts = image_facts(coco.dataset())
+    assert set(facts["state"]) == {"unreadable"}
+    assert facts["problem"].str.contains("inside the decoder").all()
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xd8", b"GIF89a", b"<svg/>", b"\0" * 1000, b"P6\n99999 99999\n255\n"])
+def test_no_photo_at_all(coco: CocoFolder, content: bytes) -> None:
+    facts = facts_of_image(replace(coco.dataset(), files=SingleFile(content)), 0)
+    assert facts["state"] == "unreadable"
+
+
+@pytest.mark.parametrize("level", [0, 0.25, 0.5, 1])
+@pytest.mark.parametrize(("kind", "scale"), [("PNG", 65535), ("TIFF", 65535)])
+def test_brightness_of_16_bits(level: float, kind: str, scale: int) -> None:
+    image = Image.fromarray(np.full((60, 80), round(level * scale), dtype=np.uint16))
+    assert decode_facts(encoded(image, kind))["brightness"] == pytest.approx(level, abs=0.003)
+
+
+@pytest.mark.parametrize(("dtype", "scale"), [(np.int32, 255), (np.int32, 65535), (np.float32, 1), (np.float32, 255)])
+def test_brightness_of_wide_levels(dtype: type, scale: int) -> None:
+    levels: npt.NDArray[Any] = np.linspace(0, scale, 4800).reshape(60, 80).astype(dtype)
+    facts = decode_facts(encoded(Image.fromarray(levels), "TIFF"))
+    assert facts["brightness"] == pytest.approx(0.5, abs=0.01)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", ["JPEG", "TIFF", "PNG"])
+def test_rotated_photos_are_measured_and_drawn_as_stored(coco: CocoFolder, kind: str, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    out = io.BytesIO()
+    stored = CocoFolder.draw(1)
+    stored.save(out, kind, exif=exif)
+    facts = decode_facts(out.getvalue())
+    assert (facts["stored_width"], facts["stored_height"], facts["orientation"]) == (WIDTH, HEIGHT, orientation)
+    drawn = open_image(replace(coco.dataset(), files=SingleFile(out.getvalue())), 0, WIDTH)
+    assert drawn.size == stored.size
+    assert np.abs(np.asarray(drawn, dtype=int) - np.asarray(stored, dtype=int)).mean() < 20
 
 
 def test_missing_file_and_directory(coco: CocoFolder) -> None:

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[3]
 
 
 def run(tmp_path: Path, *arguments: str) -> int:
-    return main([*arguments, "--out", str(tmp_path / "report"), "--figures", str(tmp_path / "build" / "eda.json")])
+    return main(["--out", str(tmp_path / "report"), "--figures", str(tmp_path / "build" / "eda.json"), *arguments])
 
 
 def test_report_and_run_figures(coco: CocoFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -72,7 +72,9 @@ def test_bad_input(
 
 def test_missing_data_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(tmp_path, "--data", str(tmp_path / "nowhere")) == 1
-    assert capsys.readouterr().err.endswith("beside <folder>/images/.\n")
+    error = capsys.readouterr().err
+    assert "nowhere is not a folder; expected annotations/*.json beside images/" in error
+    assert error.count("\n") == 1
 
 
 @pytest.mark.parametrize(
@@ -84,6 +86,33 @@ def test_wrong_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -
         main(arguments)
     assert caught.value.code == 2
     assert "error:" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--out", "--figures"])
+@pytest.mark.parametrize("blocked", ["file", "/proc/nowhere"])
+def test_output_that_cannot_be_written_is_said_before_the_work(
+    coco: CocoFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str, blocked: str
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+    place = tmp_path / blocked / "below"
+    assert run(tmp_path, "--data", str(coco.path), option, str(place)) == 1
+    output = capsys.readouterr().err
+    assert output.startswith("eda: ")
+    assert "cannot be written" in output
+    assert output.count("\n") == 1
+
+
+def test_failed_start_leaves_no_folder(tmp_path: Path) -> None:
+    assert run(tmp_path, "--data", str(tmp_path / "nowhere")) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_unreadable_annotations(coco: CocoFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = coco.path / "annotations" / "train.json"
+    path.unlink()
+    path.mkdir()
+    assert run(tmp_path, "--data", str(coco.path)) == 1
+    assert "train.json cannot be read (Is a directory)" in capsys.readouterr().err
 
 
 def test_unreachable_server(coco: CocoFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

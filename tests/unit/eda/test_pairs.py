@@ -1,5 +1,6 @@
 """Pairs of images: similar hashes, and one finding for each take of a scene."""
 
+import tracemalloc
 from itertools import combinations
 
 import numpy as np
@@ -61,3 +62,13 @@ def test_blank_photos_are_not_similar(coco: CocoFolder) -> None:
     for image_id, level in ((1, 90), (2, 130)):
         coco.replace_image(image_id, Image.new("RGB", coco.draw(1).size, (level, level, level)))
     assert not [rule for rule, _, _ in coco.rules() if "duplicate" in rule]
+
+
+def test_the_memory_of_similar_hashes_is_not_quadratic() -> None:
+    codes = np.unique(np.random.default_rng(0).integers(0, 2**64, 30_000, dtype=np.uint64))
+    tracemalloc.start()
+    similar_codes(codes, NEAR_DUPLICATE_BITS)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    # One byte for each pair would take 450 MB.
+    assert peak < 45e6

@@ -1,0 +1,1 @@
+"""Two data sets side by side: `python -m eda compare A B`."""
