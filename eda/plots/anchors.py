@@ -1,5 +1,6 @@
 """Plots of the input size and the anchors that the boxes suggest."""
 
+import numpy as np
 from matplotlib.ticker import PercentFormatter
 
 from eda.explore import Exploration
@@ -25,7 +26,10 @@ from eda.plots.style import (
     styled,
 )
 
-SHADES = {1: "#111111", 2: "#5B6770", 4: "#A9B1B7"}
+MANY_BOXES = 1000
+"""From here on, points are drawn lighter."""
+
+SHADES = {1: "#111111", 2: "#3C4852", 4: "#6B7780"}
 """Grey, because colours stand for classes. Keys: cells of FINEST_STRIDE pixels."""
 
 
@@ -37,14 +41,15 @@ def plot_input_sizes(exploration: Exploration) -> Plot:
     for cells, colour in SHADES.items():
         style = {1: "-", 2: "--", 4: ":"}[cells]
         label = f"under {cells * FINEST_STRIDE} pixels"
-        ax.plot(table.index, table[f"under_{cells}"], marker="o", linestyle=style, color=colour, label=label)
+        ax.plot(
+            table.index, table[f"under_{cells}"], marker="o", linestyle=style, color=colour, label=label, clip_on=False
+        )
     ax.axhline(MAX_THIN_SHARE, color="#A3123A", linewidth=1)
     ax.annotate(
         f"limit: {percent(MAX_THIN_SHARE)}",
-        (INPUT_SIZES[-1], MAX_THIN_SHARE),
-        xytext=(0, 3),
-        textcoords="offset points",
-        ha="right",
+        (1.01, MAX_THIN_SHARE),
+        xycoords=("axes fraction", "data"),
+        va="center",
         color="#A3123A",
     )
     ax.set_xscale("log")
@@ -65,6 +70,11 @@ def plot_input_sizes(exploration: Exploration) -> Plot:
     return captioned(exploration, "Input size", caption, figure)
 
 
+def pixels(side: float) -> str:
+    """Return a side in whole pixels, with a digit more where that would be 0."""
+    return f"{side:.0f}" if side >= 1 else f"{side:.1g}"
+
+
 @styled()
 def plot_anchors(exploration: Exploration) -> Plot:
     """Draw the usual number of anchors over the boxes, and the fit by the number of anchors."""
@@ -75,9 +85,12 @@ def plot_anchors(exploration: Exploration) -> Plot:
     anchors = fit_anchors(sides, count)
     figure, (left, right) = new_figure(10.5, 4.0, columns=2)
     view = view_classes(exploration)
+    # In random order, so that no class hides the others.
+    order = np.random.default_rng(0).permutation(len(sides))
+    colours = view.boxes["class_name"].astype(str).map(view.colours).to_numpy()[order]
+    left.scatter(*sides[order].T, s=10, alpha=0.8 if len(sides) < MANY_BOXES else 0.4, c=colours, linewidth=0)
     for name, colour in view.colours.items():
-        chosen = sides[(view.boxes["class_name"] == name).to_numpy()]
-        left.scatter(chosen[:, 0], chosen[:, 1], s=10, alpha=0.8, color=colour, linewidth=0, label=name)
+        left.scatter([], [], s=10, color=colour, label=name)
     left.scatter(anchors[:, 0], anchors[:, 1], marker="+", s=140, color="black", linewidth=2, label="anchor")
     left.set(xscale="log", yscale="log", xlabel=f"width, pixels at input size {size}", ylabel="height, pixels")
     for axis in (left.xaxis, left.yaxis):
@@ -94,7 +107,7 @@ def plot_anchors(exploration: Exploration) -> Plot:
     )
     right.set(xlabel="number of anchors", ylim=(0, 1.02), ylabel="mean IoU, or share")
     right.legend(loc="lower right")
-    listed = ", ".join(f"{width:.0f}x{height:.0f}" for width, height in anchors)
+    listed = ", ".join(f"{pixels(width)}x{pixels(height)}" for width, height in anchors)
     best = table.loc[count] if count in table.index else table.iloc[-1]
     caption = (
         f"{count} anchors at input size {size} ({listed}) fit with a mean IoU of {best['mean_iou']:.2f}, and "

@@ -40,7 +40,8 @@ def plot_classes(exploration: Exploration) -> Plot:
                 va="center",
             )
         ax.set_xlabel(f"{label} (95% interval; count beside it)")
-        ax.set_xlim(0, min(1.15, float(table[f"{kind}_high"].max()) * 1.2))
+        ax.set_xlim(0, min(1.2, float(table[f"{kind}_high"].max()) * 1.2))
+        ax.set_xticks([tick for tick in ax.get_xticks() if tick <= 1])
         ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         show_grid(ax, "x")
     axes[0].invert_yaxis()

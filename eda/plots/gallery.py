@@ -95,8 +95,9 @@ def read_photo(exploration: Exploration, row: int) -> Image.Image | None:
 def draw_boxes(ax: Axes, exploration: Exploration, row: int) -> None:
     """Draw an image's boxes in the colours of their classes."""
     view = view_classes(exploration)
-    for box in view.boxes[view.boxes["image_row"] == row].itertuples():
-        colour = view.colours[box.class_name]
-        # A white line under the coloured one keeps it visible on any image.
-        for line, ink in ((3.2, "white"), (1.8, colour)):
+    of_image = view.boxes[view.boxes["image_row"] == row]
+    # White lines under all coloured ones keep these visible on any image, and cut none of them.
+    for halo in (True, False):
+        for box in of_image.itertuples():
+            ink, line = ("white", 3.2) if halo else (view.colours[box.class_name], 1.8)
             ax.add_patch(Rectangle((box.x, box.y), box.w, box.h, fill=False, edgecolor=ink, linewidth=line))

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pandas as pd
 import seaborn as sns
 from matplotlib.ticker import PercentFormatter
 
@@ -37,6 +38,24 @@ def by_class(view: ClassView) -> dict[str, Any]:
     }
 
 
+def aspect_words(medians: pd.Series) -> str:
+    """Name the classes with the lowest and highest median aspect, or the only one."""
+    tall, wide = medians.idxmin(), medians.idxmax()
+    if tall == wide:
+        return f"the median of {tall} is {medians.min():.2f}"
+    return f"{tall} is the tallest class (median {medians.min():.2f}) and {wide} the widest ({medians.max():.2f})"
+
+
+def relative_words(medians: pd.Series) -> str:
+    """Compare the classes with the largest and the smallest median size."""
+    large, small = medians.idxmax(), medians.idxmin()
+    start = f"The median {large} spans {percent(medians.max())} of the image's side"
+    if large == small:
+        return start
+    factor = f"a factor of {medians.max() / medians.min():.1f} between classes"
+    return f"{start}, the median {small} {percent(medians.min())}: {factor}"
+
+
 def class_rows_height(names: list[str]) -> float:
     """Return the height in inches of a figure with a row for each class."""
     return 0.46 * max(5, len(names)) + 1.1
@@ -62,10 +81,10 @@ def plot_coco_sizes(exploration: Exploration) -> Plot:
     ax.set_title("small < 32² ≤ medium < 96² ≤ large, in square pixels of the original image")
     show_grid(ax, "x")
     total, small = table[list(SIZE_CLASSES)].iloc[-1], shares["small"].iloc[:-1]
+    smallest = f"{small.idxmax()} has the largest share of small ones ({percent(float(small.max()))})"
     caption = (
-        f"{total['small']:,} boxes are small, {total['medium']:,} medium and "
-        f"{total['large']:,} large; {small.idxmax()} has the largest share of small ones "
-        f"({percent(float(small.max()))})."
+        f"{total['small']:,} boxes are small, {total['medium']:,} medium and {total['large']:,} large"
+        f"{f'; {smallest}' if total['small'] else ''}."
     )
     return captioned(exploration, "Box size (COCO)", caption, figure)
 
@@ -91,9 +110,8 @@ def plot_relative_sizes(exploration: Exploration) -> Plot:
     show_grid(ax, "x")
     table = size_table(exploration.boxes)["median"].iloc[:-1].dropna()
     caption = (
-        f"The median {table.idxmax()} spans {percent(table.max())} of the image's side, the "
-        f"median {table.idxmin()} {percent(table.min())}: a factor of {table.max() / table.min():.1f} "
-        f"between classes."
+        f"{relative_words(table)}. The line in a row is the median, the widest box around it holds half of the class, "
+        "and each narrower pair half of what is left."
     )
     return captioned(exploration, "Box size, relative to the image", caption, figure)
 
@@ -119,8 +137,5 @@ def plot_aspects(exploration: Exploration) -> Plot:
     show_grid(ax, "x")
     medians = exploration.boxes.groupby("class_name", observed=True)["aspect"].median()
     between = float(exploration.boxes["aspect"].between(TALL, WIDE).mean())
-    caption = (
-        f"{percent(between)} of boxes are about square (2:3 to 3:2); {medians.idxmin()} is the tallest class "
-        f"(median {medians.min():.2f}) and {medians.idxmax()} the widest ({medians.max():.2f})."
-    )
+    caption = f"{percent(between)} of boxes are about square (2:3 to 3:2); {aspect_words(medians)}."
     return captioned(exploration, "Box aspect", caption, figure)

@@ -1,8 +1,11 @@
 """Plots of where boxes are, which classes occur together and which overlap."""
 
+from itertools import combinations
+
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
@@ -20,17 +23,17 @@ def plot_heat_maps(exploration: Exploration) -> Plot:
     """Draw where in the image the boxes of each class lie, one panel for each class."""
     view = view_classes(exploration)
     maps = {name: heat_map(view.boxes[view.boxes["class_name"] == name]) for name in view.names}
+    # One scale for all classes; its square root keeps what is rare visible.
+    peak = max(1e-9, *(float(cells.max()) for cells in maps.values()))
     lines = -(-len(view.names) // PANELS)
     figure, axes = new_figure(12, 3.0 * lines, columns=PANELS, rows=lines, squeeze=False)
     for ax in axes.flat[len(view.names) :]:
         ax.set_axis_off()
     for ax, name in zip(axes.flat, view.names, strict=False):
-        shown = ax.imshow(
-            maps[name], cmap=SEQUENTIAL, vmin=0, vmax=max(1e-9, float(maps[name].max())), extent=(0, 1, 1, 0)
-        )
-        ax.set_title(f"{name}, peak {percent(float(maps[name].max()))}")
-        ax.set_xticks([0, 0.5, 1])
-        ax.set_yticks([0, 0.5, 1])
+        shown = ax.imshow(maps[name], cmap=SEQUENTIAL, norm=PowerNorm(0.5, 0, peak), extent=(0, 1, 1, 0))
+        ax.set_title(name)
+        ax.set_xticks([0.2, 0.5, 0.8])
+        ax.set_yticks([0.2, 0.5, 0.8])
         ax.xaxis.set_major_formatter(PercentFormatter(1))
         ax.yaxis.set_major_formatter(PercentFormatter(1))
         show_grid(ax, "")
@@ -38,9 +41,8 @@ def plot_heat_maps(exploration: Exploration) -> Plot:
             ax.set_yticklabels([])
     axes[0, 0].set_ylabel("share of the image's height")
     axes[-1, 0].set_xlabel("share of the image's width")
-    bar = figure.colorbar(shown, ax=axes, shrink=0.85, pad=0.01, ticks=[0, shown.norm.vmax])
-    bar.ax.set_yticklabels(["none", "peak"])
-    bar.set_label("boxes that cover the cell")
+    bar = figure.colorbar(shown, ax=axes, shrink=0.85, pad=0.01, format=PercentFormatter(1, decimals=0))
+    bar.set_label("the class's boxes that cover a cell")
     heights = exploration.boxes.groupby("class_name", observed=True)["cy"].median()
     listed = ", ".join(f"{name} {percent(height)}" for name, height in heights.sort_values().items())
     offset = float((exploration.boxes["cx"] - 0.5).abs().median())
@@ -76,13 +78,31 @@ def plot_co_occurrence(exploration: Exploration) -> Plot:
     """Draw, of the images with one class, the share that also shows another."""
     table = co_occurrence(view_classes(exploration).boxes)
     figure = share_matrix(table, "… that also show (diagonal: two or more), %", "of the images with …")
-    off = off_diagonal(table)
-    high, low = off.idxmax(), off.idxmin()
-    caption = (
-        f"{percent(off[high])} of images with {high[0]} also show {high[1]}; the lowest share is "
-        f"{low[1]} with {low[0]} ({percent(off[low])})."
-    )
-    return captioned(exploration, "Co-occurrence", caption, figure)
+    return captioned(exploration, "Co-occurrence", f"{co_occurrence_words(table)}.", figure)
+
+
+def co_occurrence_words(table: pd.DataFrame) -> str:
+    """Name the pairs of classes that come together most and least often, with both shares as the matrix shows them.
+
+    Pairs are ordered by the mean of their two shares: one share alone favours the rarer class of the pair.
+    """
+    pairs = {
+        (a, b): (float(table.loc[a, b]), float(table.loc[b, a]))
+        for a, b in combinations(table.index, 2)
+        if table.loc[[a, b], [a, b]].notna().all(axis=None)
+    }
+    if not pairs:
+        return "No two of the classes have boxes, so none come together"
+
+    def words(pair: tuple[str, str]) -> str:
+        (a, b), (ab, ba) = pair, pairs[pair]
+        return f"{a} and {b} ({percent(ab)} of images with {a} show {b}, {percent(ba)} of those with {b} show {a})"
+
+    most = max(pairs, key=lambda pair: sum(pairs[pair]))
+    least = min(pairs, key=lambda pair: sum(pairs[pair]))
+    if len(pairs) == 1:
+        return f"Together: {words(most)}"
+    return f"Most often together, by the mean of both shares: {words(most)}; least often: {words(least)}"
 
 
 @styled()
@@ -91,14 +111,18 @@ def plot_overlaps(exploration: Exploration) -> Plot:
     table = overlap_table(view_classes(exploration).boxes)
     xlabel = "… that overlap a box of this class (by half of the smaller), %"
     figure = share_matrix(table, xlabel, "of the boxes of …")
-    off = off_diagonal(table)
-    high = off.idxmax()
-    same = pd.Series(np.diag(table), index=table.index)
-    caption = (
-        f"{percent(off[high])} of {high[0]} boxes overlap a {high[1]} by at least half of the smaller box; "
-        f"within a class it is at most {percent(float(same.max()))} ({same.idxmax()})."
-    )
+    caption = f"{overlap_words(table)}."
     return captioned(exploration, "Overlap", caption, figure)
+
+
+def overlap_words(table: pd.DataFrame) -> str:
+    """Name the largest share of boxes that overlap another class, and the largest within a class."""
+    off, same = off_diagonal(table), pd.Series(np.diag(table), index=table.index).dropna()
+    within = f"within a class it is at most {percent(float(same.max()))} ({same.idxmax()})"
+    if off.empty or off.max() == 0:
+        return f"No box overlaps one of another class by half of the smaller box; {within}"
+    high = off.idxmax()
+    return f"{percent(off[high])} of {high[0]} boxes overlap a {high[1]} by at least half of the smaller box; {within}"
 
 
 def off_diagonal(table: pd.DataFrame) -> pd.Series:

@@ -119,7 +119,11 @@ def plain_log_ticks(axis: Axis, ticks: tuple[float, ...]) -> None:
 
 
 def percent(value: float) -> str:
-    """Return a share as a rounded percentage."""
+    """Return a share as a rounded percentage; a share that rounds to 0% or 100% without being it keeps its side."""
+    if 0 < value < 0.005:
+        return "under 1%"
+    if 0.995 <= value < 1:
+        return "over 99%"
     return f"{100 * value:.0f}%"
 
 
