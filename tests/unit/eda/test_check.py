@@ -12,7 +12,7 @@ from eda.check.findings import COLUMNS, SHOWN_ROWS, sort_findings, summary, writ
 from eda.check.rules import SEVERITIES, TINY_SIDE
 from eda.explore import Exploration
 from eda.synthetic import Sample
-from tests.unit.eda import test_outliers, test_quality
+from tests.unit.eda import test_embeddings, test_outliers, test_quality
 from tests.unit.eda.folder import HEIGHT, WIDTH, CocoFolder
 
 Finding = tuple[str, int | None, int | None]
@@ -144,7 +144,7 @@ def test_planted_fault(coco: CocoFolder, plant: Callable[[CocoFolder], None], ex
 
 def test_every_rule_is_tested() -> None:
     planted = {finding[0] for _, expected in PLANTED for finding in expected}
-    assert planted | set(test_quality.FAULTY) | test_outliers.TESTED == set(RULES)
+    assert planted | set(test_quality.FAULTY) | test_outliers.TESTED | test_embeddings.TESTED == set(RULES)
 
 
 def test_valid_folder(coco: CocoFolder) -> None:
