@@ -12,8 +12,9 @@ from pathlib import Path
 
 from eda.compare.command import compare_folders
 from eda.dataset import Dataset
-from eda.errors import EdaError
-from eda.explore import explore
+from eda.embeddings.archives import find_archive
+from eda.errors import ArchiveError, EdaError
+from eda.explore import Exploration, explore
 from eda.output import require_writable, writing
 from eda.page import write_report
 from eda.predictions import predict_images, served_model
@@ -50,6 +51,14 @@ def parser() -> argparse.ArgumentParser:
         help=f"a generated sample of this many images ({SAMPLE_SIZE}; CPPE-5 itself has {FULL_SIZE})",
     )
     source.add_argument("--small", action="store_true", help="with --synthetic: small images, to measure growth")
+    features = options.add_argument_group("embeddings (run a model archive in this process)")
+    features.add_argument(
+        "--archive",
+        type=Path,
+        metavar="FILE",
+        help="a .mar of this project (default: the newest in model_store/ that returns features)",
+    )
+    features.add_argument("--no-embeddings", action="store_true", help="run no model")
     model = options.add_argument_group("predictions (need this project's server)")
     model.add_argument("--server", metavar="URL", help="inference API, such as http://127.0.0.1:8080")
     model.add_argument("--model", metavar="NAME", help="served name; by default the one that --management lists")
@@ -130,13 +139,19 @@ def run(options: argparse.Namespace) -> None:
         watch.seconds["load"] = round(time.perf_counter() - start, 2)
         with watch.step("explore"):
             exploration = explore(dataset)
+        no_embeddings = ""
+        if options.no_embeddings:
+            no_embeddings = "Left out by --no-embeddings."
+        else:
+            with watch.step("embed"):
+                exploration, no_embeddings = embed(exploration, options.archive)
         predictions = None
         if options.server:
             with watch.step("predict"):
                 model = options.model or served_model(options.management)
                 predictions = predict_images(dataset, options.server, model)
         with watch.step("report"):
-            parts = list(sections(exploration, predictions, pixels=not options.no_photos))
+            parts = list(sections(exploration, predictions, no_embeddings, pixels=not options.no_photos))
             with writing(options.out):
                 page = write_report(exploration, parts, options.out)
         figures = run_figures(dataset, watch)
@@ -149,6 +164,22 @@ def run(options: argparse.Namespace) -> None:
         f"errors: {counts.get('error', 0)}, warnings: {counts.get('warning', 0)}; "
         f"{figures['total_seconds']:.0f} s, peak memory {figures['peak_memory_mib']:.0f} MiB"
     )
+
+
+def embed(exploration: Exploration, named: Path | None) -> tuple[Exploration, str]:
+    """Return the exploration with embeddings, and "" or why it has none.
+
+    Raises:
+        ArchiveError: the named archive cannot compute features. Without a name, that is no error.
+    """
+    try:
+        archive = named or find_archive()
+    except ArchiveError as error:
+        return exploration, f"No model: {error}"
+    from eda.embeddings.explore import add_embeddings  # noqa: PLC0415  (torch takes seconds to import)
+
+    found = add_embeddings(exploration, archive)
+    return found, "" if found.embeddings else "Too few images can be read to compare them."
 
 
 def run_figures(dataset: Dataset, watch: Stopwatch) -> dict[str, object]:

@@ -3,6 +3,7 @@
 EdaError            one sentence; the command line prints it and exits with status 1
  ├─ DataError       the folder or file is missing, truncated or of another schema
  ├─ HubError        the Hugging Face Hub cannot be reached, or has no such revision
+ ├─ ArchiveError    the model archive is missing, damaged or returns no features
  ├─ OutputError     the report cannot be written
  └─ ServerError     the model server cannot be reached, or does not serve the model
 
@@ -24,6 +25,10 @@ class OutputError(EdaError):
 
 class HubError(EdaError):
     """The data set cannot be downloaded from the Hugging Face Hub."""
+
+
+class ArchiveError(EdaError):
+    """The model archive cannot compute features."""
 
 
 class ServerError(EdaError):

@@ -6,6 +6,7 @@ import pandas as pd
 
 from eda.check import check
 from eda.dataset import Dataset
+from eda.embeddings.result import Embeddings
 from eda.images import image_facts
 from eda.measure.boxes import valid_boxes, valid_images
 from eda.measure.difficulty import difficulty
@@ -19,6 +20,7 @@ class Exploration:
     images: one row for each image, with the columns of `eda.images.image_facts` and `eda.measure.splits.per_image`
     boxes: one row for each valid box (see `eda.measure.boxes.valid_boxes`)
     compared: the two splits that `differences` compares; None if there is only one
+    embeddings: what `eda.embeddings.explore` adds; None without a model
     """
 
     dataset: Dataset
@@ -28,6 +30,7 @@ class Exploration:
     compared: tuple[str, str] | None
     differences: pd.DataFrame
     hardest: pd.DataFrame
+    embeddings: Embeddings | None = None
 
     @property
     def excluded_boxes(self) -> int:

@@ -7,6 +7,7 @@ from functools import partial
 import pandas as pd
 
 from eda.cppe5 import BASELINES
+from eda.embeddings.result import Embeddings
 from eda.explore import Exploration
 from eda.measure.boxes import size_table
 from eda.measure.classes import class_table
@@ -14,6 +15,7 @@ from eda.measure.health import health_score, health_table
 from eda.plots.anchors import plot_anchors, plot_input_sizes
 from eda.plots.baselines import plot_baselines
 from eda.plots.classes import plot_boxes_per_image, plot_classes
+from eda.plots.embeddings import plot_doubtful_boxes, plot_map, plot_similar_pairs
 from eda.plots.evidence import drawable_rules, plot_evidence
 from eda.plots.findings import plot_findings
 from eda.plots.gallery import plot_hardest, plot_most_crowded
@@ -46,8 +48,13 @@ class Section:
     tables: tuple[Table, ...] = field(default=())
 
 
-def sections(exploration: Exploration, predictions: pd.DataFrame | None, *, pixels: bool) -> Iterator[Section]:
-    """Yield the report's sections that the data allows; show photos if `pixels`."""
+def sections(
+    exploration: Exploration, predictions: pd.DataFrame | None, no_embeddings: str = "", *, pixels: bool
+) -> Iterator[Section]:
+    """Yield the report's sections that the data allows; show photos if `pixels`.
+
+    `no_embeddings` says why the exploration has no embeddings.
+    """
     pictures = (partial(plot_evidence, rule=rule, pixels=pixels) for rule in drawable_rules(exploration))
     intro = (
         "Faults that the rules found; nothing was repaired. In the pictures, the boxes that a finding names are red."
@@ -72,6 +79,10 @@ def sections(exploration: Exploration, predictions: pd.DataFrame | None, *, pixe
             "A score orders the images of this data set; it does not compare between data sets.",
             (partial(plot_hardest, pixels=pixels), partial(plot_most_crowded, pixels=pixels)),
         )
+    if exploration.embeddings is not None:
+        yield embeddings_section(exploration.embeddings, pixels=pixels)
+    elif no_embeddings:
+        yield Section("Similar images and doubtful labels", no_embeddings)
     if len(exploration.boxes):
         yield Section(
             "What this means for a detector",
@@ -98,6 +109,30 @@ def box_sections(exploration: Exploration) -> Iterator[Section]:
         "Where boxes are, which classes occur together and which overlap.",
         (plot_heat_maps, plot_co_occurrence, plot_overlaps),
     )
+
+
+def embeddings_section(embeddings: Embeddings, *, pixels: bool) -> Section:
+    galleries = (plot_similar_pairs, plot_doubtful_boxes)
+    return Section(
+        "Similar images and doubtful labels",
+        f"Images and boxes compared by the features of {embeddings.features.model}.",
+        (plot_map, *(partial(gallery, pixels=pixels) for gallery in galleries)),
+        (clusters_table(embeddings), *((doubtful_table(embeddings),) if len(embeddings.doubtful) else ())),
+    )
+
+
+def clusters_table(embeddings: Embeddings) -> Table:
+    note = (
+        "shows: the classes that at least half of the cluster's images show, and more often than all images do (lift: "
+        "how many times as often); top-1: the model's most frequent class."
+    )
+    return Table("Clusters of images", note, embeddings.clusters)
+
+
+def doubtful_table(embeddings: Embeddings) -> Table:
+    note = "Boxes that look like another class; label and prediction, and how many boxes: which classes are confused."
+    counts = embeddings.doubtful.groupby(["label", "predicted"]).size().sort_values(ascending=False, kind="stable")
+    return Table("Doubtful labels by class", note, counts.rename("boxes").reset_index())
 
 
 def model_section(exploration: Exploration, predictions: pd.DataFrame) -> Section:

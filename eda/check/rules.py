@@ -1,8 +1,8 @@
 """The rules: title, severity and advice."""
 
-from typing import Literal, NamedTuple
+from eda.check.rule import Rule, Severity
+from eda.check.rules_of_embeddings import EMBEDDING_RULES
 
-Severity = Literal["error", "warning", "info"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
 """error: training or scoring goes wrong; warning: probably a mistake; info: good to know."""
 
@@ -22,15 +22,6 @@ AREA_TOLERANCE = 1.0
 
 EDGE_TOLERANCE = 0.01
 """Pixels: the Hub keeps boxes as float32."""
-
-
-class Rule(NamedTuple):
-    """`formula` says when the rule fires, and where its limit comes from; empty if the title says it all."""
-
-    severity: Severity
-    title: str
-    advice: str
-    formula: str = ""
 
 
 RULES: dict[str, Rule] = {
@@ -244,5 +235,6 @@ RULES: dict[str, Rule] = {
         "Report scores by class; consider sampling or weighting by class.",
         "under a tenth of the most frequent class's boxes, in a data set of 100 images or more",
     ),
+    **EMBEDDING_RULES,
     "box-set-aside": Rule("info", "A box marked iscrowd or ignore", "COCO's scoring skips it; so should training."),
 }

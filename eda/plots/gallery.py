@@ -52,10 +52,12 @@ def plot_most_crowded(exploration: Exploration, *, pixels: bool = True) -> Plot 
     return captioned(exploration, "The most crowded images", caption, figure, photographic=pixels)
 
 
-def draw_grid(exploration: Exploration, rows: Sequence[int], titles: Sequence[str], *, pixels: bool) -> Figure:
-    """Draw the images in these rows of `exploration.images` with their boxes, COLUMNS to a line."""
-    lines = -(-len(rows) // COLUMNS)
-    figure, axes = new_figure(12, 3.3 * lines, columns=COLUMNS, rows=lines, squeeze=False)
+def draw_grid(
+    exploration: Exploration, rows: Sequence[int], titles: Sequence[str], *, pixels: bool, columns: int = COLUMNS
+) -> Figure:
+    """Draw the images in these rows of `exploration.images` with their boxes, `columns` to a line."""
+    lines = -(-len(rows) // columns)
+    figure, axes = new_figure(12, 9.9 / columns * lines, columns=columns, rows=lines, squeeze=False)
     for ax in axes.flat[len(rows) :]:
         ax.set_axis_off()
     for ax, row, title in zip(axes.flat, rows, titles, strict=False):
@@ -70,12 +72,12 @@ def draw_grid(exploration: Exploration, rows: Sequence[int], titles: Sequence[st
     return figure
 
 
-def draw_photo(ax: Axes, exploration: Exploration, row: int, *, pixels: bool) -> None:
-    """Draw a photo without boxes, or an empty frame if it cannot be read."""
+def draw_photo(ax: Axes, exploration: Exploration, row: int, *, pixels: bool, side: int = DRAWN_SIDE) -> None:
+    """Draw a photo without boxes, no side longer than `side` pixels, or an empty frame if it cannot be read."""
     known = row in exploration.images.index
     image = exploration.images.loc[row] if known else exploration.dataset.images.loc[row]
     width, height = (image["frame_width"], image["frame_height"]) if known else (image["width"], image["height"])
-    photo = read_photo(exploration, row) if pixels else None
+    photo = read_photo(exploration, row, side) if pixels else None
     if photo is None:
         ax.add_patch(Rectangle((0, 0), width, height, facecolor="#F0F2F3", edgecolor="#C9D0D5"))
     else:
@@ -85,9 +87,9 @@ def draw_photo(ax: Axes, exploration: Exploration, row: int, *, pixels: bool) ->
     ax.grid(visible=False)
 
 
-def read_photo(exploration: Exploration, row: int) -> Image.Image | None:
+def read_photo(exploration: Exploration, row: int, side: int) -> Image.Image | None:
     try:
-        return open_image(exploration.dataset, row, DRAWN_SIDE)
+        return open_image(exploration.dataset, row, side)
     except Exception:  # noqa: BLE001  (a decoder may raise anything; the findings name the photo)
         return None
 

@@ -13,7 +13,7 @@ from eda.check.rules import SEVERITIES, TINY_SIDE
 from eda.explore import Exploration
 from eda.images import image_facts
 from eda.synthetic import Sample
-from tests.unit.eda import test_outliers, test_quality
+from tests.unit.eda import test_embeddings, test_outliers, test_quality
 from tests.unit.eda.folder import HEIGHT, WIDTH, CocoFolder
 
 Finding = tuple[str, int | None, int | None]
@@ -202,7 +202,8 @@ def test_planted_fault(coco: CocoFolder, plant: Callable[[CocoFolder], None], ex
 
 def test_every_rule_is_tested() -> None:
     planted = {finding[0] for _, expected in PLANTED for finding in expected}
-    assert planted | set(test_quality.FAULTY) | test_outliers.TESTED | {"label-without-photo"} == set(RULES)
+    tested = set(test_quality.FAULTY) | test_outliers.TESTED | test_embeddings.TESTED | {"label-without-photo"}
+    assert planted | tested == set(RULES)
 
 
 def test_findings_name_what_shows_them(coco: CocoFolder) -> None:

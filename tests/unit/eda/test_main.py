@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,13 +11,17 @@ from pathlib import Path
 import pytest
 
 from eda.__main__ import main
+from eda.embeddings.archives import find_archive
 from tests.unit.eda.folder import CocoFolder
 
 ROOT = Path(__file__).parents[3]
 
 
 def run(tmp_path: Path, *arguments: str) -> int:
-    return main(["--out", str(tmp_path / "report"), "--figures", str(tmp_path / "build" / "eda.json"), *arguments])
+    return main(
+        [*arguments, "--out", str(tmp_path / "report"), "--figures", str(tmp_path / "build" / "eda.json")]
+        + ([] if "--archive" in arguments else ["--no-embeddings"])
+    )
 
 
 def test_report_and_run_figures(coco: CocoFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -135,6 +140,7 @@ def test_empty_data_option_uses_the_hub(tmp_path: Path) -> None:
             "eda",
             "--data",
             "",
+            "--no-embeddings",
             "--out",
             tmp_path / "r",
             "--figures",
@@ -152,6 +158,39 @@ def test_empty_data_option_uses_the_hub(tmp_path: Path) -> None:
     assert "Warning" not in done.stderr
 
 
+def page_of(tmp_path: Path) -> str:
+    return (tmp_path / "report" / "index.html").read_text(encoding="utf-8")
+
+
+def test_embeddings_of_an_archive(
+    coco: CocoFolder, tiny_archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "model_store").mkdir()
+    (tmp_path / "model_store" / "broken.mar").write_bytes(b"")
+    assert run(tmp_path, "--data", str(coco.path), "--archive", str(tiny_archive)) == 0
+    assert "Images and boxes compared by the features of" in page_of(tmp_path)
+    figures = json.loads((tmp_path / "build" / "eda.json").read_text(encoding="utf-8"))
+    assert set(figures["seconds"]) == {"load", "explore", "embed", "report"}
+    shutil.copy(tiny_archive, tmp_path / "model_store")
+    assert find_archive() == Path("model_store", tiny_archive.name)
+
+
+def test_damaged_archive(coco: CocoFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "x.mar").write_bytes(b"PK")
+    assert run(tmp_path, "--data", str(coco.path), "--archive", str(tmp_path / "x.mar")) == 1
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.endswith("x.mar is no whole archive of this project; pack one with `make archive`.")
+
+
+def test_the_report_says_how_to_get_embeddings(
+    coco: CocoFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["--data", str(coco.path), "--out", str(tmp_path / "report")]) == 0
+    assert "No model: model_store/ has no archive; pack one with `make archive`." in page_of(tmp_path)
+
+
 def test_help(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(["--help"])
@@ -162,6 +201,8 @@ def test_help(capsys: pytest.CaptureFixture[str]) -> None:
         "--hub",
         "--synthetic",
         "--small",
+        "--archive",
+        "--no-embeddings",
         "--server",
         "--model",
         "--management",

@@ -1,0 +1,109 @@
+"""Altered copies (cropped, mirrored, re-encoded, brighter) and photos of one scene, which a perceptual hash misses."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+from tqdm import tqdm
+
+from eda.dataset import Dataset
+from eda.embeddings.alignment import NONE, Alignment, align, thumbnail
+from eda.embeddings.features import map_ahead
+from eda.embeddings.neighbours import MAX_ROBUST_Z, robust_z
+from eda.embeddings.result import Features
+from eda.images import BROKEN, open_image
+
+CANDIDATES = 3
+"""Nearest neighbours of an image that are compared with it."""
+
+MAX_FLOOR = 0.8
+"""Cosine similarity from which a neighbour is compared in any case. It is also compared if it is more similar than the
+median of the nearest neighbours: a copy is nearer than what the images of a data set usually have nearest."""
+
+MIN_CORRELATION = 0.8
+"""Of an altered copy's alignment. Of COCO's and CPPE-5's photos, no two different ones that are neighbours reach 0.77;
+crops of 40 % and more, mirrored, re-encoded, brighter or darker copies all do reach 0.8 (see docs/eda.md)."""
+
+DRAWN_SIDE = 192
+"""Pixels of the longer side of the image that a thumbnail is made of."""
+
+WORKERS = 2
+HASH_RULES = ("photo-duplicate", "photo-near-duplicate", "leak-duplicate", "leak-near-duplicate")
+"""They report their pairs already."""
+
+
+class SimilarPair(NamedTuple):
+    """Two images, by their row labels, the earlier one second.
+
+    kind: "similar" for an altered copy, "same-scene" if only the features are far more similar than usual
+    similarity: cosine of the features
+    alignment: of the pixels
+    """
+
+    row: int
+    other: int
+    kind: str
+    similarity: float
+    alignment: Alignment
+
+
+def similar_pairs(
+    dataset: Dataset, findings: pd.DataFrame, features: Features, nearest: tuple[np.ndarray, np.ndarray]
+) -> list[SimilarPair]:
+    """Return the pairs of images that are altered copies or show one scene; show progress on stderr.
+
+    Args:
+        dataset: where the files are.
+        findings: of `eda.check`; pairs that the hashes found are left out.
+        features: of the images.
+        nearest: similarities and positions of each image's neighbours (`eda.embeddings.neighbours.nearest`).
+    """
+    known = {frozenset(rows) for rows in findings.loc[findings["rule"].isin(HASH_RULES), "image_rows"]}
+    similarities, _ = nearest
+    unusual = dict(zip(features.image_rows, robust_z(similarities[:, 0]), strict=True))
+    pairs = [pair for pair in candidates(features.image_rows, *nearest) if frozenset(pair[:2]) not in known]
+    thumbnails = make_thumbnails(dataset, sorted({row for pair in pairs for row in pair[:2]}))
+
+    def compare(pair: tuple[int, int, float]) -> Alignment:
+        first, second = thumbnails[pair[0]], thumbnails[pair[1]]
+        return NONE if first is None or second is None else align(first, second)
+
+    found = []
+    with ThreadPoolExecutor(WORKERS) as pool:
+        compared = map_ahead(pool, compare, pairs, WORKERS)
+        for pair, alignment in zip(pairs, tqdm(compared, total=len(pairs), desc="pairs", unit="pair"), strict=True):
+            row, other, similarity = pair
+            if alignment.correlation >= MIN_CORRELATION:
+                found.append(SimilarPair(row, other, "similar", similarity, alignment))
+            elif min(unusual[row], unusual[other]) > MAX_ROBUST_Z:
+                found.append(SimilarPair(row, other, "same-scene", similarity, alignment))
+    return found
+
+
+def candidates(rows: np.ndarray, similarities: np.ndarray, positions: np.ndarray) -> Iterator[tuple[int, int, float]]:
+    """Yield pairs of row labels, the later one first, with their similarity, that are worth comparing; each once."""
+    floor = min(MAX_FLOOR, float(np.median(similarities[:, 0]))) if len(rows) > 1 else MAX_FLOOR
+    seen = set()
+    for position, row in enumerate(rows):
+        for similarity, neighbour in zip(similarities[position, :CANDIDATES], positions[position], strict=False):
+            pair = max(int(row), int(rows[neighbour])), min(int(row), int(rows[neighbour]))
+            if similarity >= floor and pair not in seen:
+                seen.add(pair)
+                yield *pair, float(similarity)
+
+
+def make_thumbnails(dataset: Dataset, rows: list[int]) -> dict[int, Image.Image | None]:
+    """Return the thumbnail of each of these images; None for one that Pillow cannot decode."""
+    with ThreadPoolExecutor(WORKERS) as pool:
+        return dict(zip(rows, pool.map(partial(thumbnail_of, dataset), rows), strict=True))
+
+
+def thumbnail_of(dataset: Dataset, row: int) -> Image.Image | None:
+    try:
+        return thumbnail(open_image(dataset, row, DRAWN_SIDE))
+    except BROKEN:
+        return None

@@ -1,0 +1,82 @@
+"""This project's model in this process: an archive's program, from pixels to features."""
+
+import logging
+import os
+import tempfile
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from eda.embeddings.archives import require_features
+from eda.errors import ArchiveError
+from handler.cpus import cpus
+from handler.engines.choice import open_engine
+from handler.engines.engine import MAX_BATCH, Engine
+from handler.lifecycle import TRIALS_DIRECTORY
+from handler.manifest import FEATURES, LOGITS, Manifest
+from handler.model import normalize
+from handler.settings import Settings
+
+TRIALS = Path("build/trials")
+
+
+@dataclass(frozen=True)
+class Network:
+    """A model that computes features.
+
+    Args:
+        manifest: the archive's.
+        engine: runs its program.
+    """
+
+    manifest: Manifest
+    engine: Engine
+
+    @property
+    def label(self) -> str:
+        """The model's name, version and source."""
+        fallback = ", the fallback model" if self.manifest.fallback else ""
+        return f"{self.manifest.name} {self.manifest.version} ({self.manifest.source}{fallback})"
+
+    def embed(self, images: Sequence[Tensor]) -> tuple[np.ndarray, np.ndarray]:
+        """Return float32 features (N, C) and top-1 class ids (N,) of at least one uint8 input (3, height, width)."""
+        features, top1 = [], []
+        for start in range(0, len(images), MAX_BATCH):
+            batch = normalize(torch.stack(list(images[start : start + MAX_BATCH])), self.manifest.input)
+            found = self.engine.run_with(batch, (FEATURES,))
+            features.append(found[FEATURES].numpy())
+            top1.append(found[LOGITS].argmax(dim=1).numpy())
+        return np.concatenate(features), np.concatenate(top1)
+
+
+@contextmanager
+def open_network(archive: Path) -> Iterator[Network]:
+    """Provide an archive's model on the CPU, in the fastest engine that its manifest allows.
+
+    Raises:
+        ArchiveError: it is damaged, returns no features, or no engine can be used.
+    """
+    manifest = require_features(archive)
+    logging.getLogger("handler").setLevel(logging.ERROR)
+    with tempfile.TemporaryDirectory(prefix="eda-archive-") as name:
+        try:
+            with zipfile.ZipFile(archive) as file:
+                file.extractall(name)
+        except (OSError, zipfile.BadZipFile) as error:
+            raise ArchiveError(f"{archive} cannot be unpacked: {error}") from error
+        before = os.environ.get(TRIALS_DIRECTORY)
+        os.environ[TRIALS_DIRECTORY] = before or str(TRIALS.resolve())
+        try:
+            engine = open_engine(manifest, Path(name), Settings(), cpus()).engine
+        except RuntimeError as error:
+            raise ArchiveError(f"{archive} cannot be run: {error}") from error
+        finally:
+            if before is None:
+                del os.environ[TRIALS_DIRECTORY]
+        yield Network(manifest, engine)
