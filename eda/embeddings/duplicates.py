@@ -15,7 +15,7 @@ from eda.embeddings.alignment import NONE, Alignment, align, thumbnail
 from eda.embeddings.features import map_ahead
 from eda.embeddings.neighbours import MAX_ROBUST_Z, robust_z
 from eda.embeddings.result import Features
-from eda.images import BROKEN, open_image
+from eda.images import open_image
 
 CANDIDATES = 3
 """Nearest neighbours of an image that are compared with it."""
@@ -105,5 +105,5 @@ def make_thumbnails(dataset: Dataset, rows: list[int]) -> dict[int, Image.Image 
 def thumbnail_of(dataset: Dataset, row: int) -> Image.Image | None:
     try:
         return thumbnail(open_image(dataset, row, DRAWN_SIDE))
-    except BROKEN:
+    except Exception:  # noqa: BLE001  (a decoder may raise anything; the findings name the photo)
         return None

@@ -17,7 +17,7 @@ from PIL import Image, ImageEnhance, ImageOps
 from threadpoolctl import threadpool_limits
 
 from eda.check import check
-from eda.coco import boxes_frame, read_coco
+from eda.coco import read_coco
 from eda.dataset import Dataset
 from eda.embeddings.archives import find_archive
 from eda.embeddings.cache import CACHE, Cache, open_cache
@@ -29,6 +29,7 @@ from eda.embeddings.network import Network, open_network
 from eda.errors import EdaError
 from eda.explore import Exploration, explore
 from eda.images import image_facts
+from eda.read.tables import boxes_frame
 
 SWAPPED = 0.1
 """Share of the boxes whose label is swapped for another class's."""
