@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from handler.decode.resize import resized_to, to_input
+from handler.decode.resize import region_of, resized_to, to_input
 from handler.manifest import InputSpec
 from handler.model import normalize
 
@@ -92,3 +92,36 @@ def test_equal_to_the_processor_of_transformers(height: int) -> None:
                      tuple(processor.image_std))  # fmt: skip
     expected = processor(image, return_tensors="pt")["pixel_values"]
     torch.testing.assert_close(normalize(to_input(image, spec)[None], spec), expected, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("size", [(300, 400), (400, 300), (301, 423), (100, 1000), (1000, 100), (40, 30)])
+@pytest.mark.parametrize(
+    "spec",
+    [
+        CROPPED,
+        WARPED,
+        dataclasses.replace(CROPPED, crop=(300, 280)),  # larger than the resized image: filled up
+        dataclasses.replace(CROPPED, resize={"shortest_edge": 64, "divisor": 32}, crop=(64, 64)),
+        dataclasses.replace(CROPPED, resize={"max_height": 90, "max_width": 70}, crop=(64, 64)),
+        dataclasses.replace(CROPPED, resize={}, crop=(35, 25)),
+    ],
+    ids=["cropped", "warped", "filled up", "divisor", "fitted", "not resized"],
+)
+def test_the_region_is_where_the_input_comes_from(spec: InputSpec, size: tuple[int, int]) -> None:
+    """Each pixel of the image says where it is, so that each of the input says where it comes from."""
+    height, width = size
+    y, x = torch.meshgrid(torch.arange(height) + 0.5, torch.arange(width) + 0.5, indexing="ij")
+    there = torch.ones(height, width)
+    found = to_input(torch.stack([there, y, x]), dataclasses.replace(spec, interpolation="bilinear"))
+    region = region_of(height, width, spec)
+    for channel, begin, length, side in ((1, region.top, region.height, height), (2, region.left, region.width, width)):
+        middle = [found.shape[1] // 2, found.shape[2] // 2]
+        cells = found.shape[channel]
+        step = length / cells
+        expected = begin + (torch.arange(cells) + 0.5) * step
+        line = found[channel, :, middle[1]] if channel == 1 else found[channel, middle[0], :]
+        inside = (expected > 2 * step + 1) & (expected < side - 2 * step - 1)  # filters bend the values at the edges
+        assert inside.any()
+        assert (line - expected)[inside].abs().max() <= 0.51 * max(step, 1)
+        filled = (expected < 0) | (expected > side)
+        assert line[filled].abs().sum() == 0
