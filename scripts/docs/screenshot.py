@@ -21,7 +21,7 @@ from scripts.server.torchserve import TorchServe
 
 PICTURE = PROJECT / "docs" / "images" / "page.png"
 WIDTH, HEIGHT = 1120, 800  # pixels
-COLOURS = 160  # of the palette: the picture stays below 150 kB
+COLOURS = 256  # of the palette: the picture stays below 150 kB
 
 
 @click.command()
