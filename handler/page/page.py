@@ -91,7 +91,7 @@ def wants_page(row: Mapping[str, object], headers: Mapping[str, object]) -> bool
         row: the request as TorchServe hands it over.
         headers: its headers, in any case.
     """
-    if row:
+    if any(row.values()):  # TorchServe's own row of a GET is {"body": b""}
         return False
     accept = next((str(value) for name, value in headers.items() if name.lower() == "accept"), "")
     if HTML not in accept.lower() or is_explain(headers):

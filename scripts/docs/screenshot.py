@@ -21,7 +21,7 @@ from scripts.server.torchserve import TorchServe
 
 PICTURE = PROJECT / "docs" / "images" / "page.png"
 WIDTH, HEIGHT = 1120, 800  # pixels
-COLOURS = 160  # of the palette: the picture stays below 150 kB
+COLOURS = 256  # of the palette: the picture stays below 150 kB
 
 
 @click.command()
@@ -56,8 +56,8 @@ def take(url: str, image: Path, picture: Path, browser: Browser) -> None:
             if explanation.value.ok:
                 page.wait_for_selector("canvas:not([hidden])")
         shot = page.screenshot(full_page=True)
-    palette = Image.open(BytesIO(shot)).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
-    palette.save(picture, optimize=True)
+    seen = Image.open(BytesIO(shot)).convert("RGB")
+    seen.quantize(palette=seen.quantize(COLOURS)).save(picture, optimize=True)  # dithered: a heat map has no steps
 
 
 @contextmanager

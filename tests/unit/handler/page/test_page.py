@@ -23,9 +23,12 @@ def opened(classifier: ImageClassifier, context: Context) -> str:
     return bytes(body).decode()
 
 
+@pytest.mark.parametrize("row", [{}, {"body": bytearray()}])  # without a body, TorchServe hands over either
 @pytest.mark.parametrize("accept", [CHROME, "text/html", "TEXT/HTML", "text/html;q=0.9, application/json;q=0.5"])
-def test_a_browser_gets_the_page(classifier: ImageClassifier, context: Context, accept: str) -> None:
-    ((status, content_type, _),) = handled(classifier, context, ({}, {"accept": accept, "content-length": "0"}))
+def test_a_browser_gets_the_page(
+    classifier: ImageClassifier, context: Context, accept: str, row: dict[str, Any]
+) -> None:
+    ((status, content_type, _),) = handled(classifier, context, (row, {"accept": accept, "content-length": "0"}))
     assert (status, content_type) == (200, "text/html; charset=utf-8")
 
 
