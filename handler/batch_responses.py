@@ -24,7 +24,7 @@ class Responses:
         self._context, self._metrics = context, metrics
         began, ids = time.perf_counter(), context.request_ids or {}
         self.timelines = [
-            Timeline.of(context.get_all_request_header(index), str(ids.get(index, "")), began) for index in range(count)
+            Timeline(context.get_all_request_header(index), str(ids.get(index, "")), began) for index in range(count)
         ]
         self._bodies: dict[int, bytes] = {}
         self.failed = False  # whether a request has, or an image of one

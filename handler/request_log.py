@@ -15,7 +15,6 @@ from handler.timeline import Timeline
 
 SETTING = "REQUEST_LOG"  # environment variable
 
-logger = logging.getLogger(__name__)
 _encode = json.JSONEncoder(separators=(",", ":")).encode  # json.dumps would make one for each line
 
 
@@ -48,13 +47,14 @@ class RequestLog:
             images = sum(timeline.images for timeline in batch)
             lines = [self._line(timeline, images) for timeline in batch if not timeline.hidden]
             if lines:
-                logger.info("\n".join(lines))
+                print("\n".join(lines), flush=True)
 
     def _line(self, timeline: Timeline, images: int) -> str:
         milliseconds: dict[str, float] = {}
         for interval in timeline.stages():
             taken = milliseconds.get(interval.stage, 0.0) + 1000 * (interval.end - interval.start)
             milliseconds[interval.stage] = round(taken, 2)
+        span = timeline.recorded or timeline.sender
         return _encode(
             {
                 "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
@@ -68,8 +68,8 @@ class RequestLog:
                 "batch": images if timeline.images else 0,
                 "request_id": timeline.request_id,
                 "torchserve_request_id": timeline.torchserve_id,
-                "trace_id": timeline.trace_id,
-                "span_id": timeline.span_id,
+                "trace_id": span.trace_id if span else "",
+                "span_id": span.span_id if span else "",
             }
         )
 

@@ -4,6 +4,7 @@ A request is one span, with those of its stages below it. Behind the gateway it 
 the gateway has passed on and logged, and begins when the request arrived there. It ends with the worker's part.
 """
 
+import logging
 import os
 import threading
 import time
@@ -57,6 +58,9 @@ class Spans:
             served: the model that responds.
             lifecycle: says when the server stops: what is not sent yet is sent then.
         """
+        logging.getLogger("opentelemetry.exporter").setLevel(
+            logging.ERROR
+        )  # a line for a lost export, none for each try
         spans = cls(served, BatchSpanProcessor(OTLPSpanExporter()))
         threading.Thread(target=spans._flush_at_stop, args=[lifecycle], name="last-spans", daemon=True).start()
         return spans
@@ -74,10 +78,9 @@ class Spans:
             span = self._start(timeline, to_1970)
             if span.is_recording():
                 own = span.get_span_context()
-                timeline.trace_id, timeline.span_id = f"{own.trace_id:032x}", f"{own.span_id:016x}"
-                # W3C's draft of Trace Context Level 3
-                response = f"00-{timeline.trace_id}-{timeline.span_id}-{own.trace_flags:02x}"
-                context.set_response_header(index, "traceresponse", response)
+                timeline.recorded = TraceParent(f"{own.trace_id:032x}", f"{own.span_id:016x}", sampled=True)
+                # W3C's draft of Trace Context Level 3 has this header.
+                context.set_response_header(index, "traceresponse", timeline.recorded.to_header())
                 sampled.append(_Sampled(self._tracer, timeline, span, to_1970))
         images = sum(timeline.images for timeline in batch)
         for each in sampled:
@@ -88,7 +91,7 @@ class Spans:
     def _start(self, timeline: Timeline, to_1970: float) -> Span:
         if timeline.hidden:
             return trace.INVALID_SPAN
-        sender = TraceParent.from_header(timeline.headers.get("traceparent", ""))
+        sender = timeline.sender
         parent: Context = Context()
         if sender:
             parent_id = sender.span_id

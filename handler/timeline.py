@@ -8,7 +8,8 @@ The gateway sends its times and ids in headers: `X-Request-Start`, when the firs
 import re
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 START = re.compile(r"(?:t=)?([0-9]{10,16}(?:\.[0-9]{1,9})?)")  # since 1970
@@ -23,7 +24,7 @@ TRACEPARENT = re.compile(
     r"|(?!00|ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?)"
 )
 SPAN_ID = re.compile(r"(?!0{16})[0-9a-f]{16}")
-# Header of the server's own checks, which keeps them out of the log and the traces. The gateway lets no client send it.
+# Header that keeps the server's own checks out of the log and the traces. The gateway lets no client send it.
 NOT_LOGGED = {"X-Request-Log": "off"}
 
 
@@ -59,6 +60,9 @@ class TraceParent:
         trace_id, span_id, flags = (group for group in found.groups() if group)
         return cls(trace_id, span_id, bool(int(flags, 16) & 1))
 
+    def to_header(self) -> str:
+        return f"00-{self.trace_id}-{self.span_id}-{self.sampled:02x}"
+
 
 @dataclass
 class Interval:
@@ -70,42 +74,38 @@ class Interval:
     problem: str = ""
 
 
-@dataclass
 class Timeline:
-    """One request.
+    """One request; its headers are read only where the log or the traces ask.
 
     Args:
-        headers: its headers by their lower-case names.
+        headers: in any case; TorchServe mixes the form fields' own headers (dicts) into them.
         torchserve_id: TorchServe's own id of the request.
         began: when the worker got its batch, by time.perf_counter().
-        before: what was before that: gateway and queue.
-        intervals: what was done for it; threads may append.
-        images: how many of its images were computed.
-        status: of the response.
-        problem: the slug of its problem; "" for none.
-        trace_id: of the trace that it belongs to; "" for none.
-        span_id: of the worker's span where one is recorded, else of the sender's.
     """
 
-    headers: Mapping[str, str]
-    torchserve_id: str
-    began: float
-    before: tuple[Interval, ...] = ()
-    intervals: list[Interval] = field(default_factory=list)
-    images: int = 0
-    status: int = 200
-    problem: str = ""
-    trace_id: str = ""
-    span_id: str = ""
+    def __init__(self, headers: Mapping[str, Any], torchserve_id: str, began: float) -> None:
+        self._headers = headers
+        self.torchserve_id, self.began = torchserve_id, began
+        self.intervals: list[Interval] = []  # what was done for it; threads may append
+        self.images = 0  # that were computed
+        self.status = 200
+        self.problem = ""  # the slug of its problem
+        self.recorded: TraceParent | None = None  # the worker's own span
 
-    @classmethod
-    def of(cls, headers: Mapping[str, Any], torchserve_id: str, began: float) -> "Timeline":
-        """Begin with a request's headers, among which TorchServe mixes those of form fields (dicts)."""
-        own = {name.lower(): value for name, value in headers.items() if isinstance(value, str)}
-        timeline = cls(own, torchserve_id, began, tuple(_before(own, began)))
-        if sender := TraceParent.from_header(own.get("traceparent", "")):
-            timeline.trace_id, timeline.span_id = sender.trace_id, sender.span_id
-        return timeline
+    @cached_property
+    def headers(self) -> dict[str, str]:
+        """The headers by their lower-case names."""
+        return {name.lower(): value for name, value in self._headers.items() if isinstance(value, str)}
+
+    @cached_property
+    def sender(self) -> TraceParent | None:
+        """The span of the gateway, or of another sender."""
+        return TraceParent.from_header(self.headers.get("traceparent", ""))
+
+    @cached_property
+    def before(self) -> tuple[Interval, ...]:
+        """What was before the worker, as far as the gateway's times tell it: gateway and queue."""
+        return tuple(_before(self.headers, self.began))
 
     @property
     def request_id(self) -> str:
@@ -136,10 +136,7 @@ class Timeline:
 
 
 def _before(headers: Mapping[str, str], began: float) -> Iterator[Interval]:
-    """Yield what was before the worker, as far as the gateway's times tell it.
-
-    They are of another machine's clock: none may be later than the worker's own time.
-    """
+    # The gateway's times are of another machine's clock: none may be later than the worker's own.
     to_counter = time.perf_counter() - time.time()
     arrived, forwarded = (
         None if since_1970 is None else min(since_1970 + to_counter, began)

@@ -17,6 +17,7 @@ from ts.context import Context, RequestProcessor
 
 from handler.classifier import ImageClassifier
 from handler.lifecycle import TRIALS_DIRECTORY
+from handler.timeline import NOT_LOGGED
 from scripts.archives.reading import read_manifest
 from scripts.batch.rows import Row, read_image
 from scripts.build.archive import MODEL_CONFIG, ensure
@@ -93,7 +94,7 @@ class Local:
             images: of each request, its name in the log and its encoded image.
             headers: of each request.
         """
-        self._context.request_processor = [RequestProcessor(dict(headers)) for _ in images]
+        self._context.request_processor = [RequestProcessor({**NOT_LOGGED, **headers}) for _ in images]
         self._context.request_ids = {index: name for index, (name, _) in enumerate(images)}
         bodies = self.handler.handle([{"body": data} for _, data in images], self._context)
         return [(self._context.get_response_status(index)[0], body) for index, body in enumerate(bodies)]

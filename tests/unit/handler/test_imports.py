@@ -13,7 +13,8 @@ FORBIDDEN = ("torchvision", "transformers", "huggingface_hub", "scripts", "eda",
 def worker(model: Path) -> str:
     """Return code that loads an unpacked archive as TorchServe does, from its own folder, and answers a photo."""
     return f"""
-import sys
+import os, sys
+os.environ["REQUEST_LOG"] = "off"
 sys.path.insert(0, {str(model)!r})
 import entry_point
 from ts.context import Context, RequestProcessor

@@ -1,7 +1,6 @@
 """One JSON line a request, and errors where an operator sees them."""
 
 import json
-import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -19,20 +18,16 @@ from tests.unit.handler.batches import PHOTO, handled, loaded, new_context
 TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 
-@pytest.fixture(autouse=True)
-def informed(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "handler.request_log")
+def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
 
 
-def lines(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
-    messages = [record.getMessage() for record in caplog.records if record.name == "handler.request_log"]
-    return [json.loads(line) for message in messages for line in message.splitlines()]
-
-
-def test_each_request_of_a_batch_has_a_line(classifier: ImageClassifier, context: Any, caplog: Any) -> None:
+def test_each_request_of_a_batch_has_a_line(
+    classifier: ImageClassifier, context: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
     gateway = {"X-Request-Id": "mine-1", "traceparent": TRACEPARENT}
     handled(classifier, context, ({"body": PHOTO}, gateway), ({"body": b"text"}, {}), ({"body": PHOTO}, {}))
-    first, second, third = lines(caplog)
+    first, second, third = lines(capsys)
     assert next(iter(first)) == "time"  # config/log4j2.xml knows the lines by it
     assert (first["request_id"], first["torchserve_request_id"]) == ("mine-1", "id-0")
     assert (first["trace_id"], first["span_id"]) == tuple(TRACEPARENT.split("-")[1:3])
@@ -46,34 +41,35 @@ def test_each_request_of_a_batch_has_a_line(classifier: ImageClassifier, context
     assert third["status"] == 200
 
 
-def test_a_batch_is_written_at_once(classifier: ImageClassifier, context: Any, caplog: Any) -> None:
-    handled(classifier, context, *[({"body": PHOTO}, {})] * 3)
-    assert len([record for record in caplog.records if record.name == "handler.request_log"]) == 1
-
-
 def test_a_fault_of_the_server_is_an_error(
-    classifier: ImageClassifier, context: Any, caplog: Any, monkeypatch: pytest.MonkeyPatch
+    classifier: ImageClassifier,
+    context: Any,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def fail(_images: object) -> None:
         raise TypeError("a fault")
 
     monkeypatch.setattr(classifier.model, "scores", fail)
     handled(classifier, context, ({"body": PHOTO}, {"X-Request-Id": "mine-2"}))
-    (line,) = lines(caplog)
+    (line,) = lines(capsys)
     assert (line["status"], line["level"], line["problem"]) == (500, "error", "internal-error")
     assert "request mine-2 failed in stage inference" in caplog.text
 
 
-def test_the_servers_own_checks_have_no_line(classifier: ImageClassifier, context: Any, caplog: Any) -> None:
+def test_the_servers_own_checks_have_no_line(
+    classifier: ImageClassifier, context: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
     handled(classifier, context, ({"body": PHOTO}, NOT_LOGGED))
-    assert lines(caplog) == []
+    assert lines(capsys) == []
 
 
-def test_off(tiny_model: Path, caplog: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_off(tiny_model: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REQUEST_LOG", "off")
     context = new_context(tiny_model)
     handled(loaded(context), context, ({"body": PHOTO}, {}))
-    assert lines(caplog) == []
+    assert lines(capsys) == []
 
 
 def test_another_setting_is_refused(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,18 +46,18 @@ def test_an_invalid_traceparent_is_ignored(header: str) -> None:
     [({"X-Request-Id": "mine-1"}, "mine-1"), ({"x-request-id": 'a"b'}, "torchserve-1"), ({}, "torchserve-1")],
 )
 def test_the_request_id_is_the_gateways(sent: dict[str, str], shown: str) -> None:
-    assert Timeline.of(sent, "torchserve-1", 0.0).request_id == shown
+    assert Timeline(sent, "torchserve-1", 0.0).request_id == shown
 
 
 @pytest.mark.parametrize(("headers", "hidden"), [({}, False), ({"X-Request-Log": "on"}, False), (NOT_LOGGED, True)])
 def test_the_servers_own_checks_are_hidden(headers: dict[str, str], hidden: bool) -> None:
-    assert Timeline.of(headers, "", 0.0).hidden is hidden
+    assert Timeline(headers, "", 0.0).hidden is hidden
 
 
 def before(began: float, **ago: float) -> dict[str, float]:
     """Return the seconds of the stages before the worker's."""
     headers = {f"X-Request-{name}": f"t={time.time() - seconds:.6f}" for name, seconds in ago.items()}
-    stages = Timeline.of(headers, "", began).stages()
+    stages = Timeline(headers, "", began).stages()
     return {stage.stage: stage.end - stage.start for stage in stages}
 
 

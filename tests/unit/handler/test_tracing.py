@@ -1,6 +1,5 @@
 """The spans of requests, in this process; tests/integration/test_tracing.py exports them from a real server."""
 
-import logging
 import subprocess
 import sys
 import time
@@ -126,14 +125,13 @@ def test_without_the_gateway_the_sender_is_the_parent(classifier: ImageClassifie
 
 
 def test_a_request_without_a_trace_begins_one(
-    classifier: ImageClassifier, context: Any, exporter: Any, caplog: pytest.LogCaptureFixture
+    classifier: ImageClassifier, context: Any, exporter: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    caplog.set_level(logging.INFO, "handler.request_log")
     handled(classifier, context, ({"body": PHOTO}, {"traceparent": "invalid"}))
     predict = by_name(exporter)["predict tiny-resnet"]
     assert predict.context
     assert predict.parent is None
-    assert f'"trace_id":"{predict.context.trace_id:032x}","span_id":"{span_id(predict)}"' in caplog.text
+    assert f'"trace_id":"{predict.context.trace_id:032x}","span_id":"{span_id(predict)}"' in capsys.readouterr().out
 
 
 def test_batch_mates_are_linked(classifier: ImageClassifier, context: Any, exporter: Any) -> None:

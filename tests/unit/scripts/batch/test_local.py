@@ -56,6 +56,13 @@ def test_errors_are_rows_and_harm_no_others(tiny_archive: Path, tmp_path: Path) 
     assert rows["good.jpg"].predictions == rows["also.jpg"].predictions
 
 
+def test_stdout_is_for_rows_alone(tiny_archive: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "photo.jpg").write_bytes(PHOTO)
+    with opened(str(tiny_archive), top_k=None) as local:
+        assert len(list(local.rows([str(tmp_path / "photo.jpg")]))) == 1
+    assert capfd.readouterr().out == ""
+
+
 def test_the_environment_stays_as_it_was(tiny_archive: Path) -> None:
     before = dict(os.environ)
     with opened(str(tiny_archive), top_k=None):
