@@ -26,6 +26,8 @@ from handler.lifecycle import Lifecycle
 from handler.protocols.encoding import ModelName
 from handler.timeline import SPAN_ID, Interval, Timeline, TraceParent
 
+logger = logging.getLogger(__name__)
+
 DEFAULT_SERVICE = "image-classifier-server"
 POLL = 0.1  # s between two looks whether the server stops; it takes seconds from then on
 
@@ -58,9 +60,8 @@ class Spans:
             served: the model that responds.
             lifecycle: says when the server stops: what is not sent yet is sent then.
         """
-        logging.getLogger("opentelemetry.exporter").setLevel(
-            logging.ERROR
-        )  # a line for a lost export, none for each try
+        # A line for a lost export, and none for each try.
+        logging.getLogger("opentelemetry.exporter").setLevel(logging.ERROR)
         spans = cls(served, BatchSpanProcessor(OTLPSpanExporter()))
         threading.Thread(target=spans._flush_at_stop, args=[lifecycle], name="last-spans", daemon=True).start()
         return spans
@@ -72,6 +73,12 @@ class Spans:
 
     def record(self, batch: Sequence[Timeline], context: Any) -> None:
         """Record the sampled requests of a batch, and name their traces to their timelines and clients."""
+        try:
+            self._record(batch, context)
+        except Exception:
+            logger.exception("spans are lost")  # the responses are not
+
+    def _record(self, batch: Sequence[Timeline], context: Any) -> None:
         to_1970 = time.time() - time.perf_counter()
         sampled = []
         for index, timeline in enumerate(batch):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
@@ -32,6 +32,13 @@ def exporter(classifier: ImageClassifier) -> InMemorySpanExporter:
     exporter = InMemorySpanExporter()
     classifier.tracing = Spans(SERVED, SimpleSpanProcessor(exporter))
     return exporter
+
+
+class Failing(SpanProcessor):
+    """Fails."""
+
+    def on_end(self, span: ReadableSpan) -> None:
+        raise RuntimeError("full")
 
 
 def gateway(trace: str = TRACE, parent: str = "none", flags: str = "00", **others: str) -> dict[str, str]:
@@ -174,6 +181,15 @@ def test_a_fault_of_the_server(
 def test_the_servers_own_checks_are_not_recorded(classifier: ImageClassifier, context: Any, exporter: Any) -> None:
     handled(classifier, context, ({"body": PHOTO}, NOT_LOGGED))
     assert exporter.get_finished_spans() == ()
+
+
+def test_spans_that_fail_harm_no_response(
+    classifier: ImageClassifier, context: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    classifier.tracing = Spans(SERVED, Failing())
+    ((status, _, _),) = handled(classifier, context, ({"body": PHOTO}, gateway()))
+    assert status == 200
+    assert "spans are lost" in caplog.text
 
 
 def test_the_environment_chooses_the_sampler(
