@@ -94,7 +94,7 @@ class Local:
             images: of each request, its name in the log and its encoded image.
             headers: of each request.
         """
-        self._context.request_processor = [RequestProcessor(dict(headers)) for _ in images]
+        self._context.request_processor = [RequestProcessor({**NOT_LOGGED, **headers}) for _ in images]
         self._context.request_ids = {index: name for index, (name, _) in enumerate(images)}
         bodies = self.handler.handle([{"body": data} for _, data in images], self._context)
         return [(self._context.get_response_status(index)[0], body) for index, body in enumerate(bodies)]
