@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from tqdm import tqdm
 
@@ -14,7 +13,8 @@ from eda.dataset import Dataset
 from eda.explore import Exploration
 from eda.export import write_measures
 from eda.plots.style import Plot
-from eda.sections import Section, Table
+from eda.sections import Section
+from eda.tables import table_html
 
 PAGE = "index.html"
 
@@ -39,6 +39,7 @@ def write_report(exploration: Exploration, parts: Sequence[Section], folder: Pat
     shown = [(title, plot) for title, drawn in plots.items() for plot in drawn]
     sentences = [{"section": title, "title": plot.title, "text": plot.caption} for title, plot in shown]
     write_measures(exploration, sentences, folder)
+    tables = {part.title: [table_html(table.frame, table.percents) for table in part.tables] for part in parts}
     html = (
         page_templates()
         .get_template("report.html.j2")
@@ -49,7 +50,7 @@ def write_report(exploration: Exploration, parts: Sequence[Section], folder: Pat
             counts={split: counts_of(dataset, split) for split in dataset.splits},
             summary=summary(findings).to_dict("records"),
             findings=findings[list(COLUMNS)].astype(object).where(findings.notna(), "").to_dict("records"),
-            sections=[(part, plots[part.title], [(t, table_html(t)) for t in part.tables]) for part in parts],
+            sections=[(part, plots[part.title], list(zip(part.tables, tables[part.title], strict=True))) for part in parts],
         )
     )
     page = folder / PAGE
@@ -91,14 +92,3 @@ def embed(plot: Plot) -> EmbeddedPlot:
     kind = "jpeg" if plot.photographic else "png"
     uri = f"data:image/{kind};base64,{base64.b64encode(plot.encoded()).decode()}"
     return EmbeddedPlot(plot.title, plot.caption, uri, plot.width)
-
-
-def table_html(table: Table) -> str:
-    return str(table.frame.to_html(index=False, border=0, na_rep="", float_format=number_text, escape=True))
-
-
-def number_text(value: float) -> str:
-    """Return a number with three significant digits, "" for NaN."""
-    if pd.isna(value):
-        return ""
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"

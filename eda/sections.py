@@ -9,7 +9,7 @@ import pandas as pd
 from eda.cppe5 import BASELINES
 from eda.embeddings.result import Embeddings
 from eda.explore import Exploration
-from eda.measure.boxes import size_table
+from eda.measure.boxes import SIZE_CLASSES, size_table
 from eda.measure.classes import class_table
 from eda.measure.health import health_score, health_table
 from eda.plots.anchors import plot_anchors, plot_input_sizes
@@ -31,11 +31,12 @@ Draw = Callable[[Exploration], Plot | None]
 
 @dataclass(frozen=True)
 class Table:
-    """A table of the report; `note` explains its columns."""
+    """A table of the report; `note` explains its columns, and those in `percents` are shares."""
 
     title: str
     note: str
     frame: pd.DataFrame
+    percents: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -157,7 +158,8 @@ def health_part_table(exploration: Exploration) -> Table:
 
 def classes_table(exploration: Exploration) -> Table:
     note = "low and high: 95% intervals, by a bootstrap over images (boxes) and Wilson's score (images)."
-    return Table("Classes in numbers", note, readable(class_table(exploration.images, exploration.boxes)))
+    frame = readable(class_table(exploration.images, exploration.boxes))
+    return Table("Classes in numbers", note, frame, tuple(frame.columns[3:]))
 
 
 def readable(frame: pd.DataFrame) -> pd.DataFrame:
@@ -167,7 +169,8 @@ def readable(frame: pd.DataFrame) -> pd.DataFrame:
 
 def sizes_table(exploration: Exploration) -> Table:
     note = "small, medium, large: boxes, by COCO's limits; q25, median, q75: √(box area / image area)."
-    return Table("Sizes in numbers", note, readable(size_table(exploration.boxes)))
+    frame = readable(size_table(exploration.boxes))
+    return Table("Sizes in numbers", note, frame, ("q25", "median", "q75"))
 
 
 def differences_table(exploration: Exploration) -> Table:
@@ -181,7 +184,8 @@ def differences_table(exploration: Exploration) -> Table:
 
 def baselines_table() -> Table:
     note = "Box AP in percent on the test split, as the authors published it (Rishit-dagli/CPPE-Dataset)."
-    return Table("Published baselines", note, pd.DataFrame(BASELINES))
+    titles = {"name": "detector", "ap": "AP"} | {f"ap_{size}": f"AP of {size} boxes" for size in SIZE_CLASSES}
+    return Table("Published baselines", note, pd.DataFrame(BASELINES).rename(columns=titles))
 
 
 def rejections_table(exploration: Exploration, predictions: pd.DataFrame) -> Table:

@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 from eda.explore import Exploration, explore
-from eda.page import number_text, write_report
-from eda.sections import sections
+from eda.page import write_report
+from eda.sections import baselines_table, classes_table, sections
+from eda.tables import column_texts, number_text, table_html
 from tests.unit.eda.folder import CocoFolder
 
 
@@ -157,3 +158,33 @@ def test_report_of_a_single_box(coco: CocoFolder, tmp_path: Path) -> None:
 )
 def test_number_text(value: float, text: str) -> None:
     assert number_text(value) == text
+
+
+@pytest.mark.parametrize(
+    ("values", "share", "texts"),
+    [
+        ([44.0, 52.9], False, ["44.0", "52.9"]),
+        ([1234, 5], False, ["1,234", "5"]),
+        ([1234.0, float("nan")], False, ["1,234", ""]),
+        ([0.5, 0.12345], True, ["50.0%", "12.3%"]),
+        ([0.5, 0.12345], False, ["0.5", "0.123"]),
+        ([True, False], False, ["yes", "no"]),
+        (["a", None], False, ["a", ""]),
+    ],
+)
+def test_columns_have_one_form(values: list[object], share: bool, texts: list[str]) -> None:
+    assert column_texts(pd.Series(values), share=share) == texts
+
+
+def test_tables(real: Exploration) -> None:
+    baselines = table_html(baselines_table().frame)
+    assert '<th class="number">AP of small boxes</th>' in baselines
+    assert '<td>Faster R-CNN R101</td><td class="number">44.0</td>' in baselines
+    classes = classes_table(real)
+    text = table_html(classes.frame, classes.percents)
+    assert '<td>Coverall</td><td class="number">45</td><td class="number">25</td><td class="number">21.7%</td>' in text
+
+
+def test_cells_are_escaped() -> None:
+    assert "<td>&lt;b&gt;</td>" in table_html(pd.DataFrame({"name": ["<b>"]}))
+    assert "<table>" in table_html(pd.DataFrame({"name": []}))
