@@ -50,7 +50,9 @@ def write_report(exploration: Exploration, parts: Sequence[Section], folder: Pat
             counts={split: counts_of(dataset, split) for split in dataset.splits},
             summary=summary(findings).to_dict("records"),
             findings=findings[list(COLUMNS)].astype(object).where(findings.notna(), "").to_dict("records"),
-            sections=[(part, plots[part.title], list(zip(part.tables, tables[part.title], strict=True))) for part in parts],
+            sections=[
+                (part, plots[part.title], list(zip(part.tables, tables[part.title], strict=True))) for part in parts
+            ],
         )
     )
     page = folder / PAGE

@@ -10,9 +10,10 @@ from matplotlib.figure import Figure
 from eda.compare.differences import compare
 from eda.compare.side import Side, read_side
 from eda.export import SCHEMA_VERSION, records
-from eda.page import embed, page_templates, table_html
+from eda.page import embed, page_templates
 from eda.plots.style import OTHER_COLOUR, SEVERITY_COLOURS, Plot, join_words, new_figure, show_grid, styled
 from eda.sections import Table
+from eda.tables import table_html
 
 DRAWN = 30
 """Comparisons in the plot; the table has all."""
