@@ -68,6 +68,13 @@ def measure_tables(exploration: Exploration) -> dict[str, pd.DataFrame]:
     }
     if not exploration.differences.empty:
         tables["split_differences"] = exploration.differences.set_index("comparison")
+    if found := exploration.embeddings:
+        tables |= {
+            "image_features": found.images.rename_axis("image_row"),
+            "image_clusters": found.clusters.set_index("cluster"),
+            "similar_images": found.pairs.rename_axis("pair"),
+            "doubtful_boxes": found.doubtful.rename_axis("box_row"),
+        }
     if len(boxes):
         sizes = input_size_table(boxes)
         tables |= {

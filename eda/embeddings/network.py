@@ -63,7 +63,6 @@ def open_network(archive: Path) -> Iterator[Network]:
         ArchiveError: it is damaged, returns no features, or no engine can be used.
     """
     manifest = require_features(archive)
-    logging.getLogger("handler").setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory(prefix="eda-archive-") as name:
         try:
             with zipfile.ZipFile(archive) as file:
@@ -72,11 +71,15 @@ def open_network(archive: Path) -> Iterator[Network]:
             raise ArchiveError(f"{archive} cannot be unpacked: {error}") from error
         before = os.environ.get(TRIALS_DIRECTORY)
         os.environ[TRIALS_DIRECTORY] = before or str(TRIALS.resolve())
+        logger = logging.getLogger("handler")
+        level = logger.level
+        logger.setLevel(logging.ERROR)  # which engines cannot be used here is a server's concern
         try:
             engine = open_engine(manifest, Path(name), Settings(), cpus()).engine
         except RuntimeError as error:
             raise ArchiveError(f"{archive} cannot be run: {error}") from error
         finally:
+            logger.setLevel(level)
             if before is None:
                 del os.environ[TRIALS_DIRECTORY]
         yield Network(manifest, engine)

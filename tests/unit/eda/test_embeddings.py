@@ -27,6 +27,7 @@ from eda.embeddings.neighbours import nearest, outlier_scores, reduce
 from eda.embeddings.result import Features
 from eda.embeddings.trial import ALTERATIONS, find_copies, find_swaps, with_copies
 from eda.explore import Exploration, explore
+from eda.export import write_measures
 from eda.images import image_facts
 from eda.plots.embeddings import plot_doubtful_boxes, plot_map, plot_similar_pairs
 from eda.sections import sections
@@ -288,6 +289,16 @@ def test_plots_and_tables(planted: Exploration) -> None:
     assert drawn_map is not None
     assert "14 images" in drawn_map.caption
     assert [table.title for table in part.tables] == ["Clusters of images"]
+
+
+def test_tables_are_written_as_data(planted: Exploration, tmp_path: Path) -> None:
+    write_measures(planted, [], tmp_path)
+    tables = json.loads((tmp_path / "measures.json").read_text(encoding="utf-8"))["tables"]
+    assert [pair["kind"] for pair in tables["similar_images"]] == ["similar", "similar"]
+    assert [row["image_row"] for row in tables["image_features"]] == list(range(14))
+    assert tables["image_clusters"][0]["cluster"] == 1
+    values = pd.read_parquet(tmp_path / "measures.parquet")
+    assert {"image_features", "image_clusters", "similar_images"} <= set(values["table"])
 
 
 def with_table(found: Exploration, **changes: pd.DataFrame) -> Exploration:
