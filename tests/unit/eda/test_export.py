@@ -85,8 +85,9 @@ def test_health_has_its_parts(document: dict[str, Any]) -> None:
 def test_every_error_and_warning_is_in_one_part() -> None:
     counted = [rule for part in PARTS for rule in part.rules()]
     assert len(set(counted)) == len(counted)
+    without_images = ("class-", "category-", "label-without-photo")
     assert set(counted) == {
-        name for name, rule in RULES.items() if rule.severity != "info" and not name.startswith("class-")
+        name for name, rule in RULES.items() if rule.severity != "info" and not name.startswith(without_images)
     }
 
 
@@ -110,6 +111,13 @@ def test_a_box_with_two_errors_counts_once(coco: CocoFolder) -> None:
     change_box(coco, [-5, 20, 40, -50])
     coco.box()["category_id"] = 6
     assert affected(coco)["boxes that are right"] == 1
+
+
+def test_boxes_in_another_format_all_count(coco: CocoFolder) -> None:
+    coco.add_images(2)
+    for number, box in enumerate(coco.documents["train"]["annotations"]):
+        box["bbox"] = [0.1, 0.2, 0.3 + number / 100, 0.4]
+    assert affected(coco)["boxes that are right"] == 8
 
 
 def test_notes_do_not_count(coco: CocoFolder) -> None:
