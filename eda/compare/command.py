@@ -79,7 +79,7 @@ def render(document: dict[str, Any], table: pd.DataFrame) -> str:
             synthetic=document["first"]["synthetic"] or document["second"]["synthetic"],
             plot=embed(plot_effects(table)) if len(table) else None,
             table=shown,
-            html=table_html(shown),
+            html=table_html(shown.frame),
         )
     )
 

@@ -51,6 +51,7 @@ def test_valid_and_invalid_requests_are_counted(server: TorchServe, classify: st
 def test_every_configured_metric_is_exported(server: TorchServe, classify: str) -> None:
     requests.post(classify, data=IMAGE)
     requests.post(classify, data=b"text")
+    requests.post(classify.replace("/predictions/", "/explanations/"), data=IMAGE)
     exported = {name for name, _ in settled(server)}
     of_drift = {name for name in DECLARED if name.startswith("classifier_drift_")}  # without a reference there are none
     assert not of_drift & exported

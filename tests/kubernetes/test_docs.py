@@ -76,7 +76,7 @@ def test_deleting_the_canary_deletes_nothing_else() -> None:
 def test_the_kustomization_on_the_page(tmp_path: Path) -> None:
     (tmp_path / "image-classifier-server").mkdir()
     # kustomize follows no link out of its root, but takes a folder that is named by a relative path.
-    (text,) = re.findall(r"```yaml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    (text,) = re.findall(r"```yaml\n(resources:.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     (tmp_path / "image-classifier-server" / "config").symlink_to(PROJECT / "config")
     (tmp_path / "kustomization.yaml").write_text(text, encoding="utf-8")
     resources = tuple(render(tmp_path))

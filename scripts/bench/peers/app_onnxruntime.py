@@ -17,7 +17,7 @@ app = FastAPI()
 
 def classify(body: bytes) -> list[Prediction]:
     """Return the top 5 of an image."""
-    (logits,) = session.run(None, {input_name: model.to_batch(body)})
+    (logits,) = session.run(["logits"], {input_name: model.to_batch(body)})
     return model.top_5(logits[0])
 
 

@@ -14,14 +14,15 @@ from tests.integration.conftest import STORE, free_ports, stored
 NAME = "tiny-resnet"
 
 
-@pytest.fixture(scope="session")
+# Of a module: in the thread of Playwright no other test could run an event loop.
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     with browser.chromium() as running:
         yield running
 
 
 @pytest.fixture(scope="session")
-def url(chromium: Browser, tiny_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def url(tiny_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of the model, and of its page."""
     archive = stored(str(tiny_directory), "")
     with TorchServe({NAME: archive.name}, STORE, free_ports(), tmp_path_factory.mktemp("serve")) as running:

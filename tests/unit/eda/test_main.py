@@ -18,10 +18,8 @@ ROOT = Path(__file__).parents[3]
 
 
 def run(tmp_path: Path, *arguments: str) -> int:
-    return main(
-        [*arguments, "--out", str(tmp_path / "report"), "--figures", str(tmp_path / "build" / "eda.json")]
-        + ([] if "--archive" in arguments else ["--no-embeddings"])
-    )
+    places = ["--out", str(tmp_path / "report"), "--figures", str(tmp_path / "build" / "eda.json")]
+    return main([*places, *([] if "--archive" in arguments else ["--no-embeddings"]), *arguments])
 
 
 def test_report_and_run_figures(coco: CocoFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
