@@ -166,6 +166,12 @@ class Stack:
         lines = docker("logs", self.containers(service)[0]).splitlines()
         return [json.loads(line) for line in lines if line.startswith("{")]
 
+    def prometheus_is_ready(self) -> bool:
+        try:
+            return requests.get(f"{self.prometheus_url}/-/ready", timeout=10).ok
+        except requests.ConnectionError:  # Docker's proxy listens before Prometheus does
+            return False
+
     def query(self, expression: str) -> list[dict[str, Any]]:
         """Run a PromQL query."""
         response = requests.get(f"{self.prometheus_url}/api/v1/query", params={"query": expression}, timeout=10)

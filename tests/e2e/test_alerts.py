@@ -91,6 +91,7 @@ def test_a_stopped_gateway_and_missing_model_servers_page(gateway_alone: Stack, 
     host = docker("network", "inspect", "--format", "{{(index .IPAM.Config 0).Gateway}}", f"{stack.project}_monitoring")
     with webhook(host, received) as url:
         url_file.write_text(f"{url}\n")
+        wait_for("Prometheus", stack.prometheus_is_ready)
         wait_for("the gateway's first scrape", lambda: stack.query('up{job="gateway"} == 1'))
         stack.compose("stop", "gateway")
         wait_for("no target", lambda: not stack.query('up{job="gateway"}'))
