@@ -67,9 +67,9 @@ def test_nothing_is_wider_than_the_screen(chromium: Browser, url: str, image: by
 
 
 def test_by_keyboard_alone(page: Page, photo: Path) -> None:
-    page.keyboard.press("Tab")
-    assert page.evaluate(FOCUSED) == "Choose images"
-    with page.expect_file_chooser() as chooser:
+    with page.expect_file_chooser() as chooser:  # around more than Enter: Playwright begins to watch without waiting
+        page.keyboard.press("Tab")
+        assert page.evaluate(FOCUSED) == "Choose images"
         page.keyboard.press("Enter")
     chooser.value.set_files(photo)
     card(page, "photo.png").locator(".class").first.wait_for()
