@@ -14,6 +14,9 @@ from handler.decode.pillow import decode_with_pillow
 from handler.decode.transfer import explain_transfer
 from handler.errors import RequestError
 
+# Where a PNG may tell its orientation: Pillow decodes all of the pixels to look behind them.
+PNG_EXIF = (b"eXIf", b"Raw profile type exif")
+
 
 def decode_image(data: bytes, max_pixels: int, short_side: int | None = None) -> Tensor:
     """Decode one image: its first frame, upright, without alpha.
@@ -37,6 +40,10 @@ def upright_size(data: bytes, max_pixels: int) -> tuple[int, int]:
     """Return the (width, height) of what `decode_image` returns, from the header alone."""
     image = open_image(data, max_pixels)
     width, height = image.size
+    if image.format == "TIFF":  # Pillow has turned it
+        return width, height
+    if image.format == "PNG" and not any(name in data for name in PNG_EXIF):
+        return width, height
     return (height, width) if orientation_of(image) in SIDEWAYS else (width, height)
 
 

@@ -95,8 +95,6 @@ def test_every_exported_metric_is_declared(server: TorchServe, classify: str) ->
     requests.post(classify, data=IMAGE)
     settled(server)
     text = requests.get(f"{server.ports.url(server.ports.metrics)}/metrics").text
-    exported = set(
-        re.findall(r"^[A-Za-z_]\w*", text, re.MULTILINE)
-    )  # a parser adds _total to some
+    exported = set(re.findall(r"^[A-Za-z_]\w*", text, re.MULTILINE))  # a parser adds _total to some
     assert {"Requests2XX", "ts_inference_requests_total", "classifier_requests_total"} <= exported
     assert exported <= metrics.declared()
