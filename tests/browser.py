@@ -6,7 +6,9 @@ from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, sync_playwright
+from playwright.sync_api import Browser, Page, Route
+
+from scripts.docs import screenshot
 
 WATCH = """
 window.violations = [];
@@ -19,15 +21,10 @@ document.addEventListener("securitypolicyviolation", (event) => {
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """Run the browser; skips the test where it is not installed."""
-    program = shutil.which("chromium")
-    if program is None:
+    if shutil.which("chromium") is None:
         pytest.skip("Chromium is not installed (Debian: apt-get install chromium)")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        try:
-            yield browser
-        finally:
-            browser.close()
+    with screenshot.chromium() as browser:
+        yield browser
 
 
 @contextmanager

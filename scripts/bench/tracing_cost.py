@@ -7,11 +7,10 @@ them. Written to build/tracing.json.
 import json
 import statistics
 import tempfile
-import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from handler.cpus import cpus
 from handler.engines.cpu import cpu_name
 from scripts.bench import jpegs, service
 from scripts.build import archive
+from scripts.common.http_server import serving
 from scripts.common.paths import BUILD
 from scripts.common.progress import progress
 from scripts.common.signals import stopping_on_signals
@@ -50,29 +50,16 @@ class Plan:
     warm_up: float = 10.0
 
 
-@contextmanager
-def _collecting() -> Iterator[str]:
-    """Take what is exported, and forget it; yields the address."""
+class _Collector(BaseHTTPRequestHandler):
+    """Takes what is exported, and forgets it."""
 
-    class Receiver(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    protocol_version = "HTTP/1.1"
 
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
-            self.send_response(200)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
 
 
 def _environments(collector: str, sampled: float) -> dict[str, dict[str, str]]:
@@ -146,15 +133,15 @@ def measure(packed: Path, images: Sequence[Path], ports: Sequence[Ports], folder
     """
     with ExitStack() as stack:
         servers = {}
-        environments = _environments(stack.enter_context(_collecting()), plan.sampled)
+        environments = _environments(stack.enter_context(serving(_Collector)), plan.sampled)
         for own_ports, (name, environment) in zip(ports, environments.items(), strict=True):
             server = TorchServe({packed.stem: packed.name}, packed.parent, own_ports, folder / name, environment)
             servers[name] = service.Served(stack.enter_context(server), packed.stem)
         for served in servers.values():
             service.warm_up(served, images, plan.warm_up)
         turns = _turns(servers, images, plan)
-        serving = servers[PLAIN].serving()
-    machine = {"model": packed.stem, "cpu": cpu_name(), "cpus": cpus(), "serving": serving}
+        served_by = servers[PLAIN].serving()
+    machine = {"model": packed.stem, "cpu": cpu_name(), "cpus": cpus(), "serving": served_by}
     return machine | {"plan": asdict(plan), "costs": costs(turns), "turns": turns}
 
 

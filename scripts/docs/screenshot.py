@@ -34,7 +34,7 @@ def screenshot(model: str, name: str, port: int) -> None:
     ports.require_free()
     archive = ensure(model, name, in_subprocess=True)
     server = TorchServe({archive.stem: archive.name}, ports=ports, run_directory=BUILD / "screenshot" / str(port))
-    with stopping_on_signals(), server, _chromium() as browser:
+    with stopping_on_signals(), server, chromium() as browser:
         take(f"{ports.url(ports.inference)}/predictions/{archive.stem}", example_image(), PICTURE, browser)
     print(f"wrote {PICTURE.relative_to(PROJECT)}, {PICTURE.stat().st_size / 1e3:.0f} kB")
 
@@ -61,7 +61,12 @@ def take(url: str, image: Path, picture: Path, browser: Browser) -> None:
 
 
 @contextmanager
-def _chromium() -> Iterator[Browser]:
+def chromium() -> Iterator[Browser]:
+    """Run Debian's Chromium, headless.
+
+    Raises:
+        CommandError: it is not installed.
+    """
     program = shutil.which("chromium")
     if program is None:
         raise CommandError("Chromium is not installed (Debian: apt-get install chromium)")

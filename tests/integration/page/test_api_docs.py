@@ -6,10 +6,10 @@ from http.server import BaseHTTPRequestHandler
 import pytest
 from playwright.sync_api import Browser, expect
 
+from scripts.common.http_server import serving
 from scripts.common.paths import CONFIG
 from scripts.container.browser import pages
 from tests import browser
-from tests.http_server import serving
 from tests.integration.page.steps import operations
 
 DOCUMENT = CONFIG / "api" / "openapi.yaml"

@@ -13,7 +13,7 @@ from scripts.batch import server as batch_server
 from scripts.batch.rows import MAX_BYTES, Row
 from scripts.batch.server import Server
 from scripts.common.errors import CommandError
-from tests.http_server import serving
+from scripts.common.http_server import serving
 
 CLIENTS = 4
 OK = [{"class_id": 7, "label": "cock", "score": 0.9}]

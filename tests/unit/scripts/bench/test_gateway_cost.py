@@ -10,7 +10,7 @@ import pytest
 
 from scripts.bench.gateway_cost import Plan, measure
 from scripts.common.errors import CommandError
-from tests.http_server import serving
+from scripts.common.http_server import serving
 
 
 @contextmanager

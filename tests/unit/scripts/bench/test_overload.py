@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from scripts.bench.overload import Plan, open_loop
-from tests.http_server import serving
+from scripts.common.http_server import serving
 
 PLAN = Plan(deadline=1.5, seconds=0.4, settle=0.2)
 

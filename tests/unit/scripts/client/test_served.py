@@ -8,7 +8,7 @@ import pytest
 
 from scripts.client.served import only_model
 from scripts.common.errors import CommandError
-from tests.http_server import serving
+from scripts.common.http_server import serving
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from typing import Any, cast
 import grpc
 import pytest
 
+from scripts.common.http_server import serving
 from scripts.container.rpc.forwarding import Forwarder
-from tests.http_server import serving
 
 
 class Call:

@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler
 
 import pytest
 
-from tests.http_server import serving
+from scripts.common.http_server import serving
 
 RESPONSE_TIME = 0.1  # s
 

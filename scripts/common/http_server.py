@@ -1,4 +1,4 @@
-"""A small HTTP server of a test's own, in a thread."""
+"""A small HTTP server in a thread of this process."""
 
 import threading
 from collections.abc import Iterator
