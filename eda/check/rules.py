@@ -108,7 +108,7 @@ RULES: dict[str, Rule] = {
     "photo-blurred": Rule(
         "warning",
         "A blurred photo",
-        "Look at its boxes: edges that nobody can see are guesses.",
+        "Look at its boxes: edges that cannot be seen are guesses.",
         "variance of the Laplacian (Pech-Pacheco 2000) over the variance of luma under 0.01, at 512 pixels; "
         "the limit is measured on CPPE-5's test split",
     ),
