@@ -1,9 +1,12 @@
 """A request followed through a real TorchServe: its spans at a collector, and its line in the request log."""
 
+import fcntl
 import json
+import os
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +47,9 @@ def traced(patient: Path, collector: Collector, tmp_path_factory: pytest.TempPat
 
 
 def send(server: TorchServe, headers: Mapping[str, str] | None = None, body: bytes = TINY_IMAGE) -> requests.Response:
-    return requests.post(f"{server.ports.url(server.ports.inference)}/predictions/{NAME}", data=body, headers=headers)
+    return requests.post(
+        f"{server.ports.url(server.ports.inference)}/predictions/{NAME}", data=body, headers=headers, timeout=60
+    )
 
 
 def behind_gateway(trace: str, parent: str = "none", sampled: str = "00") -> dict[str, str]:
@@ -162,6 +167,40 @@ def test_a_containers_console_has_the_request_and_the_fault(patient: Path, tmp_p
         (last,) = (each for each in own if each["request_id"] == "mine-3")
         assert (last["request_id"], last["level"], last["problem"]) == ("mine-3", "error", "internal-error")
         assert not server.log.with_name("requests.log").exists()
+
+
+def test_a_console_that_nobody_reads_harms_no_request(fallback_archive: Path, tmp_path: Path) -> None:
+    """As in a container whose engine stopped; CONSOLE_LEVEL=info adds a second line for each request."""
+    environment = {"REQUESTS_TO": "requests-on-console", "CONSOLE_LEVEL": "info"}
+    model = {NAME: fallback_archive.name}
+    server = TorchServe(model, fallback_archive.parent, free_ports(), tmp_path, environment, to_console=True)
+    output, console = os.pipe()
+    fcntl.fcntl(console, fcntl.F_SETPIPE_SZ, 4096)
+    with as_stdout(console):
+        server.start()
+    os.close(console)
+    try:
+        server.wait_ready()
+        with ThreadPoolExecutor(16) as pool:
+            assert all(r.ok for r in pool.map(lambda _: send(server), range(500)))
+    finally:
+        with ThreadPoolExecutor(1) as pool, os.fdopen(output) as read:
+            printed = pool.submit(read.read)
+            server.stop()
+    text = printed.result()
+    assert text.count('"request_id":') == text.count(f"POST /predictions/{NAME} ") == 501  # with the check at the start
+
+
+@contextmanager
+def as_stdout(descriptor: int) -> Iterator[None]:
+    """Let processes that start meanwhile inherit this descriptor as their stdout."""
+    own = os.dup(1)
+    os.dup2(descriptor, 1)
+    try:
+        yield
+    finally:
+        os.dup2(own, 1)
+        os.close(own)
 
 
 def test_a_collector_that_hangs_harms_no_request(traced: TorchServe, collector: Collector) -> None:
