@@ -4,7 +4,6 @@ import ctypes
 import gc
 import logging
 import time
-from collections import deque
 from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -23,6 +22,7 @@ from handler.explanations.request import ExplainRequest, parse_explain_request
 from handler.explanations.response import respond
 from handler.items import AnyRequest, Item, PredictRequest, by_kind, item_of
 from handler.lifecycle import Lifecycle
+from handler.load_shedding import LoadShedding
 from handler.manifest import FILE_NAME, Manifest
 from handler.metrics import Metrics
 from handler.model import Model
@@ -37,8 +37,6 @@ from handler.settings import Settings, threads_per_worker
 from handler.tracing import open_tracing
 
 logger = logging.getLogger(__name__)
-
-RECENT_BATCHES = 8  # a batch is expected to take as long as the longest of these
 
 
 class ImageClassifier:
@@ -69,7 +67,7 @@ class ImageClassifier:
         except (OSError, ValueError) as error:
             raise RuntimeError(str(error)) from error
         self.settings = settings
-        self.recent_seconds: deque[float] = deque(maxlen=RECENT_BATCHES)
+        self.load_shedding = LoadShedding()
         self.description = self.manifest.to_json(serving=choice.to_document()).encode()
         self.page = Page.of(self.manifest, context.model_name, choice.engine)
         self.tracing = open_tracing(self.served, self.lifecycle)
@@ -108,7 +106,7 @@ class ImageClassifier:
                 self.postprocess(scored, responses)
                 self.explain(explained, responses)
             if scored and not explained:  # an explanation may take longer than any prediction
-                self.recent_seconds.append(time.monotonic() - start)
+                self.load_shedding.add(time.monotonic() - start)
         self.tracing.record(responses.timelines, context)
         self.request_log.write(responses.timelines)
         self.metrics.write()
@@ -122,7 +120,6 @@ class ImageClassifier:
         """Understand the requests and decode their images, unless their clients stop waiting before that is of use."""
         requests: dict[int, AnyRequest] = {}
         deadlines: dict[int, Deadline] = {}
-        expected = max(self.recent_seconds, default=0.0)
         for index, row in enumerate(data):
             headers = context.get_all_request_header(index)
             with responses.guard("preprocess", index):
@@ -133,8 +130,11 @@ class ImageClassifier:
                     responses.respond(index, self.page.body, CONTENT_TYPE, self.page.headers)
                     continue
                 deadlines[index] = deadline_of(headers)
-                deadlines[index].check(expected)
-                requests[index] = self._parse(row, headers)
+        allowance = self.load_shedding.allowance(deadlines.values())
+        for index, deadline in deadlines.items():
+            with responses.guard("preprocess", index):
+                deadline.check(allowance)
+                requests[index] = self._parse(data[index], context.get_all_request_header(index))
         owners = [index for index, request in requests.items() for _ in request.groups]
         encoded = [group for request in requests.values() for group in request.groups]
         decoded = self.decoder.decode(encoded, owners, dict(enumerate(responses.timelines)))

@@ -32,17 +32,25 @@ class Deadline:
     at: float = math.inf
     timeout: float = math.inf
 
-    def check(self, expected: float = 0.0) -> None:
-        """Refuse a request whose response would come too late.
+    def is_missed(self, expected: float = 0.0) -> bool:
+        """Say whether a response would come too late.
 
         Args:
             expected: seconds that the response will still take. They count up to half of the timeout, so that a wrong
                 estimate does not refuse every request.
+        """
+        return time.monotonic() + min(expected, self.timeout / 2) >= self.at
+
+    def check(self, expected: float = 0.0) -> None:
+        """Refuse a request whose response would come too late.
+
+        Args:
+            expected: seconds that the response will still take, as above.
 
         Raises:
             RequestError: deadline-exceeded.
         """
-        if time.monotonic() + min(expected, self.timeout / 2) >= self.at:
+        if self.is_missed(expected):
             raise RequestError(DEADLINE_EXCEEDED, DETAIL)
 
 

@@ -1,6 +1,7 @@
 """Generates the tables of measured figures for README.md and docs/ (`make docs`).
 
-`make bench`, `make faults` and `bench drift` write figures to build/, and `make figures` copies them to docs/figures/.
+`make bench`, `make faults` and commands of `bench` write figures to build/, and `make figures` copies them to
+docs/figures/.
 """
 
 import json
@@ -17,7 +18,7 @@ Figures = dict[str, Any]
 
 
 def read(name: str) -> Figures:
-    """Return the published figures of `bench`, `bench drift` or `faults`."""
+    """Return the figures of a file in docs/figures/."""
     figures: Figures = json.loads((FIGURES / f"{name}.json").read_text(encoding="utf-8"))
     return figures
 
@@ -136,6 +137,59 @@ def faults() -> str:
         for what, row in sorted(read("faults").items())
     ]
     return table(head, rows)
+
+
+def tracing() -> str:
+    """Return what the request log and traces cost."""
+    found = read("tracing")
+    names = {"request_log": "request log", "traces": "traces", "both": "both"}
+
+    def cell(cost: Figures, figure: str) -> str:
+        low, high = cost[f"{figure}_percent_middle_half"]
+        return f"{cost[f'{figure}_percent']:.1f} % ({low:.1f} to {high:.1f})"
+
+    rows = []
+    for cost in found["costs"]:
+        clients = f"{cost['clients']} client{'s' if cost['clients'] > 1 else ''}"
+        rows.append((f"{names[cost['part']]}, {clients}", cell(cost, "throughput"), cell(cost, "cpu")))
+    return (
+        f"{_setting(found)}, {found['plan']['sampled']:.0%} of the requests in traces; medians of "
+        f"{found['plan']['rounds']} rounds, and their middle half:\n\n"
+        + table(("what", "throughput lost", "CPU time added (JVM and worker)"), rows)
+    )
+
+
+def overload() -> str:
+    """Return how many responses come in time when more is sent than the server takes."""
+    found = read("overload")
+    names = {"with_deadlines": "with `X-Request-Timeout`", "without_deadlines": "without"}
+    rows = [
+        (
+            label,
+            f"{found[name]['share']:.0%}",
+            ", ".join(f"{each[name]['share']:.0%}" for each in found["rounds"]),
+            f"{found[name]['p50']:.2f}",
+        )
+        for name, label in names.items()
+    ]
+    head = (
+        f"each client waits {found['plan']['deadline']:g} s",
+        "responses in time, relative to the server's rate with 16 clients: median",
+        "each round",
+        "p50 of the responses 200, s",
+    )
+    return (
+        f"{_setting(found)}; {found['plan']['rounds']} rounds of {found['plan']['seconds']:g} s, with "
+        f"{found['plan']['factor']:g} times the {found['images_per_second']:.0f} images/s that it takes:\n\n"
+        + table(head, rows)
+    )
+
+
+def _setting(found: Figures) -> str:
+    serving = found["serving"]
+    return (
+        f"{found['cpus']} cores ({found['cpu']}) with {found['model']} ({serving['engine']} in {serving['precision']})"
+    )
 
 
 def drift() -> str:

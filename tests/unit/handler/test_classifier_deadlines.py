@@ -10,7 +10,8 @@ import pytest
 from torch import Tensor
 from ts.context import Context
 
-from handler.classifier import RECENT_BATCHES, ImageClassifier
+from handler.classifier import ImageClassifier
+from handler.load_shedding import RECENT_BATCHES
 from tests.unit.handler.batches import PHOTO, handled
 
 
@@ -60,8 +61,18 @@ def test_a_request_is_refused_if_a_batch_takes_longer_than_its_client_waits(
     classifier: ImageClassifier, context: Context
 ) -> None:
     assert handled(classifier, context, ({"body": PHOTO}, waited(15, "20")))[0][0] == 200
-    classifier.recent_seconds.append(8.0)
+    classifier.load_shedding.add(8.0)
     assert handled(classifier, context, ({"body": PHOTO}, waited(15, "20")))[0][0] == 504
     for _ in range(RECENT_BATCHES):
         assert handled(classifier, context, ({"body": PHOTO}, {}))[0][0] == 200
     assert handled(classifier, context, ({"body": PHOTO}, waited(15, "20")))[0][0] == 200
+
+
+@pytest.mark.parametrize(("late", "statuses"), [(1, [504, 200, 200, 200]), (2, [504, 504, 504, 200])])
+def test_where_half_of_a_batch_is_late_those_that_nearly_are_do_not_fill_it(
+    classifier: ImageClassifier, context: Context, late: int, statuses: list[int]
+) -> None:
+    classifier.load_shedding.add(10.0)  # so 13 s are expected
+    waits = [*[50] * late, *[40] * (3 - late), 20]  # of 60 s
+    responses = handled(classifier, context, *(({"body": PHOTO}, waited(wait, "60")) for wait in waits))
+    assert [status for status, _, _ in responses] == statuses

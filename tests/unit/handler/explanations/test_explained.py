@@ -95,7 +95,7 @@ def test_an_explanation_does_not_count_as_what_a_prediction_takes(
     classifier: ImageClassifier, context: Context
 ) -> None:
     handled(classifier, context, ({"body": PHOTO}, EXPLAIN), ({"body": PHOTO}, {}))
-    assert list(classifier.recent_seconds) == []
+    assert classifier.load_shedding.allowance([]) == 0
 
 
 def lit(width: int, height: int, left: int, top: int, side: int) -> Image.Image:

@@ -87,6 +87,37 @@ def test_drift(monkeypatch: pytest.MonkeyPatch) -> None:
     assert figures.drift().splitlines()[-1] == "| dark | 0.50 | 1.26, after 250 | 3.46, after 50 |"
 
 
+SETTING = {"model": "m", "cpu": "a CPU", "cpus": 2, "serving": {"engine": "onnx", "precision": "float32"}}
+
+
+def test_tracing(monkeypatch: pytest.MonkeyPatch) -> None:
+    cost = {"throughput_percent": -0.06, "throughput_percent_middle_half": [-1.91, 3.36]}
+    cost |= {"cpu_percent": 0.57, "cpu_percent_middle_half": [-0.42, 1.0]}
+    costs = [{"part": "request_log", "clients": 1, **cost}, {"part": "both", "clients": 16, **cost}]
+    found = {**SETTING, "plan": {"sampled": 0.1, "rounds": 8}, "costs": costs}
+    monkeypatch.setattr(figures, "read", lambda _: found)
+    text = figures.tracing()
+    assert text.startswith(
+        "2 cores (a CPU) with m (onnx in float32), 10% of the requests in traces; medians of 8 rounds"
+    )
+    percents = "-0.1 % (-1.9 to 3.4) | 0.6 % (-0.4 to 1.0) |"
+    assert text.splitlines()[-2:] == [f"| request log, 1 client | {percents}", f"| both, 16 clients | {percents}"]
+
+
+def test_overload(monkeypatch: pytest.MonkeyPatch) -> None:
+    rounds = [{"with_deadlines": {"share": share}, "without_deadlines": {"share": 0.0}} for share in (0.9, 0.8, 1.0)]
+    found = {**SETTING, "plan": {"deadline": 1.0, "rounds": 3, "seconds": 15.0, "factor": 2.0}, "rounds": rounds}
+    found |= {"images_per_second": 40.4, "with_deadlines": {"share": 0.9, "p50": 0.801}}
+    found |= {"without_deadlines": {"share": 0.0, "p50": 3.2}}
+    monkeypatch.setattr(figures, "read", lambda _: found)
+    text = figures.overload()
+    assert "3 rounds of 15 s, with 2 times the 40 images/s that it takes" in text
+    assert text.splitlines()[-2:] == [
+        "| with `X-Request-Timeout` | 90% | 90%, 80%, 100% | 0.80 |",
+        "| without | 0% | 0%, 0%, 0% | 3.20 |",
+    ]
+
+
 @pytest.mark.usefixtures("published")
 def test_goals() -> None:
     assert figures.goals().splitlines()[2:] == [
