@@ -153,7 +153,7 @@ def run(options: argparse.Namespace) -> None:
         with watch.step("report"):
             parts = list(sections(exploration, predictions, no_embeddings, pixels=not options.no_photos))
             with writing(options.out):
-                page = write_report(exploration, parts, options.out)
+                page = write_report(exploration, parts, options.out, pixels=not options.no_photos)
         figures = run_figures(dataset, watch)
     with writing(options.figures):
         options.figures.parent.mkdir(parents=True, exist_ok=True)

@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -12,25 +13,52 @@ from eda.check.findings import COLUMNS, summary, write_findings
 from eda.dataset import Dataset
 from eda.explore import Exploration
 from eda.export import write_measures
+from eda.findings_data import collect, findings_block, to_json
+from eda.pictures import shrink_pictures, thumbnails
 from eda.plots.style import Plot
-from eda.sections import Section
+from eda.sections import Section, Table
 from eda.tables import table_html
 
 PAGE = "index.html"
 
+MAX_BYTES = 8_000_000
+"""Of the page; what is left after the shares below and all else is for thumbnails."""
 
-@dataclass(frozen=True)
+PLOTS_SHARE, FINDINGS_SHARE = 2_500_000, 2_000_000
+"""Bytes at most of plots that show photos, and of the findings' texts and boxes."""
+
+SPARE = 10_000
+"""Bytes for the sentence on the thumbnails and their keys."""
+
+FIRST_FINDINGS = 50
+"""Shown without a script."""
+
+MAX_TABLE_ROWS = 300
+
+POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+"""The page's Content-Security-Policy: it can ask no server for anything."""
+
+
+@dataclass
 class EmbeddedPlot:
-    """A drawn plot; `uri` is a data URI, shown `width` pixels wide."""
+    """A drawn plot, shown `width` pixels wide; `content` is a file of `kind`, png or jpeg."""
 
     title: str
     caption: str
-    uri: str
     width: int
+    kind: str
+    content: bytes
+
+    @property
+    def uri(self) -> str:
+        return f"data:image/{self.kind};base64,{base64.b64encode(self.content).decode()}"
 
 
-def write_report(exploration: Exploration, parts: Sequence[Section], folder: Path) -> Path:
-    """Draw every plot, write the page, the findings and the measures to `folder`, and return the page's path."""
+def write_report(exploration: Exploration, parts: Sequence[Section], folder: Path, *, pixels: bool = True) -> Path:
+    """Draw every plot, write the page, the findings and the measures to `folder`, and return the page's path.
+
+    Without `pixels`, findings have no thumbnails; the plots of `parts` have their own setting.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     dataset, findings = exploration.dataset, exploration.findings
     write_findings(dataset, findings, folder / "findings.json")
@@ -39,25 +67,46 @@ def write_report(exploration: Exploration, parts: Sequence[Section], folder: Pat
     shown = [(title, plot) for title, drawn in plots.items() for plot in drawn]
     sentences = [{"section": title, "title": plot.title, "text": plot.caption} for title, plot in shown]
     write_measures(exploration, sentences, folder)
-    tables = {part.title: [table_html(table.frame, table.percents) for table in part.tables] for part in parts}
-    html = (
-        page_templates()
-        .get_template("report.html.j2")
-        .render(
-            dataset=dataset,
-            excluded_boxes=exploration.excluded_boxes,
-            set_aside_boxes=exploration.set_aside_boxes,
-            counts={split: counts_of(dataset, split) for split in dataset.splits},
-            summary=summary(findings).to_dict("records"),
-            findings=findings[list(COLUMNS)].astype(object).where(findings.notna(), "").to_dict("records"),
-            sections=[
-                (part, plots[part.title], list(zip(part.tables, tables[part.title], strict=True))) for part in parts
-            ],
-        )
-    )
     page = folder / PAGE
-    page.write_text(html, encoding="utf-8")
+    page.write_text(render(exploration, parts, plots, pixels=pixels), encoding="utf-8")
     return page
+
+
+def render(
+    exploration: Exploration, parts: Sequence[Section], plots: dict[str, list[EmbeddedPlot]], *, pixels: bool
+) -> str:
+    """Return the page, with as many thumbnails as fit into MAX_BYTES."""
+    dataset, findings = exploration.dataset, exploration.findings
+    found = collect(exploration, FINDINGS_SHARE)
+    first = findings[list(COLUMNS)].head(FIRST_FINDINGS).astype(object).where(findings.notna(), "")
+    first.insert(0, "number", range(1, len(first) + 1))
+    html = partial(
+        page_templates().get_template("report.html.j2").render,
+        policy=POLICY,
+        dataset=dataset,
+        excluded_boxes=exploration.excluded_boxes,
+        set_aside_boxes=exploration.set_aside_boxes,
+        counts={split: counts_of(dataset, split) for split in dataset.splits},
+        summary=summary(findings).to_dict("records"),
+        first=first.to_dict("records"),
+        total=len(findings),
+        omitted=len(findings) - len(found.rows),
+        images=len(found.images),
+        pixels=pixels,
+        sections=[(part, plots[part.title], [table_parts(table) for table in part.tables]) for part in parts],
+    )
+    data = findings_block(exploration, found)
+    without = html(photos={}, data=to_json({**data, "photos": {}}))
+    left = MAX_BYTES - SPARE - len(without.encode())
+    photos = thumbnails(dataset, list(found.images), left) if pixels else {}
+    return html(photos=photos, data=to_json({**data, "photos": photos}))
+
+
+def table_parts(table: Table) -> tuple[str, str, str]:
+    """Return a table's title, its note and its HTML, at most MAX_TABLE_ROWS rows."""
+    rows = len(table.frame)
+    more = f" The first {MAX_TABLE_ROWS} of {rows:,} rows." if rows > MAX_TABLE_ROWS else ""
+    return table.title, table.note + more, table_html(table.frame.head(MAX_TABLE_ROWS), table.percents)
 
 
 def page_templates() -> Environment:
@@ -80,17 +129,23 @@ def counts_of(dataset: Dataset, split: str) -> dict[str, int]:
 
 
 def draw_all(exploration: Exploration, parts: Sequence[Section]) -> dict[str, list[EmbeddedPlot]]:
-    """Draw the plots of every section; return them by the section's title."""
-    plots: dict[str, list[EmbeddedPlot]] = {part.title: [] for part in parts}
+    """Draw the plots of every section; return them by the section's title.
+
+    Those that show photos get fewer pixels if they would take more than PLOTS_SHARE.
+    """
+    drawn: list[tuple[str, EmbeddedPlot]] = []
     drawings = [(part, draw) for part in parts for draw in part.plots]
     for part, draw in tqdm(drawings, desc="plots", unit="plot"):
         plot = draw(exploration)
         if plot is not None:
-            plots[part.title].append(embed(plot))
-    return plots
+            drawn.append((part.title, embed(plot)))
+    photographic = [plot for _, plot in drawn if plot.kind == "jpeg"]
+    contents = shrink_pictures([plot.content for plot in photographic], PLOTS_SHARE * 3 // 4)
+    for plot, content in zip(photographic, contents, strict=True):
+        plot.content = content
+    return {part.title: [plot for title, plot in drawn if title == part.title] for part in parts}
 
 
 def embed(plot: Plot) -> EmbeddedPlot:
     kind = "jpeg" if plot.photographic else "png"
-    uri = f"data:image/{kind};base64,{base64.b64encode(plot.encoded()).decode()}"
-    return EmbeddedPlot(plot.title, plot.caption, uri, plot.width)
+    return EmbeddedPlot(plot.title, plot.caption, plot.width, kind, plot.encoded())

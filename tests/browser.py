@@ -17,6 +17,29 @@ document.addEventListener("securitypolicyviolation", (event) => {
 });
 """
 
+# WCAG 2.2's contrast ratio of each text that can be seen, against the nearest background that is opaque.
+CONTRASTS = """() => {
+  const parse = (colour) => colour.match(/[\\d.]+/g).map(Number);
+  const light = (colour) => parse(colour).slice(0, 3).map((value) => value / 255)
+    .map((value) => value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, value, channel) => sum + value * [0.2126, 0.7152, 0.0722][channel], 0);
+  const ground = (node) => {
+    const colour = getComputedStyle(node).backgroundColor;
+    return (parse(colour)[3] ?? 1) === 1 || !node.parentElement ? colour : ground(node.parentElement);
+  };
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  const found = {};
+  while (walker.nextNode()) {
+    const node = walker.currentNode.parentElement;
+    if (walker.currentNode.data.trim() && node.checkVisibility() && !node.closest(".unseen, script, style")) {
+      const ink = getComputedStyle(node)[node.closest("svg") ? "fill" : "color"];
+      const [one, other] = [light(ink), light(ground(node))].sort((a, b) => b - a);
+      found[walker.currentNode.data.trim()] = (one + 0.05) / (other + 0.05);
+    }
+  }
+  return found;
+}"""
+
 
 @contextmanager
 def chromium() -> Iterator[Browser]:

@@ -9,6 +9,7 @@ from matplotlib.colors import to_hex
 from eda.dataset import SPLIT_KINDS, split_rank
 from eda.explore import Exploration
 from eda.measure.boxes import class_names
+from eda.plots.style import shorten
 
 CLASS_PALETTE = (
     *("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00"),
@@ -19,6 +20,9 @@ blindness; the others were chosen for the largest distance from all before them,
 
 MAX_CLASSES = len(CLASS_PALETTE)
 """A plot shows at most this many classes: of more, the largest, and the others as one group."""
+
+MAX_NAME = 24
+"""Characters of a class's name in a plot; longer ones would leave no room for the data."""
 
 OTHERS_COLOUR = "#A9B1B7"
 
@@ -37,8 +41,13 @@ class ClassView:
 
 
 def view_classes(exploration: Exploration) -> ClassView:
-    """Return the classes in their order, or of more than MAX_CLASSES the largest, largest first, and "n others"."""
-    boxes, names = exploration.boxes, class_names(exploration.boxes)
+    """Return the classes in their order, or of more than MAX_CLASSES the largest, largest first, and "n others".
+
+    Names longer than MAX_NAME are shortened.
+    """
+    short = short_names(class_names(exploration.boxes))
+    boxes = exploration.boxes.assign(class_name=exploration.boxes["class_name"].cat.rename_categories(short))
+    names = class_names(boxes)
     if len(names) <= MAX_CLASSES:
         return ClassView(names, dict(zip(names, CLASS_PALETTE, strict=False)), boxes)
     largest = [str(name) for name in boxes["class_name"].value_counts().index[: MAX_CLASSES - 1]]
@@ -47,6 +56,16 @@ def view_classes(exploration: Exploration) -> ClassView:
     shown = [*largest, others]
     colours = {**dict(zip(largest, CLASS_PALETTE, strict=False)), others: OTHERS_COLOUR}
     return ClassView(shown, colours, boxes.assign(class_name=pd.Categorical(grouped, categories=shown)))
+
+
+def short_names(names: list[str]) -> dict[str, str]:
+    """Return for each name itself, or its beginning and end if it is longer than MAX_NAME; no two become the same."""
+    short: dict[str, str] = {}
+    for name in names:
+        cut = shorten(name, MAX_NAME)
+        alike = sum(other.startswith(cut) for other in short.values())
+        short[name] = f"{cut} ({alike + 1})" if cut != name and alike else cut
+    return short
 
 
 def split_colours(splits: list[str]) -> dict[str, str]:

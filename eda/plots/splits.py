@@ -2,9 +2,12 @@
 
 from eda.explore import Exploration
 from eda.measure.splits import FALSE_DISCOVERIES
-from eda.plots.style import OTHER_COLOUR, Plot, captioned, join_words, new_figure, show_grid, styled
+from eda.plots.style import OTHER_COLOUR, Plot, captioned, join_words, new_figure, shorten, show_grid, styled
 
 SIGNIFICANT_COLOUR = "#A3123A"
+
+MAX_LABEL = 44
+"""Characters of a comparison's name, which may have a class's in it."""
 
 MAX_ROWS = 30
 """Comparisons in the plot, those with the smallest p; the table below it has all."""
@@ -37,7 +40,7 @@ def plot_differences(exploration: Exploration) -> Plot | None:
             zorder=3,
             label=label,
         )
-    ax.set_yticks(list(rows), table["comparison"])
+    ax.set_yticks(list(rows), [shorten(name, MAX_LABEL) for name in table["comparison"]])
     ax.axvline(0, color="#222222", linewidth=1)
     reach = max(0.3, float(table["effect"].abs().max()) * 1.15)
     ax.set(

@@ -127,6 +127,11 @@ def percent(value: float) -> str:
     return f"{100 * value:.0f}%"
 
 
+def shorten(text: str, length: int) -> str:
+    """Return a text, or its beginning and end if it is longer than `length` characters."""
+    return text if len(text) <= length else f"{text[: length - 9]}…{text[-8:]}"
+
+
 def join_words(labels: list[str]) -> str:
     """Return labels as a list in words: a, b and c."""
     return labels[0] if len(labels) == 1 else f"{', '.join(labels[:-1])} and {labels[-1]}"

@@ -11,27 +11,6 @@ from tests import browser
 from tests.integration.page.conftest import NAME
 from tests.integration.page.steps import card, choose, hand_over
 
-# WCAG 2.2's contrast ratio of each text that can be seen, against the nearest background that is opaque.
-CONTRASTS = """() => {
-  const parse = (colour) => colour.match(/[\\d.]+/g).map(Number);
-  const light = (colour) => parse(colour).slice(0, 3).map((value) => value / 255)
-    .map((value) => value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4)
-    .reduce((sum, value, channel) => sum + value * [0.2126, 0.7152, 0.0722][channel], 0);
-  const ground = (node) => {
-    const colour = getComputedStyle(node).backgroundColor;
-    return (parse(colour)[3] ?? 1) === 1 || !node.parentElement ? colour : ground(node.parentElement);
-  };
-  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  const found = {};
-  while (walker.nextNode()) {
-    const node = walker.currentNode.parentElement;
-    if (walker.currentNode.data.trim() && node.checkVisibility() && !node.closest(".unseen, script, style")) {
-      const [one, other] = [light(getComputedStyle(node).color), light(ground(node))].sort((a, b) => b - a);
-      found[walker.currentNode.data.trim()] = (one + 0.05) / (other + 0.05);
-    }
-  }
-  return found;
-}"""
 NAMED = "node => node.ariaLabel || node.labels?.[0]?.innerText || node.innerText"
 FOCUSED = f"() => ({NAMED})(document.activeElement)"
 
@@ -49,7 +28,7 @@ def used(page: Page, image: bytes) -> None:
 def test_all_text_can_be_read(chromium: Browser, url: str, image: bytes, scheme: Literal["light", "dark"]) -> None:
     with browser.opened(chromium, url, color_scheme=scheme) as page:
         used(page, image)
-        contrasts = page.evaluate(CONTRASTS)
+        contrasts = page.evaluate(browser.CONTRASTS)
         assert {NAME, "Choose images", "notes.txt", "curl"} <= contrasts.keys()
         assert {text: ratio for text, ratio in contrasts.items() if ratio < 4.5} == {}
         lightness = sum(map(int, page.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/g)"))) / 3

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from eda.explore import Exploration, explore
-from eda.page import write_report
+from eda.page import MAX_BYTES, POLICY, write_report
 from eda.sections import baselines_table, classes_table, sections
 from eda.tables import column_texts, number_text, table_html
 from tests.unit.eda.folder import CocoFolder
@@ -19,6 +19,8 @@ class Page(HTMLParser):
     def __init__(self, text: str) -> None:
         super().__init__()
         self.links: list[str] = []
+        self.policies: list[str | None] = []
+        self.scripts: list[dict[str, str | None]] = []
         self.tags: dict[str, int] = {}
         self.alts: list[str] = []
         self.text = text
@@ -28,6 +30,10 @@ class Page(HTMLParser):
         self.tags[tag] = self.tags.get(tag, 0) + 1
         attributes = dict(attrs)
         self.links += [attributes[name] or "" for name in ("src", "href") if name in attributes]
+        if attributes.get("http-equiv") == "Content-Security-Policy":
+            self.policies.append(attributes["content"])
+        if tag == "script":
+            self.scripts.append(attributes)
         if tag == "img":
             self.alts.append(attributes.get("alt") or "")
 
@@ -46,9 +52,16 @@ def page(sample_report: Path) -> Page:
 def test_page_is_self_contained(page: Page) -> None:
     assert page.links
     assert all(link.startswith(("data:image/", "#")) for link in page.links)
-    assert "script" not in page.tags
-    assert "@import" not in page.text
-    assert "url(" not in page.text
+    assert [script.get("src") for script in page.scripts] == [None] * page.tags["script"]
+    assert page.policies == [POLICY]
+    assert POLICY.startswith("default-src 'none'; img-src data:;")
+    styles = page.text[page.text.index("<style>") : page.text.index("</style>")]
+    assert "@import" not in styles
+    assert "url(" not in styles
+
+
+def test_page_is_small(sample_report: Path) -> None:
+    assert sample_report.stat().st_size < MAX_BYTES
 
 
 def test_alt_texts(page: Page) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from eda.explore import explore
-from eda.plots.palette import MAX_CLASSES, OTHERS_COLOUR, split_colours, view_classes
+from eda.plots.palette import MAX_CLASSES, MAX_NAME, OTHERS_COLOUR, short_names, split_colours, view_classes
 from tests.unit.eda.folder import CocoFolder
 
 
@@ -56,3 +56,21 @@ def test_each_split_has_a_colour_of_its_own(splits: list[str]) -> None:
     colours = split_colours(splits)
     assert list(colours) == splits
     assert len(set(colours.values())) == len(splits)
+
+
+def test_long_names_are_shortened_and_stay_apart() -> None:
+    names = ["Mask", *(f"a class with a long name, number {n} of many" for n in range(12)), "x" * MAX_NAME]
+    short = short_names(names)
+    assert short["Mask"] == "Mask"
+    assert short["x" * MAX_NAME] == "x" * MAX_NAME
+    assert short[names[1]] == "a class with a … of many"
+    assert len(set(short.values())) == len(names)
+    assert max(map(len, short.values())) <= MAX_NAME + len(" (12)")
+
+
+def test_plots_show_short_names(coco: CocoFolder) -> None:
+    for document in coco.documents.values():
+        document["categories"][0]["name"] = "a helmet of the older kind, with a visor"
+    view = view_classes(explore(coco.dataset()))
+    assert view.names[0] == "a helmet of the… a visor"
+    assert view.boxes["class_name"].iloc[0] == view.names[0]

@@ -1,0 +1,84 @@
+"""Photos, and plots that show photos, small enough for the page."""
+
+import base64
+import io
+import math
+from collections.abc import Iterable, Sequence
+
+from PIL import Image
+from tqdm import tqdm
+
+from eda.dataset import Dataset
+from eda.images import open_image
+
+SIDES = (640, 480, 320, 240, 160)
+"""Pixels of a thumbnail's longer side; the largest with which all fit is taken."""
+
+SAMPLE = 24
+"""Photos encoded to estimate the size of all."""
+
+QUALITY = 70
+
+KEY = 16
+"""Bytes in the page beside a data URI: its key, quotes and a comma."""
+
+
+def thumbnails(dataset: Dataset, rows: Sequence[int], max_bytes: int) -> dict[int, str]:
+    """Return data URIs of the first photos in these rows of the images table that take at most `max_bytes`.
+
+    A photo that cannot be read is left out. Shows progress on stderr.
+    """
+    side = fitting_side(dataset, rows, max_bytes)
+    found: dict[int, str] = {}
+    with tqdm(rows, desc="thumbnails", unit="image") as progress:
+        for row in progress:
+            uri = thumbnail(dataset, row, side)
+            max_bytes -= len(uri) + KEY
+            if max_bytes < 0:
+                break
+            if uri:
+                found[row] = uri
+    return found
+
+
+def fitting_side(dataset: Dataset, rows: Sequence[int], max_bytes: int) -> int:
+    """Return the largest of SIDES with which all photos fit, or the smallest, by a sample that is spread over all."""
+    sample = rows[:: max(1, len(rows) // SAMPLE)][:SAMPLE]
+    for side in SIDES:
+        mean = mean_length(thumbnail(dataset, row, side) for row in sample)
+        if mean * len(rows) <= max_bytes:
+            return side
+    return SIDES[-1]
+
+
+def mean_length(uris: Iterable[str]) -> float:
+    lengths = [len(uri) for uri in uris]
+    return sum(lengths) / max(1, len(lengths))
+
+
+def thumbnail(dataset: Dataset, row: int, side: int) -> str:
+    """Return a photo as a data URI, no side longer than `side` pixels; "" if it cannot be read."""
+    try:
+        photo = open_image(dataset, row, side)
+    except Exception:  # noqa: BLE001  (a decoder may raise anything; the findings name the photo)
+        return ""
+    out = io.BytesIO()
+    # Pillow writes no EXIF orientation unless asked to: the boxes are those of the stored photo.
+    photo.save(out, "WEBP", quality=QUALITY)
+    return f"data:image/webp;base64,{base64.b64encode(out.getvalue()).decode()}"
+
+
+def shrink_pictures(pictures: Sequence[bytes], max_bytes: int) -> list[bytes]:
+    """Return JPEG files with fewer pixels, all by one factor, so that together they take at most `max_bytes`."""
+    shrunk = list(pictures)
+    while (total := sum(map(len, shrunk))) > max_bytes:
+        shrunk = [scale_picture(picture, min(0.95, math.sqrt(max_bytes / total))) for picture in shrunk]
+    return shrunk
+
+
+def scale_picture(picture: bytes, factor: float) -> bytes:
+    out = io.BytesIO()
+    with Image.open(io.BytesIO(picture)) as image:
+        sides = (max(1, round(factor * side)) for side in image.size)
+        image.resize((next(sides), next(sides)), Image.Resampling.LANCZOS).save(out, "JPEG", quality=QUALITY)
+    return out.getvalue()
