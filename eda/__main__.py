@@ -12,9 +12,9 @@ from pathlib import Path
 
 from eda.compare.command import compare_folders
 from eda.dataset import Dataset
-from eda.embeddings.archives import find_archive
-from eda.errors import ArchiveError, EdaError
-from eda.explore import Exploration, explore
+from eda.embed import embed
+from eda.errors import EdaError
+from eda.explore import explore
 from eda.output import require_writable, writing
 from eda.page import write_report
 from eda.predictions import predict_images, served_model
@@ -133,9 +133,8 @@ def run(options: argparse.Namespace) -> None:
     watch = Stopwatch()
     for place in (options.out, options.figures.parent):
         require_writable(place)
-    folder = Path(options.data) if options.data else None
     start = time.perf_counter()
-    with open_dataset(folder, hub=options.hub, synthetic=options.synthetic, small=options.small) as dataset:
+    with open_dataset(options.data, hub=options.hub, synthetic=options.synthetic, small=options.small) as dataset:
         watch.seconds["load"] = round(time.perf_counter() - start, 2)
         with watch.step("explore"):
             exploration = explore(dataset)
@@ -164,22 +163,6 @@ def run(options: argparse.Namespace) -> None:
         f"errors: {counts.get('error', 0)}, warnings: {counts.get('warning', 0)}; "
         f"{figures['total_seconds']:.0f} s, peak memory {figures['peak_memory_mib']:.0f} MiB"
     )
-
-
-def embed(exploration: Exploration, named: Path | None) -> tuple[Exploration, str]:
-    """Return the exploration with embeddings, and "" or why it has none.
-
-    Raises:
-        ArchiveError: the named archive cannot compute features. Without a name, that is no error.
-    """
-    try:
-        archive = named or find_archive()
-    except ArchiveError as error:
-        return exploration, f"No model: {error}"
-    from eda.embeddings.explore import add_embeddings  # noqa: PLC0415  (torch takes seconds to import)
-
-    found = add_embeddings(exploration, archive)
-    return found, "" if found.embeddings else "Too few images can be read to compare them."
 
 
 def run_figures(dataset: Dataset, watch: Stopwatch) -> dict[str, object]:

@@ -1,5 +1,6 @@
 """Choose the source: a folder, CPPE-5 on the Hub, or a generated sample."""
 
+import os
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -17,6 +18,17 @@ from eda.synthetic import SMALL, USUAL, write_sample
 SAMPLE_SIZE = 40
 """Images in the sample that is generated when the Hub cannot be reached."""
 
+FOLDER_VARIABLE = "CPPE5_DATA"
+"""Environment variable that names the notebook's folder, as `DATA=` names that of `make eda`; empty for the Hub."""
+
+TEST_SPLIT = Path("../shared/cppe5")
+"""CPPE-5's test split, where it is beside the project."""
+
+
+def notebook_folder() -> str:
+    """Return the folder in FOLDER_VARIABLE, else TEST_SPLIT if it is there, else "" for the Hub."""
+    return os.environ.get(FOLDER_VARIABLE, str(TEST_SPLIT) if TEST_SPLIT.is_dir() else "")
+
 
 def read_folder(folder: Path) -> Dataset:
     """Read a folder in the layout that it has (see `eda.read`); raise DataError if it has none."""
@@ -29,15 +41,15 @@ def read_folder(folder: Path) -> Dataset:
 
 @contextmanager
 def open_dataset(
-    folder: Path | None = None, *, hub: bool = False, synthetic: int | None = None, small: bool = False
+    folder: Path | str = "", *, hub: bool = False, synthetic: int | None = None, small: bool = False
 ) -> Iterator[Dataset]:
     """Yield the data of `folder`, of only the Hub if `hub`, or of a sample of `synthetic` images, `small` ones or not.
 
-    With none of them, read the Hub; if it cannot be reached, generate a sample and say so on stderr. A sample is
-    deleted when the block ends. Raises EdaError.
+    With none of them (an empty name is none), read the Hub; if it cannot be reached, generate a sample and say so on
+    stderr. A sample is deleted when the block ends. Raises EdaError.
     """
-    if folder is not None:
-        yield read_folder(folder)
+    if folder:
+        yield read_folder(Path(folder))
         return
     if synthetic is None:
         try:

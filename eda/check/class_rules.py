@@ -55,5 +55,9 @@ def few_boxes(name: str, count: int) -> str:
     """Return a sentence on what can be measured with `count` boxes of a class."""
     if count == 0:
         return f"{name}: no box, so its recall cannot be measured"
-    reach = 100 * 1.96 * np.sqrt(0.25 / count)
-    return f"{name}: {count} boxes; a recall of 50% is known to ±{min(50, reach):.0f} points"
+    return f"{name}: {count} boxes; a recall of 50% is known to ±{min(50, 100 * recall_margin(count)):.0f} points"
+
+
+def recall_margin(boxes: int) -> float:
+    """Return half the width of the 95% interval of a recall of one half that is measured on so many boxes, 0-1."""
+    return float(1.96 * np.sqrt(0.25 / boxes))

@@ -1,6 +1,9 @@
 """One style for every plot; the colours of classes and splits are in `eda.plots.palette`."""
 
+import base64
+import html
 import io
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +17,7 @@ from matplotlib.ticker import StrMethodFormatter
 from PIL import Image
 
 from eda.explore import Exploration
+from eda.plots.fonts import DEFAULT_FONT, use_fonts
 
 OTHER_COLOUR = "#5B6770"
 SEVERITY_COLOURS = {"error": "#A3123A", "warning": "#8A5F00", "info": "#3F6B85"}
@@ -28,7 +32,7 @@ RC: dict[str, Any] = {
     "figure.dpi": 110,
     "savefig.dpi": 144,
     "figure.facecolor": "white",
-    "font.family": "DejaVu Sans",
+    "font.family": DEFAULT_FONT,
     "font.size": 10,
     "axes.titlesize": 11,
     "axes.titlelocation": "left",
@@ -60,6 +64,7 @@ class Plot:
         """Return the figure as a JPEG file if it is photographic, as a PNG file otherwise."""
         drawn, out = io.BytesIO(), io.BytesIO()
         with styled():
+            use_fonts(self.figure)
             self.figure.savefig(drawn, format="png", pil_kwargs={"compress_level": 1})
         with Image.open(drawn) as image:
             opaque = image.convert("RGB")
@@ -74,15 +79,23 @@ class Plot:
         """Show the figure and its caption in a notebook."""
         from IPython import display  # noqa: PLC0415  (no notebook, no IPython)
 
-        image = display.Image(data=self.encoded(), width=self.width)  # type: ignore[no-untyped-call]
-        caption = display.Markdown(f"**{self.title}.** {self.caption}")  # type: ignore[no-untyped-call]
-        display.display(image, caption)  # type: ignore[no-untyped-call]
+        kind, alt = f"image/{'jpeg' if self.photographic else 'png'}", f"{self.title}: {self.caption}"
+        content = base64.b64encode(self.encoded()).decode()
+        # Only in HTML do Jupyter and nbconvert give a picture its alternative text; other exports take the file.
+        page = f'<img src="data:{kind};base64,{content}" width="{self.width}" alt="{html.escape(alt)}">'
+        shown = {kind: content, "text/html": page, "text/plain": alt}
+        display.display(shown, metadata={kind: {"width": self.width, "alt": alt}}, raw=True)  # type: ignore[no-untyped-call]
+        display.display(display.Markdown(f"**{self.title}.** {self.caption}"))  # type: ignore[no-untyped-call]
 
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """Apply the style in a block, or in a function as its decorator."""
-    with mpl_style.context(RC):
+    """Apply the style in a block, or in a function as its decorator.
+
+    matplotlib's warning for each letter that a font lacks is off: `eda.plots.fonts` says it in one line.
+    """
+    with mpl_style.context(RC), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"Glyph \d+ .*missing from font", UserWarning)
         yield
 
 

@@ -1,0 +1,30 @@
+"""Add embeddings to an exploration where an archive is at hand, or say why there are none."""
+
+from pathlib import Path
+
+from eda.embeddings.archives import MODEL_STORE, find_archive
+from eda.errors import ArchiveError
+from eda.explore import Exploration
+
+TOO_FEW = "Too few images can be read to compare them."
+
+
+def embed(exploration: Exploration, named: Path | None = None, store: Path = MODEL_STORE) -> tuple[Exploration, str]:
+    """Return the exploration with embeddings, and "" or why it has none.
+
+    Args:
+        exploration: of the data.
+        named: the archive; without a name the newest in `store` that returns features.
+        store: where to look for it.
+
+    Raises:
+        ArchiveError: the named archive cannot compute features. Without a name, that is no error.
+    """
+    try:
+        archive = named or find_archive(store)
+    except ArchiveError as error:
+        return exploration, f"No model: {error}"
+    from eda.embeddings.explore import add_embeddings  # noqa: PLC0415  (torch takes seconds to import)
+
+    found = add_embeddings(exploration, archive)
+    return found, "" if found.embeddings else TOO_FEW
