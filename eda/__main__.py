@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from eda.compare.command import compare_folders
+from eda.compare.command import PhotoOptions, compare_folders
 from eda.dataset import Dataset
 from eda.embed import embed
 from eda.errors import EdaError
@@ -88,6 +88,13 @@ def parser() -> argparse.ArgumentParser:
         metavar="FOLDER",
         help="the page and compare.json (eda/report/compare)",
     )
+    for option, words in {
+        "--no-embeddings": "do not compare the photos by a model's features",
+        "--no-photos": "draw boxes on empty frames instead of photos",
+    }.items():
+        # The same options before the command count as well.
+        compare.add_argument(option, action="store_true", default=argparse.SUPPRESS, help=words)
+    compare.add_argument("--archive", type=Path, default=argparse.SUPPRESS, metavar="FILE", help="as above")
     return options
 
 
@@ -119,7 +126,8 @@ def main(arguments: list[str] | None = None) -> int:
         parser().error("name at most one of --data, --hub and --synthetic")
     try:
         if options.command == "compare":
-            compare_folders(options.first, options.second, options.out)
+            photos = PhotoOptions(options.archive, not options.no_embeddings, not options.no_photos)
+            compare_folders(options.first, options.second, options.out, photos)
         else:
             run(options)
     except EdaError as error:

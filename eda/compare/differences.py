@@ -1,6 +1,6 @@
 """What differs between two data sets by more than noise."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -75,13 +75,13 @@ COMPARISONS: tuple[Callable[[Side, Side], Iterator[Row]], ...] = (
 """Each yields rows with group, comparison, measure, first, second, effect and p, or {} where a side has no value."""
 
 
-def compare(first: Side, second: Side) -> pd.DataFrame:
-    """Return every comparison as a row of COLUMNS, those that differ first, then by p.
+def compare(first: Side, second: Side, further: Iterable[Row] = ()) -> pd.DataFrame:
+    """Return every comparison, and `further` ones, as a row of COLUMNS, those that differ first, then by p.
 
     p is adjusted for the number of comparisons (Benjamini and Hochberg 1995). significant: p below FALSE_DISCOVERIES.
     differs: significant, and the effect is not negligible: at least MIN_DELTA or MIN_H.
     """
-    rows = [row for compared in COMPARISONS for row in compared(first, second) if row]
+    rows = [row for compared in COMPARISONS for row in compared(first, second) if row] + list(further)
     table = pd.DataFrame(rows, columns=[name for name in COLUMNS if name not in ("significant", "differs")])
     if table.empty:
         return table.assign(significant=False, differs=False)

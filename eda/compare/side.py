@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from eda.dataset import Dataset
 from eda.errors import DataError
 from eda.explore import explore
 from eda.export import BOXES, FINDINGS, IMAGES, MEASURES, SCHEMA_VERSION
@@ -14,7 +15,7 @@ from eda.sources import open_dataset
 
 @dataclass(frozen=True)
 class Side:
-    """A data set's tables, as `eda.explore` and `eda.export` have them."""
+    """A data set's tables, as `eda.explore` and `eda.export` have them, and its photos unless it is a report."""
 
     label: str
     synthetic: bool
@@ -22,6 +23,7 @@ class Side:
     images: pd.DataFrame
     boxes: pd.DataFrame
     findings: pd.DataFrame
+    dataset: Dataset | None = None
 
 
 def read_side(folder: Path) -> Side:
@@ -30,7 +32,8 @@ def read_side(folder: Path) -> Side:
         return read_report(folder)
     with open_dataset(folder) as dataset:
         found = explore(dataset)
-        return Side(dataset.label, dataset.synthetic, dataset.classes, found.images, found.boxes, found.findings)
+        tables = found.images, found.boxes, found.findings
+        return Side(dataset.label, dataset.synthetic, dataset.classes, *tables, dataset)
 
 
 def read_report(folder: Path) -> Side:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from eda.__main__ import main
+from eda.__main__ import main, parser
 from eda.compare.differences import COLUMNS, compare
 from eda.compare.side import Side, read_side
 from eda.explore import Exploration, explore
@@ -185,3 +185,12 @@ def test_wrong_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -
         main(arguments)
     assert caught.value.code == 2
     assert "error:" in capsys.readouterr().err
+
+
+def test_options_before_and_after_the_command() -> None:
+    for arguments in (
+        ["--archive", "x.mar", "--no-photos", "compare", "A", "B"],
+        ["compare", "A", "B", "--archive", "x.mar", "--no-photos"],
+    ):
+        options = parser().parse_args(arguments)
+        assert (options.archive, options.no_photos, options.no_embeddings) == (Path("x.mar"), True, False)

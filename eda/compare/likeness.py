@@ -1,0 +1,81 @@
+"""The photos of two data sets compared by a model's features."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from sklearn.neighbors import NearestNeighbors
+from threadpoolctl import threadpool_limits
+
+from eda.compare.joint import NAMES, join
+from eda.compare.result import Likeness
+from eda.compare.side import Side
+from eda.compare.two_sample import MIN_VECTORS, tell_apart
+from eda.embeddings.cache import CACHE, open_cache
+from eda.embeddings.duplicates import SimilarPair, similar_pairs
+from eda.embeddings.explore import pairs_table
+from eda.embeddings.features import compute_features
+from eda.embeddings.map import project
+from eda.embeddings.neighbours import NEIGHBOURS, nearest, reduce
+from eda.embeddings.network import open_network
+from eda.embeddings.result import Features
+from eda.explore import Exploration
+
+
+def compare_photos(first: Side, second: Side, archive: Path, cache: Path = CACHE) -> Likeness | None:
+    """Return how alike the photos of two sides with data are; None with too few. Show progress on stderr.
+
+    Raises:
+        ArchiveError: the archive cannot compute features.
+    """
+    joint = join(first, second)
+    with open_network(archive) as network, open_cache(cache) as stored:
+        features = compute_features(joint.dataset, joint.images, joint.boxes.iloc[:0], network, stored)
+    return compare_features(joint, features)
+
+
+def compare_features(joint: Exploration, features: Features) -> Likeness | None:
+    """Compare the sides of a joint exploration by their images' features; None if one has under MIN_VECTORS."""
+    sides = joint.images.loc[features.image_rows, "split"].to_numpy()
+    in_first = sides == NAMES[0]
+    first, second = features.images[in_first], features.images[~in_first]
+    if min(len(first), len(second)) < MIN_VECTORS:
+        return None
+    with threadpool_limits(1):
+        mapped, places = project(reduce(features.images))
+        images = pd.DataFrame({"x": np.nan, "y": np.nan}, index=features.image_rows)
+        images.iloc[mapped, [0, 1]] = places
+        similarities, positions = nearest_of_other(second, first)
+        own = 1 - nearest(first)[0].mean(axis=1)
+        distances = 1 - similarities.mean(axis=1)
+        mad = float(np.median(np.abs(own - np.median(own))))
+        rows = features.image_rows[~in_first]
+        images.loc[rows, "nearest"] = features.image_rows[in_first][positions[:, 0]]
+        images.loc[rows, "similarity"] = similarities[:, 0]
+        images.loc[rows, "outlier"] = 0.6745 * (distances - np.median(own)) / max(mad, 1e-6)
+        return Likeness(
+            joint=joint,
+            model=features.model,
+            separation=tell_apart(first, second),
+            images=images,
+            pairs=pairs_table(copies_across(joint, features, in_first)),
+        )
+
+
+def nearest_of_other(vectors: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the cosine similarities and positions of the nearest `others` of each vector of length 1."""
+    index = NearestNeighbors(n_neighbors=min(NEIGHBOURS, len(others)), algorithm="brute").fit(others)
+    distances, positions = index.kneighbors(vectors)
+    return 1 - distances**2 / 2, positions
+
+
+def copies_across(joint: Exploration, features: Features, in_first: np.ndarray) -> list[SimilarPair]:
+    """Return the photos of B that are altered copies of A's; show progress on stderr."""
+    first, second = np.flatnonzero(in_first), np.flatnonzero(~in_first)
+    count = min(NEIGHBOURS, len(first), len(second))
+    similarities, positions = np.zeros((len(in_first), count)), np.zeros((len(in_first), count), dtype=np.int64)
+    for own, other in ((first, second), (second, first)):
+        found, places = nearest_of_other(features.images[own], features.images[other])
+        similarities[own], positions[own] = found[:, :count], other[places[:, :count]]
+    pairs = similar_pairs(joint.dataset, joint.findings, features, (similarities, positions))
+    return [pair for pair in pairs if pair.kind == "similar"]
