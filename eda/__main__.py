@@ -94,7 +94,8 @@ def parser() -> argparse.ArgumentParser:
     }.items():
         # The same options before the command count as well.
         compare.add_argument(option, action="store_true", default=argparse.SUPPRESS, help=words)
-    compare.add_argument("--archive", type=Path, default=argparse.SUPPRESS, metavar="FILE", help="as above")
+    archive_help = "a .mar that compares the photos (default: the newest in model_store/ that returns features)"
+    compare.add_argument("--archive", type=Path, default=argparse.SUPPRESS, metavar="FILE", help=archive_help)
     return options
 
 

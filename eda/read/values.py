@@ -11,6 +11,9 @@ WHOLE = re.compile(r"\s*([+-]?\d{1,40})(\.0*)?\s*", re.ASCII)
 
 TRUE_WORDS = ("1", "true", "yes")
 
+JOINERS = "\u200c\u200d"
+"""Letters of no width that belong to the spelling of Persian and Indic words, and of emoji."""
+
 
 class Flag(NamedTuple):
     """A flag such as iscrowd; `odd` if it was not written as 0, 1, true, false or null."""
@@ -76,7 +79,7 @@ def has_mask(entry: dict[str, Any]) -> bool:
 
 def printable(text: str) -> str:
     """Return a text that any file can hold: surrogates and control characters become escapes."""
-    escaped = "".join(c if c.isprintable() or c == " " else c.encode("unicode_escape").decode() for c in text)
+    escaped = "".join(c if c.isprintable() or c in JOINERS else c.encode("unicode_escape").decode() for c in text)
     return escaped.encode("utf-8", "backslashreplace").decode()
 
 

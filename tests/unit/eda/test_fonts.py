@@ -21,6 +21,9 @@ from tests.unit.eda.test_plots import every_plot
 NAMES = ("防护服 手套", "マスク", "고글", "قفازات", "मास्क", "😷 mask", "Ünïcodé Ωψ Щит", "a\u200bb", "👨\u200d⚕\ufe0f")
 """Chinese, Japanese, Korean, Arabic, Hindi, emoji, what the default font has, a space of no width, joined emoji."""
 
+JOINED = ("نمی\u200cرود", "क्\u200dष", "👨\u200d⚕\ufe0f")
+"""Persian, Hindi and emoji, which are spelled with joiners."""
+
 
 @pytest.fixture(autouse=True)
 def _nothing_said() -> Iterator[None]:
@@ -109,3 +112,8 @@ def test_one_line_names_a_letter_that_no_font_has(
 
 def test_usual_names_need_no_other_font() -> None:
     assert fonts.find_fonts(frozenset("Face_Shield Ünïcodé Ωψ Щит قفازات")) == ((), frozenset())
+
+
+def test_joiners_belong_to_a_name_and_need_no_font(coco: CocoFolder) -> None:
+    assert renamed(coco, JOINED).dataset.classes == JOINED
+    assert fonts.find_fonts(frozenset(filter(fonts.is_visible, JOINED[0]))) == ((), frozenset())
