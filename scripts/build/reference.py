@@ -36,6 +36,10 @@ SPLITS = 25  # of the reference into halves
 SAMPLES = 4  # of each size from each half, for the other
 MAX_SPLIT = 1000  # images of the reference that are split
 QUANTILE = 0.99
+# Least scale of a population stability index (see `Reference.scales`): the quantile of chi-squared with one degree of
+# freedom. Images of a single class, or confidence, would show no chance, and the next other image would be a drift.
+MIN_SCALE = 6.635
+INDICES: tuple[Statistic, ...] = ("classes", "confidence")  # whose distance is a population stability index
 NONE = np.zeros(0, dtype=np.int64)
 
 
@@ -105,8 +109,10 @@ def reference_of(images: Images) -> Reference:
     """Return the reference that at least MIN_IMAGES images make.
 
     Its limits come from the images themselves: each random half makes a reference, and samples of the other half are
-    compared with that.
+    compared with that. Features that are the same for all images say nothing, and are left out.
     """
+    if images.features is not None and not np.ptp(images.features, axis=0).any():
+        images = replace(images, features=None)
     random = np.random.default_rng(0)
     count = min(len(images), MAX_SPLIT) // 2
     sizes = np.array([size for size in SIZES if size <= count])
@@ -124,6 +130,7 @@ def reference_of(images: Images) -> Reference:
                     drawn.setdefault(name, []).append([each[name] for each in distances])
     by_chance = 1 / count + 1 / sizes  # see `Reference.limit`
     scales = {name: np.quantile(values, QUANTILE, axis=0) / by_chance for name, values in drawn.items()}
+    scales |= {name: np.maximum(scales[name], MIN_SCALE) for name in INDICES}
     return replace(_fit(images, 2), half=count, sizes=sizes, scales=scales)
 
 

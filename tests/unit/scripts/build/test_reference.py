@@ -106,6 +106,29 @@ def test_the_limit_falls_as_the_sample_grows(reference: Reference) -> None:
         assert limits[-1] > reference.limit(name, 10_000) > 0
 
 
+def alike(count: int, seed: int, others: float = 0.0) -> Images:
+    """Return images of one class with one confidence, but for a share of others."""
+    rest = np.random.default_rng(seed).random(count) < others
+    confidences = np.where(rest, 0.5, 1.0).astype(np.float32)
+    return Images(rest.astype(np.int64), confidences)
+
+
+@pytest.mark.parametrize("images", [200, 240, 400, 1000, 3000])
+@pytest.mark.parametrize("others", [0.0, 0.01])
+def test_images_of_one_class_and_one_confidence_have_limits_too(images: int, others: float) -> None:
+    found = reference_of(alike(images, 0, others))
+    for size in SIZES:
+        unchanged, changed = (ratios(found, alike(size, 1, share)).values() for share in (others, others + 0.2))
+        assert max(unchanged) < 1 < min(changed)
+
+
+def test_features_that_never_differ_are_left_out() -> None:
+    same = np.ones((200, 40), dtype=np.float32)
+    found = reference_of(dataclasses.replace(traffic(200, 0), features=same))
+    assert found.features is None
+    assert set(found.scales) == {"classes", "confidence"}
+
+
 def test_the_same_images_make_the_same_file(tmp_path: Path) -> None:
     one, other = tmp_path / "one.npz", tmp_path / "other.npz"
     reference_of(traffic(200, 0)).save(one)
