@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from handler.batch_responses import Responses
+from handler.decode.deadline import TimeBudget
 from handler.decode.decoder import Decoder
 from handler.drift.monitor import open_monitor
 from handler.engines.choice import open_engine
@@ -137,12 +138,13 @@ class ImageClassifier:
                 requests[index] = self._parse(data[index], context.get_all_request_header(index))
         owners = [index for index, request in requests.items() for _ in request.groups]
         encoded = [group for request in requests.values() for group in request.groups]
-        decoded = self.decoder.decode(encoded, owners, dict(enumerate(responses.timelines)))
+        budgets = {index: TimeBudget(self.settings.max_seconds) for index in requests}
+        decoded = self.decoder.decode(encoded, owners, dict(enumerate(responses.timelines)), budgets)
         items = []
         for index, request in requests.items():
             groups = [group for owner, group in zip(owners, decoded, strict=True) if owner == index]
             with responses.guard("preprocess", index):
-                item = item_of(index, request, groups, deadlines[index])
+                item = item_of(index, request, groups, deadlines[index], budgets[index])
                 responses.failed |= bool(item.failures)
                 responses.timelines[index].images = len(item.images)
                 deadlines[index].check()  # decoding has taken its time
@@ -186,7 +188,8 @@ class ImageClassifier:
                 explained = [(item, list(islice(found, len(item.images)))) for item in together]
             for item, explanations in explained:
                 with responses.guard("postprocess", item.index):
-                    responses.succeed(item.index, *respond(item.request, explanations, self.manifest, self.settings))
+                    limits = self.settings.max_pixels, item.budget
+                    responses.succeed(item.index, *respond(item.request, explanations, self.manifest, *limits))
                     for explanation in explanations:
                         self.metrics.explanation(explanation.method)
 

@@ -7,6 +7,7 @@ from typing import Generic, TypeVar, cast
 
 from torch import Tensor
 
+from handler.decode.deadline import TimeBudget
 from handler.errors import RequestError
 from handler.explanations.request import ExplainRequest
 from handler.protocols.open_inference import TensorRequest
@@ -28,6 +29,7 @@ class Item(Generic[R]):
         images: its images as uint8 tensors (3, height, width), where the network runs.
         failures: those that could not be decoded, by their place; only where the others are classified all the same.
         deadline: when its client stops waiting.
+        budget: what its images may still cost.
     """
 
     index: int
@@ -35,10 +37,15 @@ class Item(Generic[R]):
     images: list[Tensor]
     failures: dict[int, RequestError]
     deadline: Deadline
+    budget: TimeBudget
 
 
 def item_of(
-    index: int, request: AnyRequest, groups: Sequence[Future[list[Tensor]]], deadline: Deadline
+    index: int,
+    request: AnyRequest,
+    groups: Sequence[Future[list[Tensor]]],
+    deadline: Deadline,
+    budget: TimeBudget,
 ) -> Item[AnyRequest]:
     """Return a request with its images that could be decoded.
 
@@ -47,6 +54,7 @@ def item_of(
         request: what the client asks for.
         groups: of `request.groups`, the images or the error of each.
         deadline: when its client stops waiting.
+        budget: what its images may still cost.
 
     Raises:
         RequestError: none could.
@@ -60,7 +68,7 @@ def item_of(
             failures[place] = error
     if not images:
         raise request.error(failures)
-    return Item(index, request, images, failures, deadline)
+    return Item(index, request, images, failures, deadline, budget)
 
 
 def by_kind(items: Sequence[Item[AnyRequest]]) -> tuple[list[Item[PredictRequest]], list[Item[ExplainRequest]]]:

@@ -35,8 +35,8 @@ T = TypeVar("T")
 class _Budget:
     """What the images of one client's request may cost together, and where their times go."""
 
-    def __init__(self, settings: Settings, timeline: Timeline | None) -> None:
-        self.time = TimeBudget(settings.max_seconds)
+    def __init__(self, settings: Settings, timeline: Timeline | None, time: TimeBudget | None) -> None:
+        self.time = time or TimeBudget(settings.max_seconds)
         self.pixels = settings.max_pixels
         self.timeline = timeline
 
@@ -79,6 +79,7 @@ class Decoder:
         batch: Sequence[Sequence[bytes]],
         owners: Sequence[int] | None = None,
         timelines: Mapping[int, Timeline] | None = None,
+        budgets: Mapping[int, TimeBudget] | None = None,
     ) -> list[Future[list[Tensor]]]:
         """Decode the images of several requests.
 
@@ -88,6 +89,7 @@ class Decoder:
             owners: a number for each of them; those with the same number share one request's limits. None gives each
                 its own.
             timelines: by these numbers, where the times of their images go.
+            budgets: by these numbers, the time of their images, for a caller that goes on spending it.
 
         Returns:
             A future for each request, which is done: uint8 tensors (3, *spec.size) on the network's device, or what
@@ -96,19 +98,19 @@ class Decoder:
         # For a single image, another thread would only be a detour.
         threaded = sum(len(images) for images in batch) > 1
         owners = range(len(batch)) if owners is None else owners
-        timelines = timelines or {}
-        shared = {owner: _Budget(self._settings, timelines.get(owner)) for owner in owners}
-        budgets = [shared[owner] for owner in owners]
+        timelines, times = timelines or {}, budgets or {}
+        shared = {owner: _Budget(self._settings, timelines.get(owner), times.get(owner)) for owner in owners}
+        limits = [shared[owner] for owner in owners]
         started = [
             _completed(partial(self._start_all, images, threaded, budget))
-            for images, budget in zip(batch, budgets, strict=True)
+            for images, budget in zip(batch, limits, strict=True)
         ]
         if self._gpu and self._gpu.submitted:
             with self._metrics.timed("decode"):
                 self._gpu.run()
         return [
             _completed(partial(self._finish_all, images, budget))
-            for images, budget in zip(started, budgets, strict=True)
+            for images, budget in zip(started, limits, strict=True)
         ]
 
     def _start_all(self, images: Sequence[bytes], threaded: bool, budget: _Budget) -> list[_Started]:

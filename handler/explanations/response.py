@@ -7,16 +7,17 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
+from torch.nn.functional import interpolate
 
 from handler.decode.deadline import TimeBudget
 from handler.decode.image import decode_image, upright_size
+from handler.decode.jpeg import MIN_OVERSAMPLING
 from handler.decode.resize import Region, region_of
 from handler.explanations.methods import Explanation
 from handler.explanations.request import ExplainRequest
 from handler.manifest import Manifest
 from handler.protocols.encoding import Response
 from handler.protocols.media_types import JSON, PNG
-from handler.settings import Settings
 
 MAX_SIDE = 1024  # pixels of a picture: a larger one takes longer to compress than a prediction to compute
 DIGITS = 5  # of a number in the grid
@@ -26,26 +27,33 @@ COLOURS = np.array([[84, 20, 140], [205, 50, 60], [255, 225, 70]], np.float32)
 
 
 def respond(
-    request: ExplainRequest, explanations: Sequence[Explanation], manifest: Manifest, settings: Settings
+    request: ExplainRequest,
+    explanations: Sequence[Explanation],
+    manifest: Manifest,
+    max_pixels: int,
+    budget: TimeBudget,
 ) -> Response:
-    """Encode the explanations of a request's images.
+    """Encode the explanations of a request's images, whose headers or pixels are read a second time.
 
     Args:
         request: what the client asks for.
         explanations: of each image.
         manifest: the model.
-        settings: the handler's, for the limits of decoding.
+        max_pixels: most pixels of an image.
+        budget: what the request's images have left of their time.
 
     Raises:
         RequestError: too-much-work.
     """
     if request.media_type == PNG:
         (data,), (explanation,) = request.images, explanations
-        return Response(_picture(data, explanation, manifest, settings), PNG)
-    documents = [
-        _document(data, explanation, manifest, settings.max_pixels)
-        for data, explanation in zip(request.images, explanations, strict=True)
-    ]
+        return Response(budget.run(lambda: _picture(data, explanation, manifest, max_pixels)), PNG)
+    documents = budget.run(
+        lambda: [
+            _document(data, explanation, manifest, max_pixels)
+            for data, explanation in zip(request.images, explanations, strict=True)
+        ]
+    )
     body: object = {"explanations": documents} if request.is_list else documents[0]
     return Response(json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode(), JSON)
 
@@ -65,36 +73,38 @@ def _document(data: bytes, explanation: Explanation, manifest: Manifest, max_pix
     }
 
 
-def _picture(data: bytes, explanation: Explanation, manifest: Manifest, settings: Settings) -> bytes:
+def _picture(data: bytes, explanation: Explanation, manifest: Manifest, max_pixels: int) -> bytes:
     """Return the upright image as a PNG, with what speaks for the class in colours."""
-    pixels = TimeBudget(settings.max_seconds).run(lambda: decode_image(data, settings.max_pixels))
-    height, width = pixels.shape[1:]
-    region = region_of(height, width, manifest.input)
-    image = Image.fromarray(np.ascontiguousarray(pixels.permute(1, 2, 0).numpy()))
-    image.thumbnail((MAX_SIDE, MAX_SIDE))
-    heat = _heat(explanation, region, image.width / width, image.size)[..., None]
+    width, height = upright_size(data, max_pixels)
+    shrink = min(1.0, MAX_SIDE / max(width, height))
+    size = max(1, round(height * shrink)), max(1, round(width * shrink))
+    # Of a large JPEG, no more pixels than the picture needs: all of a phone's largest photo would take 460 MB.
+    pixels = decode_image(data, max_pixels, MAX_SIDE // MIN_OVERSAMPLING)
+    image = interpolate(pixels[None], size, mode="bilinear", antialias=True)[0].permute(1, 2, 0).numpy()
+    heat = _heat(explanation, region_of(height, width, manifest.input), (height, width), size)[..., None]
     steps = np.linspace(0, 1, len(COLOURS))
     colours = np.concatenate([np.interp(heat, steps, channel) for channel in COLOURS.T], axis=2)
-    mixed = np.asarray(image) * (1 - OPACITY * heat) + colours * (OPACITY * heat)
+    mixed = image * (1 - OPACITY * heat) + colours * (OPACITY * heat)
     buffer = BytesIO()
     Image.fromarray(mixed.astype(np.uint8)).save(buffer, PNG.partition("/")[2], compress_level=1)
     return buffer.getvalue()
 
 
-def _heat(explanation: Explanation, region: Region, scale: float, size: tuple[int, int]) -> np.ndarray:
+def _heat(explanation: Explanation, region: Region, whole: tuple[int, int], size: tuple[int, int]) -> np.ndarray:
     """Return what speaks for the class, 0 to 1, for each pixel (height, width) of a picture.
 
     Args:
         explanation: it.
         region: what its grid covers.
-        scale: pixels of the picture for one of the image.
-        size: the picture's width and height.
+        whole: height and width of the image.
+        size: height and width of the picture.
     """
     grid = explanation.grid.clamp(min=0)
     grid = grid / grid.max().clamp(min=1e-12)
-    left, top = round(region.left * scale), round(region.top * scale)
-    inner = (max(1, round(region.width * scale)), max(1, round(region.height * scale)))
+    down, across = (shown / pixels for shown, pixels in zip(size, whole, strict=True))  # not the same for a thin image
+    left, top = round(region.left * across), round(region.top * down)
+    inner = (max(1, round(region.width * across)), max(1, round(region.height * down)))
     smooth = Image.fromarray(grid.numpy().astype(np.float32)).resize(inner, Image.Resampling.BILINEAR)
-    canvas = Image.new("F", size)
+    canvas = Image.new("F", size[::-1])
     canvas.paste(smooth, (left, top))
     return np.asarray(canvas)

@@ -4,8 +4,10 @@ import base64
 import json
 import logging
 import time
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from torch import Tensor
 from ts.context import Context
 
 from handler.classifier import ImageClassifier
+from handler.decode import deadline
 from handler.explanations.methods import Occlusion
 from handler.manifest import LOGITS
 from tests.conftest import encoded, picture, stored_as
@@ -150,6 +153,39 @@ def test_a_picture(classifier: ImageClassifier, context: Context) -> None:
     assert 36 <= x <= 68
     assert 32 <= y <= 64
     assert saturation[:, :8].max() == 0  # outside of what the network saw
+
+
+@pytest.mark.parametrize(("width", "height"), [(10, 4000), (4000, 10), (3000, 1000)])
+def test_the_place_of_the_colours_in_a_smaller_picture(
+    classifier: ImageClassifier, context: Context, width: int, height: int
+) -> None:
+    classifier.method = Occlusion(Bright(), classifier.manifest, 60)
+    side = min(width, height) // 2
+    data = encoded(lit(width, height, (width - side) // 2, (height - side) // 2, side), "PNG")
+    ((_, _, body),) = handled(classifier, context, ({"body": data}, EXPLAIN | {"Accept": "image/png", "X-Class": "0"}))
+    coloured = np.asarray(Image.open(BytesIO(body))).astype(int)
+    saturation = coloured.max(2) - coloured.min(2)
+    middle = (np.indices(saturation.shape) * saturation).sum((1, 2)) / saturation.sum() + 0.5
+    assert middle == pytest.approx(np.array(saturation.shape) / 2, rel=0.05, abs=1)
+
+
+@pytest.mark.parametrize("accept", ["application/json", "image/png"])
+def test_an_image_is_read_again_in_what_is_left_of_its_time(
+    classifier: ImageClassifier, context: Context, monkeypatch: pytest.MonkeyPatch, accept: str
+) -> None:
+    given: list[float] = []
+    call_within = deadline.call_within
+
+    def recorded(seconds: float, function: Callable[[], object]) -> object:
+        given.append(seconds)
+        return call_within(seconds, function)
+
+    clock = iter(range(10_000))
+    monkeypatch.setattr(deadline, "call_within", recorded)
+    monkeypatch.setattr(deadline, "time", SimpleNamespace(monotonic=lambda: next(clock)))  # each look takes a second
+    ((status, _, _),) = handled(classifier, context, ({"body": PHOTO}, EXPLAIN | {"Accept": accept}))
+    assert status == 200
+    assert given == [4, 3, 2]
 
 
 def test_a_picture_of_a_large_image_is_smaller(classifier: ImageClassifier, context: Context) -> None:
