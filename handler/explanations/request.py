@@ -96,7 +96,7 @@ def class_of(value: Any, labels: tuple[str, ...]) -> int | None:
         if 0 <= value < len(labels):
             return value
         raise RequestError(
-            INVALID_PARAMETER, f"class is {value}: send an index from 0 to {len(labels) - 1}, or a class's name"
+            INVALID_PARAMETER, f"class is {shown(value)}: send an index from 0 to {len(labels) - 1}, or a class's name"
         )
     name = value.strip().casefold() if isinstance(value, str) else ""
     whole = [index for index, label in enumerate(labels) if label.strip().casefold() == name]

@@ -18,7 +18,6 @@ from handler.protocols.parameters import refuse_lookalikes, shown
 from handler.protocols.predictions import Predictions
 
 EXAMPLE = 'send {"instances": [{"b64": "<the image in base64>"}]}'
-PLACE = 'send {"instances": […], "parameters": {"top_k": 3}}'
 IMAGE_NAMES = ("b64", "data", "image", "image_bytes", "file")  # of an image in an instance
 
 
@@ -45,7 +44,7 @@ def parse(
         RequestError: empty-body, invalid-json, invalid-base64, invalid-parameter, no-image or too-many-images.
     """
     document = _object(row.get("body"))
-    return list(_images(document, max_images)), _parameters(document, options)
+    return list(_images(document, max_images, options)), _parameters(document, options)
 
 
 def to_document(predictions: list[Predictions]) -> object:
@@ -66,7 +65,7 @@ def _object(body: Any) -> dict[str, Any]:
     return body
 
 
-def _images(document: dict[str, Any], max_images: int) -> Iterator[bytes]:
+def _images(document: dict[str, Any], max_images: int, options: Sequence[str]) -> Iterator[bytes]:
     instances = document.get("instances")
     if not isinstance(instances, list):
         raise RequestError(INVALID_JSON, f'"instances" is missing or no list: {EXAMPLE}')
@@ -78,22 +77,22 @@ def _images(document: dict[str, Any], max_images: int) -> Iterator[bytes]:
         )
     for index, instance in enumerate(instances):
         where = f"instance {index}"
-        encoded = _text(instance, where)
+        encoded = _text(instance, where, options)
         if not encoded:
             raise RequestError(EMPTY_BODY, f"{where} has no bytes: {EXAMPLE}")
         yield from_base64(encoded, where)
 
 
-def _text(instance: Any, where: str, *, nested: bool = False) -> str:
+def _text(instance: Any, where: str, options: Sequence[str], *, nested: bool = False) -> str:
     """Return an image in base64 from `"…"`, `{"b64": "…"}`, `{"image": "…"}` or `{"<any name>": {"b64": "…"}}`."""
     if isinstance(instance, dict):
-        refuse_lookalikes(instance, f"{where} has it, so {PLACE}")
+        refuse_lookalikes(instance, f"{where} has it, so {_place(options)}", options)
         found = [value for name, value in instance.items() if name in IMAGE_NAMES or _has_b64(value)]
         found = [value for value in found if value is not None]
         if len(found) > 1:
             raise RequestError(INVALID_JSON, f"{where} has more than one image: send each as an instance of its own")
         if found and isinstance(found[0], dict) and not nested:
-            return _text(found[0], where, nested=True)
+            return _text(found[0], where, options, nested=True)
         instance = found[0] if found else None
     if not isinstance(instance, str):
         raise RequestError(INVALID_JSON, f"{where} has no image in base64: {EXAMPLE}")
@@ -104,13 +103,18 @@ def _has_b64(value: Any) -> bool:
     return isinstance(value, dict) and "b64" in value
 
 
+def _place(options: Sequence[str]) -> str:
+    return f'send {{"instances": […], "parameters": {{"{options[0]}": 3}}}}'
+
+
 def _parameters(document: dict[str, Any], options: Sequence[str]) -> dict[str, Any]:
-    refuse_lookalikes(document.keys() - {"parameters"}, f'beside "instances" it has no effect, so {PLACE}')
+    instead = f'beside "instances" it has no effect, so {_place(options)}'
+    refuse_lookalikes(document.keys() - {"parameters"}, instead, options)
     parameters = document.get("parameters")
     if parameters is None:
         return {}
     if not isinstance(parameters, dict):
-        raise RequestError(INVALID_JSON, '"parameters" is no object: send {"parameters": {"top_k": 3}}')
+        raise RequestError(INVALID_JSON, f'"parameters" is no object: {_place(options)}')
     for name in parameters:
         if name not in options:
             raise RequestError(INVALID_PARAMETER, f"there is no parameter {shown(name)}: send {' or '.join(options)}")

@@ -41,7 +41,7 @@ def parse(
         return [_image(bytes_of(body))], {}
     image = _form_image(fields, content_type)
     others = (name for name, _ in fields if name not in options)
-    refuse_lookalikes(others, f"send the field{'s' * (len(options) > 1)} {' and '.join(options)}")
+    refuse_lookalikes(others, f"send the field{'s' * (len(options) > 1)} {' and '.join(options)}", options)
     parameters = {name: value.decode("utf-8", errors="replace") for name, value in fields if name in options}
     return [image], parameters
 

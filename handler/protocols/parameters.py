@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from handler.errors import INVALID_PARAMETER, RequestError
@@ -12,20 +12,30 @@ OPTIONS = ("top_k", "threshold")
 # Names that clients try, without case, spaces, hyphens and underscores.
 LOOKALIKES = {"topk", "topn", "top", "k", "xtopk", "xthreshold", "threshold", "thresh"}
 LOOKALIKES |= {"minscore", "scorethreshold", "confidence", "minconfidence", "parameters", "params"}
+CLASS_LOOKALIKES = {
+    "class",
+    "classid",
+    "classindex",
+    "classname",
+    "targetclass",
+    "xclass",
+}  # of an explanation's option
 
 
-def refuse_lookalikes(names: Iterable[str], instead: str) -> None:
+def refuse_lookalikes(names: Iterable[str], instead: str, options: Sequence[str]) -> None:
     """Refuse a name that looks like an option where it would have no effect; other names are left alone.
 
     Args:
         names: of what stands beside an image.
         instead: how to send options there.
+        options: that there are.
 
     Raises:
         RequestError: invalid-parameter.
     """
+    lookalikes = LOOKALIKES | CLASS_LOOKALIKES if "class" in options else LOOKALIKES
     for name in names:
-        if re.sub(r"[\s_-]", "", name[:40]).lower() in LOOKALIKES:
+        if re.sub(r"[\s_-]", "", name[:40]).lower() in lookalikes:
             raise RequestError(INVALID_PARAMETER, f"there is no parameter {shown(name)} here: {instead}")
 
 

@@ -53,6 +53,7 @@ def test_a_class_in_a_header_or_a_form() -> None:
     [
         (6, "from 0 to 5"),
         (-1, "from 0 to 5"),
+        (10**4000, "0…: send an index from 0 to 5"),
         ("99999", "from 0 to 5"),
         ("dog", "from 0 to 5"),
         ("", "empty"),
@@ -86,6 +87,29 @@ def test_refused(row: dict[str, Any], headers: dict[str, str], problem: object) 
     with pytest.raises(RequestError) as refused:
         parsed(row, **headers)
     assert refused.value.problem is problem
+
+
+LOOKALIKES = ("class", "class_id", "Class-Index", "className", "target_class", "X-Class", "top_k")
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        *({"body": json.dumps({"instances": [B64], name: 1}).encode()} for name in LOOKALIKES),
+        *({"body": json.dumps({"instances": [B64 | {name: 1}]}).encode()} for name in LOOKALIKES),
+        *({"body": json.dumps({"instances": [{"image": B64 | {name: 1}}]}).encode()} for name in LOOKALIKES),
+        *({"data": PHOTO, name: b"1"} for name in LOOKALIKES[1:]),
+    ],
+)
+def test_a_class_where_it_has_no_effect(row: dict[str, Any]) -> None:
+    with pytest.raises(RequestError, match=r'send the field class|"parameters": {"class": 3}') as refused:
+        parsed(row)
+    assert refused.value.problem is INVALID_PARAMETER
+
+
+def test_other_members_and_fields_are_ignored() -> None:
+    assert parsed({"body": json.dumps({"instances": [B64 | {"label": "cat"}], "signature_name": "x"}).encode()}).is_list
+    assert parsed({"data": PHOTO, "label": b"cat"}).class_id is None
 
 
 @pytest.mark.parametrize(
