@@ -1,5 +1,7 @@
 """Add embeddings to an exploration where an archive is at hand, or say why there are none."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from eda.embeddings.archives import MODEL_STORE, find_archive
@@ -9,13 +11,24 @@ from eda.explore import Exploration
 TOO_FEW = "Too few images can be read to compare them."
 
 
-def embed(exploration: Exploration, named: Path | None = None, store: Path = MODEL_STORE) -> tuple[Exploration, str]:
+def untimed(_step: str) -> AbstractContextManager[None]:
+    """Enter nothing."""
+    return nullcontext()
+
+
+def embed(
+    exploration: Exploration,
+    named: Path | None = None,
+    store: Path = MODEL_STORE,
+    step: Callable[[str], AbstractContextManager[None]] = untimed,
+) -> tuple[Exploration, str]:
     """Return the exploration with embeddings, and "" or why it has none.
 
     Args:
         exploration: of the data.
         named: the archive; without a name the newest in `store` that returns features.
         store: where to look for it.
+        step: entered with the name of each step, to time it.
 
     Raises:
         ArchiveError: the named archive cannot compute features. Without a name, that is no error.
@@ -24,7 +37,10 @@ def embed(exploration: Exploration, named: Path | None = None, store: Path = MOD
         archive = named or find_archive(store)
     except ArchiveError as error:
         return exploration, f"No model: {error}"
-    from eda.embeddings.explore import add_embeddings  # noqa: PLC0415  (torch takes seconds to import)
+    with step("features"):
+        from eda.embeddings.explore import add_features, explored_features  # noqa: PLC0415  (torch takes seconds)
 
-    found = add_embeddings(exploration, archive)
+        features = explored_features(exploration, archive)
+    with step("embed"):
+        found = add_features(exploration, features)
     return found, "" if found.embeddings else TOO_FEW

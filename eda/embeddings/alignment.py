@@ -1,5 +1,6 @@
 """Does one image lie within another, perhaps mirrored? Tells an altered copy from another photo of the same kind."""
 
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -57,44 +58,61 @@ def align(first: Image.Image, second: Image.Image) -> Alignment:
 
 
 def search(whole: Image.Image, part: Image.Image) -> Alignment:
-    """Find `part` in `whole`, in all sizes and places, by normalised cross-correlation (Lewis 1995), with FFTs."""
+    """Find `part` in `whole`, in all sizes and places, by normalised cross-correlation (Lewis 1995), with FFTs.
+
+    Only places where the part lies within the whole count, so nothing wraps round and the FFTs need no padding. A
+    mirrored part in an image is the part in the mirrored image.
+    """
     image = edges(whole)
     height, width = image.shape
-    size = fft.next_fast_len(2 * SIDE, real=True)
+    size = (fft.next_fast_len(height, real=True), fft.next_fast_len(width, real=True))
     templates, placed = [], []
-    for (w, h), mirrored in tried_sizes(part, width, height):
+    for w, h in tried_sizes(part, width, height):
         template = edges(part.resize((w, h), Image.Resampling.BOX))
-        template = (template[:, ::-1] if mirrored else template) - template.mean()
+        template -= template.mean()
         norm = float(np.linalg.norm(template))
         if norm > 1:
-            templates.append(np.pad(template / norm, ((0, size - h), (0, size - w))))
-            placed.append((h, w, mirrored))
+            padded = np.zeros(size, np.float32)
+            padded[:h, :w] = template / norm
+            templates.append(padded)
+            placed.append((h, w))
     if not templates:
         return NONE
     spectra = np.conj(fft.rfft2(np.stack(templates)))
-    products = fft.irfft2(fft.rfft2(image, (size, size)) * spectra, (size, size))
+    views = np.stack([image, image[:, ::-1]])
+    products = fft.irfft2(fft.rfft2(views, size)[:, None] * spectra, size)
     sums, squares = (np.pad(level.cumsum(0).cumsum(1), ((1, 0), (1, 0))) for level in (image, image**2))
     best = NONE
-    for product, (h, w, mirrored) in zip(products, placed, strict=True):
+    for number, (h, w) in enumerate(placed):
         variance = np.maximum(window(squares, h, w) - window(sums, h, w) ** 2 / (h * w), 1.0)
-        correlation = float((product[: height - h + 1, : width - w + 1] / np.sqrt(variance)).max())
-        if correlation > best.correlation:
-            best = Alignment(correlation, h * w / (height * width), mirrored)
+        deviation = np.sqrt(variance)
+        for mirrored, norms in ((False, deviation), (True, deviation[:, ::-1])):
+            found = products[int(mirrored), number, : height - h + 1, : width - w + 1] / norms
+            correlation = float(found.max())
+            if correlation > best.correlation:
+                best = Alignment(correlation, h * w / (height * width), mirrored)
     return best
 
 
 def edges(image: Image.Image) -> np.ndarray:
-    """Return a thumbnail's levels (0-255) without their slow changes, as float64."""
-    levels = np.asarray(image, dtype=np.float64)
-    return np.asarray(levels - ndimage.gaussian_filter(levels, SMOOTH, mode="nearest"))
+    """Return a thumbnail's levels (0-255) without their slow changes, as float32."""
+    levels = np.asarray(image, dtype=np.float32)
+    height, width = levels.shape
+    return np.asarray(levels - blur(height) @ levels @ blur(width).T)
 
 
-def tried_sizes(part: Image.Image, width: int, height: int) -> list[tuple[tuple[int, int], bool]]:
-    """Return the sizes (width, height) of `part` that fit in a frame, each as it is and mirrored."""
+@cache
+def blur(size: int) -> np.ndarray:
+    """Return the Gaussian filter of that many pixels as a matrix: far cheaper for a thumbnail than a call to scipy."""
+    matrix = ndimage.gaussian_filter1d(np.eye(size), SMOOTH, axis=0, mode="nearest")
+    return np.asarray(matrix, dtype=np.float32)
+
+
+def tried_sizes(part: Image.Image, width: int, height: int) -> list[tuple[int, int]]:
+    """Return the sizes (width, height) of `part` that fit in a frame."""
     scales = STEP ** -np.arange(1 + int(np.log(1 / MIN_SCALE) / np.log(STEP)))
     sizes = dict.fromkeys((round(part.width * scale), round(part.height * scale)) for scale in scales)
-    fitting = [(w, h) for w, h in sizes if w <= width and h <= height and min(w, h) >= MIN_SIDE]
-    return [(size, mirrored) for size in fitting for mirrored in (False, True)]
+    return [(w, h) for w, h in sizes if w <= width and h <= height and min(w, h) >= MIN_SIDE]
 
 
 def window(sums: np.ndarray, height: int, width: int) -> np.ndarray:

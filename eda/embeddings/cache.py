@@ -33,12 +33,12 @@ class Cache:
             connection.execute("CREATE TABLE IF NOT EXISTS features (key BLOB PRIMARY KEY, vector BLOB, top1 INTEGER)")
 
     def get(self, keys: Sequence[bytes]) -> dict[bytes, tuple[np.ndarray, int]]:
-        """Return what is stored for these keys."""
+        """Return what is stored for these keys, the features as float16."""
         found = {}
         for key in keys:
             row = self._connection.execute("SELECT vector, top1 FROM features WHERE key = ?", (key,)).fetchone()
             if row:
-                found[key] = (np.frombuffer(row[0], np.float16).astype(np.float32), int(row[1]))
+                found[key] = (np.frombuffer(row[0], np.float16), int(row[1]))
         return found
 
     def put(self, keys: Sequence[bytes], features: np.ndarray, top1: np.ndarray) -> None:

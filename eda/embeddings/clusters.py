@@ -2,11 +2,12 @@
 
 import numpy as np
 import pandas as pd
-from sklearn.cluster import AgglomerativeClustering
+from scipy.cluster.hierarchy import cut_tree, linkage
 from sklearn.metrics import silhouette_score
+from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.neighbors import NearestCentroid
 
-from eda.embeddings.neighbours import SEED
+from eda.embeddings.neighbours import sample
 from eda.measure.splits import SHOWS
 
 MAX_CLUSTERS = 12
@@ -31,14 +32,14 @@ def cluster(reduced: np.ndarray) -> np.ndarray:
     """
     if len(reduced) < 2 * MIN_MEAN_SIZE:
         return np.zeros(len(reduced), dtype=np.int64)
-    sample = reduced
-    if len(reduced) > MAX_CLUSTERED:
-        sample = reduced[np.random.default_rng(SEED).choice(len(reduced), MAX_CLUSTERED, replace=False)]
-    most = min(MAX_CLUSTERS, len(sample) // MIN_MEAN_SIZE)
-    choices = [AgglomerativeClustering(n).fit_predict(sample) for n in range(2, most + 1)]
-    labels = max(choices, key=lambda found: float(silhouette_score(sample, found)))
-    if len(sample) < len(reduced):
-        labels = NearestCentroid().fit(sample, labels).predict(reduced)
+    chosen = sample(reduced, MAX_CLUSTERED)
+    most = min(MAX_CLUSTERS, len(chosen) // MIN_MEAN_SIZE)
+    choices = cut_tree(linkage(chosen, "ward"), np.arange(2, most + 1)).T
+    distances = euclidean_distances(chosen)
+    np.fill_diagonal(distances, 0)
+    labels = max(choices, key=lambda found: float(silhouette_score(distances, found, metric="precomputed")))
+    if len(chosen) < len(reduced):
+        labels = NearestCentroid().fit(chosen, labels).predict(reduced)
     by_size = np.argsort(-np.bincount(labels), kind="stable")
     return np.asarray(np.argsort(by_size)[labels])
 

@@ -54,7 +54,21 @@ class SimilarPair(NamedTuple):
 def similar_pairs(
     dataset: Dataset, findings: pd.DataFrame, features: Features, nearest: tuple[np.ndarray, np.ndarray]
 ) -> list[SimilarPair]:
-    """Return the pairs of images that are altered copies or show one scene; show progress on stderr.
+    """Return the pairs of images that are altered copies or show one scene; see `compared_pairs`."""
+    unusual = dict(zip(features.image_rows, robust_z(nearest[0][:, 0]), strict=True))
+    found = []
+    for pair in compared_pairs(dataset, findings, features, nearest):
+        if pair.alignment.correlation >= MIN_CORRELATION:
+            found.append(pair)
+        elif min(unusual[pair.row], unusual[pair.other]) > MAX_ROBUST_Z:
+            found.append(pair._replace(kind="same-scene"))
+    return found
+
+
+def compared_pairs(
+    dataset: Dataset, findings: pd.DataFrame, features: Features, nearest: tuple[np.ndarray, np.ndarray]
+) -> Iterator[SimilarPair]:
+    """Yield the pairs whose pixels are worth comparing, as if all were "similar"; show progress on stderr.
 
     Args:
         dataset: where the files are.
@@ -63,25 +77,17 @@ def similar_pairs(
         nearest: similarities and positions of each image's neighbours (`eda.embeddings.neighbours.nearest`).
     """
     known = {frozenset(rows) for rows in findings.loc[findings["rule"].isin(HASH_RULES), "image_rows"]}
-    similarities, _ = nearest
-    unusual = dict(zip(features.image_rows, robust_z(similarities[:, 0]), strict=True))
     pairs = [pair for pair in candidates(features.image_rows, *nearest) if frozenset(pair[:2]) not in known]
     thumbnails = make_thumbnails(dataset, sorted({row for pair in pairs for row in pair[:2]}))
 
-    def compare(pair: tuple[int, int, float]) -> Alignment:
-        first, second = thumbnails[pair[0]], thumbnails[pair[1]]
-        return NONE if first is None or second is None else align(first, second)
+    def compare(pair: tuple[int, int, float]) -> SimilarPair:
+        row, other, similarity = pair
+        first, second = thumbnails[row], thumbnails[other]
+        aligned = NONE if first is None or second is None else align(first, second)
+        return SimilarPair(row, other, "similar", similarity, aligned)
 
-    found = []
     with ThreadPoolExecutor(WORKERS) as pool:
-        compared = map_ahead(pool, compare, pairs, WORKERS)
-        for pair, alignment in zip(pairs, tqdm(compared, total=len(pairs), desc="pairs", unit="pair"), strict=True):
-            row, other, similarity = pair
-            if alignment.correlation >= MIN_CORRELATION:
-                found.append(SimilarPair(row, other, "similar", similarity, alignment))
-            elif min(unusual[row], unusual[other]) > MAX_ROBUST_Z:
-                found.append(SimilarPair(row, other, "same-scene", similarity, alignment))
-    return found
+        yield from tqdm(map_ahead(pool, compare, pairs, WORKERS), total=len(pairs), desc="pairs", unit="pair")
 
 
 def candidates(rows: np.ndarray, similarities: np.ndarray, positions: np.ndarray) -> Iterator[tuple[int, int, float]]:

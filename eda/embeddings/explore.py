@@ -15,6 +15,7 @@ from eda.embeddings.duplicates import SimilarPair, similar_pairs
 from eda.embeddings.features import compute_features
 from eda.embeddings.labels import doubtful_boxes
 from eda.embeddings.map import project
+from eda.embeddings.mixes import class_mixes
 from eda.embeddings.neighbours import MAX_ROBUST_Z, nearest, outlier_scores, reduce
 from eda.embeddings.network import open_network
 from eda.embeddings.result import Embeddings, Features
@@ -24,15 +25,14 @@ MIN_IMAGES = 4
 """Fewer images with features are not compared."""
 
 
-def add_embeddings(exploration: Exploration, archive: Path, cache: Path = CACHE) -> Exploration:
-    """Return the exploration with embeddings and their findings; show progress on stderr.
+def explored_features(exploration: Exploration, archive: Path, cache: Path = CACHE) -> Features:
+    """Return the features of an exploration's images and boxes by an archive's model; show progress on stderr.
 
     Raises:
         ArchiveError: the archive cannot compute features.
     """
     with open_network(archive) as network, open_cache(cache) as stored:
-        features = compute_features(exploration.dataset, exploration.images, exploration.boxes, network, stored)
-    return add_features(exploration, features)
+        return compute_features(exploration.dataset, exploration.images, exploration.boxes, network, stored)
 
 
 def add_features(exploration: Exploration, features: Features) -> Exploration:
@@ -53,11 +53,14 @@ def measure(exploration: Exploration, features: Features) -> Embeddings:
     reduced = reduce(features.images)
     labels = cluster(reduced)
     mapped, places = project(reduced)
+    classes = exploration.dataset.classes
+    explored = exploration.images.loc[features.image_rows]
     images = pd.DataFrame(
         {
             "x": np.nan,
             "y": np.nan,
             "cluster": labels + 1,
+            "mix": class_mixes(explored, classes),
             "top1": features.top1,
             "nearest": features.image_rows[positions[:, 0]],
             "similarity": similarities[:, 0],
@@ -68,12 +71,11 @@ def measure(exploration: Exploration, features: Features) -> Embeddings:
     )
     images.iloc[mapped, [0, 1]] = places
     pairs = similar_pairs(exploration.dataset, exploration.findings, features, neighbours)
-    classes = exploration.dataset.classes
     boxes = exploration.boxes.loc[features.box_rows]
     return Embeddings(
         features=features,
         images=images,
-        clusters=cluster_table(exploration.images.loc[features.image_rows], labels, features.top1, classes),
+        clusters=cluster_table(explored, labels, features.top1, classes),
         pairs=pairs_table(pairs),
         doubtful=doubtful_boxes(reduce(features.boxes) if len(boxes) else features.boxes, boxes),
     )

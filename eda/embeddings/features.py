@@ -105,7 +105,12 @@ def items_by_image(images: pd.DataFrame, boxes: pd.DataFrame, program: str) -> d
 
 def vectors_of(items: list[Item], found: dict[bytes, tuple[np.ndarray, int]]) -> np.ndarray:
     """Return the vectors of these items, of length 1; (0, 0) without any."""
-    return normalize(np.stack([found[item.key][0] for item in items])) if items else np.zeros((0, 0), np.float32)
+    if not items:
+        return np.zeros((0, 0), np.float32)
+    vectors = np.empty((len(items), len(found[items[0].key][0])), np.float32)
+    for vector, item in zip(vectors, items, strict=True):
+        vector[:] = found[item.key][0]
+    return np.asarray(normalize(vectors, copy=False))
 
 
 def batches(dataset: Dataset, missing: list[Work], spec: InputSpec) -> Iterator[tuple[list[bytes], list[Tensor]]]:

@@ -39,20 +39,28 @@ def doubtful_boxes(reduced: np.ndarray, boxes: pd.DataFrame) -> pd.DataFrame:
         probability of its class), other (that of the predicted class), votes (how many of its `voters` nearest boxes,
         of other images, have the predicted class) and voters. Empty if fewer than two classes can be learnt.
     """
+    table = plausibility(reduced, boxes)
+    table = table[table["other"] - table["own"] > MIN_MARGIN]
+    table = table.assign(**votes(reduced, boxes, table["predicted"]))
+    order = (table["own"] - table["other"]).sort_values(kind="stable").index
+    return table.loc[order, ["label", "predicted", "own", "other", "votes", "voters"]]
+
+
+def plausibility(reduced: np.ndarray, boxes: pd.DataFrame) -> pd.DataFrame:
+    """Return label, predicted, own and other of every box, as `doubtful_boxes` has them.
+
+    `own` is null for a class that cannot be learnt. Empty if fewer than two can be.
+    """
     probabilities = class_probabilities(reduced, boxes)
-    columns = ["label", "predicted", "own", "other", "votes", "voters"]
     if probabilities.empty:
-        return pd.DataFrame(columns=columns)
+        return pd.DataFrame(columns=["label", "predicted", "own", "other"])
     names = boxes["class_name"].astype(str)
     own = pd.Series(
         probabilities.to_numpy()[np.arange(len(probabilities)), probabilities.columns.get_indexer(names)], boxes.index
     ).where(names.isin(probabilities.columns))
-    table = pd.DataFrame(
+    return pd.DataFrame(
         {"label": names, "predicted": probabilities.idxmax(axis=1), "own": own, "other": probabilities.max(axis=1)}
     )
-    table = table.assign(**votes(reduced, boxes, table["predicted"]))
-    margin = table["other"] - table["own"]
-    return table.loc[margin[margin > MIN_MARGIN].sort_values(ascending=False, kind="stable").index, columns]
 
 
 def class_probabilities(reduced: np.ndarray, boxes: pd.DataFrame) -> pd.DataFrame:
@@ -78,10 +86,13 @@ def class_probabilities(reduced: np.ndarray, boxes: pd.DataFrame) -> pd.DataFram
 
 
 def votes(reduced: np.ndarray, boxes: pd.DataFrame, predicted: pd.Series) -> dict[str, np.ndarray]:
-    """Return how many of each box's nearest boxes of other images have the predicted class, and how many they are."""
+    """Return how many of some boxes' nearest boxes of other images have the predicted class, and how many they are."""
+    judged = boxes.index.get_indexer(predicted.index)
+    if not len(judged):
+        return {"votes": judged, "voters": judged}
     _, positions = nearest(reduced, 4 * VOTERS)
     image_rows, names = boxes["image_row"].to_numpy(), boxes["class_name"].astype(str).to_numpy()
-    foreign = image_rows[positions] != image_rows[:, None]
+    foreign = image_rows[positions[judged]] != image_rows[judged, None]
     foreign &= foreign.cumsum(axis=1) <= VOTERS
-    agreeing = (names[positions] == predicted.to_numpy()[:, None]) & foreign
+    agreeing = (names[positions[judged]] == predicted.to_numpy()[:, None]) & foreign
     return {"votes": agreeing.sum(axis=1), "voters": foreign.sum(axis=1)}

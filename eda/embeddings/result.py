@@ -29,9 +29,10 @@ class Embeddings:
     """The features and what is measured on them.
 
     images: one row for each image with features, with its row label in the images table: x, y (its place on the map,
-        null if it is not drawn), cluster (from 1), top1 (the model's class), nearest (row label of the most similar
-        image), similarity (cosine, to it), outlier (robust z of the mean distance to the nearest images), unlike
-        (whether that is an outlier)
+        null if it is not drawn), cluster (from 1), mix (categorical: the classes that it shows, see
+        `eda.embeddings.mixes`), top1 (the model's class), nearest (row label of the most similar image), similarity
+        (cosine, to it), outlier (robust z of the mean distance to the nearest images), unlike (whether that is an
+        outlier)
     clusters: see `eda.embeddings.clusters.cluster_table`
     pairs: altered copies and images of one scene: row, other (row labels), kind ("similar" or "same-scene"), similarity
         (cosine), correlation (of the aligned pixels), share (of the larger one's area), mirrored

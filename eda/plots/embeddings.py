@@ -1,14 +1,17 @@
 """Plots of the embeddings: the map of images, and the pairs and boxes to look at."""
 
+from textwrap import shorten
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
+from eda.embeddings.mixes import OTHER_MIXES
 from eda.embeddings.result import Embeddings
 from eda.explore import Exploration
 from eda.plots.gallery import draw_grid, draw_photo
-from eda.plots.palette import OTHERS_COLOUR, split_colours, view_classes
+from eda.plots.palette import CLASS_PALETTE, OTHERS_COLOUR, split_colours, view_classes
 from eda.plots.style import SEVERITY_COLOURS, Plot, captioned, new_figure, styled
 
 SHOWN = 6
@@ -18,28 +21,33 @@ CROP_SIDE = 1600
 CONTEXT = 0.6
 """Of a doubtful box's longer side that is shown around it."""
 
+SHORT_NAME, MAX_NAME = 14, 44
+"""Letters: four shorter names fit side by side below a map; a longer name loses its end."""
+
 
 @styled()
 def plot_map(exploration: Exploration) -> Plot | None:
-    """Draw the images on a plane, by the class that most of their boxes have and by split; None without a map."""
+    """Draw the images on a plane, by the mix of classes that they show and by split; None without a map."""
     embeddings = embeddings_of(exploration)
     drawn = embeddings.images.dropna(subset=["x"])
     if drawn.empty:
         return None
     view = view_classes(exploration)
     first = view.boxes.groupby("image_row")["class_name"].agg(lambda names: names.value_counts().index[0])
-    classes = first.reindex(drawn.index).astype(object).fillna("no box")
+    mixes = drawn["mix"].cat.categories
+    colours = {**dict(zip(mixes, CLASS_PALETTE, strict=False)), OTHER_MIXES: OTHERS_COLOUR}
     splits = exploration.images.loc[drawn.index, "split"]
     figure, (left, right) = new_figure(12, 5.6, columns=2)
-    scatter(left, drawn, classes, {**view.colours, "no box": OTHERS_COLOUR}, "most frequent class")
+    scatter(left, drawn, drawn["mix"].astype(str), colours, "classes shown")
     scatter(right, drawn, splits, split_colours(exploration.dataset.splits), "split")
     unlike = drawn[drawn["unlike"]]
     right.scatter(unlike["x"], unlike["y"], s=90, facecolors="none", edgecolors="#A3123A", linewidths=1.3)
     same = same_class_share(embeddings, first)
     caption = (
-        f"{len(drawn):,} images by t-SNE of the model's features, in {len(embeddings.clusters)} clusters: near points "
-        f"are similar images, distances between groups mean nothing. {same:.0%} of images with boxes have their most "
-        f"frequent class in common with their nearest image; {len(unlike)} outliers are ringed."
+        f"{images_drawn(len(drawn), len(embeddings.images))} by t-SNE of the model's features, in "
+        f"{len(embeddings.clusters)} clusters: near points are similar images, distances between groups mean nothing. "
+        f"{same:.0%} of images with boxes have their most frequent class in common with their nearest image; "
+        f"{len(unlike)} outliers are ringed."
     )
     return captioned(exploration, "Map of the images", caption, figure)
 
@@ -58,6 +66,10 @@ def same_class_share(embeddings: Embeddings, first: pd.Series) -> float:
     return float((own.to_numpy() == other.to_numpy())[with_boxes].mean()) if with_boxes.any() else 0.0
 
 
+def images_drawn(drawn: int, total: int) -> str:
+    return f"{drawn:,} images" if drawn == total else f"{drawn:,} of {total:,} images, a random sample,"
+
+
 def scatter(ax: Axes, drawn: pd.DataFrame, groups: pd.Series, colours: dict[str, str], title: str) -> None:
     """Draw the points of each group in its colour, in a random order, so that none hides the others."""
     present = [name for name in colours if groups.eq(name).any()]
@@ -67,8 +79,12 @@ def scatter(ax: Axes, drawn: pd.DataFrame, groups: pd.Series, colours: dict[str,
     ax.scatter(
         drawn["x"].to_numpy()[order], drawn["y"].to_numpy()[order], s=size, c=list(inks), alpha=0.85, linewidths=0
     )
-    handles = [ax.scatter([], [], s=40, color=colours[name], label=name) for name in present]
-    ax.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.08), ncols=4, fontsize=9)
+    handles = [
+        ax.scatter([], [], s=40, color=colours[name], label=shorten(name, MAX_NAME, placeholder=" …"))
+        for name in present
+    ]
+    columns = 4 if max(map(len, present)) < SHORT_NAME else 2
+    ax.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.08), ncols=columns, fontsize=9)
     ax.set(title=title, xlabel="t-SNE 1", ylabel="t-SNE 2", xticks=[], yticks=[])
     ax.grid(visible=False)
 

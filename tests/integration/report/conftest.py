@@ -11,8 +11,8 @@ from eda.page import write_report
 from eda.plots.findings import plot_findings
 from eda.sections import Section
 from tests import browser
+from tests.unit.eda.faults import add_box, encode_image_again
 from tests.unit.eda.folder import CocoFolder
-from tests.unit.eda.test_check import add_box, encode_image_again
 
 Open = Callable[..., Page]
 

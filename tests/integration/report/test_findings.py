@@ -9,8 +9,8 @@ from playwright.sync_api import Locator, Page
 
 from eda.explore import Exploration, explore
 from tests.integration.report.conftest import Open, findings_report
+from tests.unit.eda.faults import change_box, encode_image_again
 from tests.unit.eda.folder import CocoFolder
-from tests.unit.eda.test_check import change_box, encode_image_again
 
 RED, WHITE = "rgb(212, 0, 47)", "rgb(255, 255, 255)"
 HOSTILE = "</script><img src=x onerror=alert(1)>"

@@ -12,8 +12,8 @@ from eda.plots.style import RC
 from eda.sections import sections
 from tests import browser
 from tests.integration.report.conftest import Open
+from tests.unit.eda.faults import change_box
 from tests.unit.eda.folder import CocoFolder
-from tests.unit.eda.test_check import change_box
 
 NAMED = "node => node.ariaLabel || node.labels?.[0]?.innerText || node.innerText"
 WIDTH = "document.documentElement.scrollWidth"

@@ -1,11 +1,20 @@
-"""A tiny network in place of an archive's: its features are an image's histogram of colours."""
+"""A tiny network in place of an archive's, whose features are an image's histogram of colours, and drawn features."""
 
+import io
 from collections.abc import Sequence
+from dataclasses import replace
 
+import numpy as np
+import pandas as pd
 import torch
+from PIL import Image, ImageFilter
 from torch import Tensor
 
+from eda.embeddings.cache import Cache
+from eda.embeddings.features import compute_features
 from eda.embeddings.network import Network
+from eda.embeddings.result import Features
+from eda.explore import Exploration
 from handler.manifest import FEATURES, LOGITS, ONNX_PROGRAM, InputSpec, Manifest
 from tests.unit.handler.engines.fake import FakeEngine
 
@@ -48,3 +57,39 @@ def histogram_network() -> Network:
         outputs=(LOGITS, FEATURES),
     )
     return Network(manifest, HistogramEngine())
+
+
+def embed(found: Exploration, cache: Cache, engine: HistogramEngine | None = None) -> Features:
+    network = histogram_network()
+    network = network if engine is None else replace(network, engine=engine)
+    return compute_features(found.dataset, found.images, found.boxes, network, cache)
+
+
+def drawn_photo(seed: int) -> bytes:
+    """Return a photo of shapes in its own colours, with grain."""
+    rng = np.random.default_rng(seed)
+    blocks = Image.fromarray(rng.integers(0, 256, (9, 12, 3), dtype=np.uint8)).resize(
+        (400, 300), Image.Resampling.NEAREST
+    )
+    out = io.BytesIO()
+    blocks.rotate(float(rng.integers(5, 40)), expand=False).crop((60, 45, 340, 255)).filter(
+        ImageFilter.GaussianBlur(1)
+    ).save(out, "JPEG", quality=92)
+    return out.getvalue()
+
+
+def blobs(counts: tuple[int, ...], spread: float = 0.25, size: int = 32) -> tuple[np.ndarray, np.ndarray]:
+    """Return vectors around one centre for each group, and the group of each."""
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(len(counts)), counts)
+    return (np.eye(size)[groups] + rng.normal(0, spread / size**0.5, (len(groups), size))).astype(np.float32), groups
+
+
+def boxes_of(groups: np.ndarray) -> pd.DataFrame:
+    """Return boxes of the classes a, b, … four to an image."""
+    return pd.DataFrame(
+        {
+            "class_name": [chr(97 + group) for group in groups],
+            "image_row": np.random.default_rng(1).permutation(len(groups)) // 4,
+        }
+    )

@@ -12,6 +12,7 @@ from eda.check import check
 from eda.coco import read_coco
 from eda.cppe5 import CLASS_NAMES
 from eda.dataset import Dataset
+from eda.explore import explore
 from eda.images import image_facts
 
 WIDTH, HEIGHT = 200, 120
@@ -96,6 +97,24 @@ class CocoFolder:
         return [
             (row.rule, int_or_none(row.image_id), int_or_none(row.box_id)) for row in findings.itertuples(index=False)
         ]
+
+    def rule_names(self) -> list[str]:
+        return [rule for rule, _, _ in self.rules()]
+
+    def messages(self) -> dict[str, str]:
+        """Return the message of each finding by its rule."""
+        return dict(messages_of(self.dataset()))
+
+
+def messages_of(dataset: Dataset) -> list[tuple[str, str]]:
+    """Return rule and message of every finding."""
+    findings = explore(dataset).findings
+    return list(zip(findings["rule"], findings["message"], strict=True))
+
+
+def move(folder: Path, source: str, target: str) -> None:
+    (folder / target).parent.mkdir(parents=True, exist_ok=True)
+    (folder / source).rename(folder / target)
 
 
 def int_or_none(value: Any) -> int | None:

@@ -9,8 +9,8 @@ from matplotlib.patches import Rectangle
 from eda.explore import Exploration, explore
 from eda.plots.evidence import CELLS, drawable_rules, plot_evidence
 from eda.plots.style import SEVERITY_COLOURS, Plot
+from tests.unit.eda.faults import add_box, change_box, encode_image_again, repeat_image_id
 from tests.unit.eda.folder import HEIGHT, WIDTH, CocoFolder
-from tests.unit.eda.test_check import add_box, change_box, encode_image_again, repeat_image_id
 
 
 def drawn(exploration: Exploration, rule: str, *, pixels: bool = True) -> Plot:

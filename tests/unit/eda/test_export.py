@@ -11,8 +11,8 @@ from eda.check.rules import RULES
 from eda.explore import Exploration, explore
 from eda.export import SCHEMA_VERSION, write_measures
 from eda.measure.health import PARTS, health_score, health_table
+from tests.unit.eda.faults import change_box, missing_image, no_boxes
 from tests.unit.eda.folder import CocoFolder
-from tests.unit.eda.test_check import change_box, missing_image, no_boxes
 
 SENTENCE = {"section": "Classes", "title": "Frequency", "text": "A sentence."}
 

@@ -15,8 +15,8 @@ from eda.findings_data import MAX_BOXES, FindingsData, collect, findings_block, 
 from eda.page import MAX_BYTES, write_report
 from eda.plots.findings import plot_findings
 from eda.sections import Section
+from tests.unit.eda.faults import add_box, change_box, encode_image_again
 from tests.unit.eda.folder import HEIGHT, WIDTH, CocoFolder
-from tests.unit.eda.test_check import add_box, change_box, encode_image_again
 
 PLENTY = 10**7
 HOSTILE = "</script><img src=x onerror=alert(1)><!--'&\"{{ 7 * 7 }}"

@@ -169,7 +169,7 @@ def test_embeddings_of_an_archive(
     assert run(tmp_path, "--data", str(coco.path), "--archive", str(tiny_archive)) == 0
     assert "Images and boxes compared by the features of" in page_of(tmp_path)
     figures = json.loads((tmp_path / "build" / "eda.json").read_text(encoding="utf-8"))
-    assert set(figures["seconds"]) == {"load", "explore", "embed", "report"}
+    assert set(figures["seconds"]) == {"load", "explore", "features", "embed", "report"}
     shutil.copy(tiny_archive, tmp_path / "model_store")
     assert find_archive() == Path("model_store", tiny_archive.name)
 

@@ -9,8 +9,8 @@ from PIL import Image
 
 from eda.check.hashes import similar_codes
 from eda.check.rules import NEAR_DUPLICATE_BITS
+from tests.unit.eda.faults import copy_image, encode_image_again
 from tests.unit.eda.folder import CocoFolder
-from tests.unit.eda.test_check import copy_image, encode_image_again
 
 
 def flip(code: int, bits: list[int]) -> int:

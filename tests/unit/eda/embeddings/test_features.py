@@ -1,0 +1,62 @@
+"""Features of images and boxes."""
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from eda.embeddings.cache import Cache
+from eda.embeddings.features import MIN_SIDE, box_input
+from eda.explore import explore
+from tests.unit.eda.features import HistogramEngine, embed, histogram_network
+from tests.unit.eda.folder import CocoFolder
+
+
+def test_each_image_and_box_has_features(coco: CocoFolder, cache: Cache) -> None:
+    features = embed(explore(coco.dataset()), cache)
+    assert features.images.shape == (4, 216)
+    assert features.boxes.shape == (8, 216)
+    assert list(features.image_rows) == [0, 1, 2, 3]
+    assert list(features.box_rows) == list(range(8))
+    assert np.allclose(np.linalg.norm(features.boxes, axis=1), 1)
+    assert set(features.top1) <= {"red", "green", "blue"}
+
+
+def test_a_second_run_computes_only_what_is_new(coco: CocoFolder, cache: Cache) -> None:
+    first = embed(explore(coco.dataset()), cache)
+    engine = HistogramEngine()
+    again = embed(explore(coco.dataset()), cache, engine)
+    assert engine.images == 0
+    assert np.array_equal(first.boxes, again.boxes)
+    assert first.top1 == again.top1
+    coco.box()["bbox"] = [12, 20, 40, 50]
+    embed(explore(coco.dataset()), cache, engine)
+    assert engine.images == 1
+
+
+def test_unreadable_images_and_small_boxes_have_no_features(coco: CocoFolder, cache: Cache) -> None:
+    (coco.path / "images" / "1.jpg").write_bytes(b"no image")
+    coco.box(2)["bbox"] = [10, 20, MIN_SIDE - 1, 50]
+    features = embed(explore(coco.dataset()), cache)
+    assert list(features.image_rows) == [1, 2, 3]
+    assert list(features.box_rows) == [3, 4, 5, 6, 7]
+
+
+def test_a_box_keeps_its_shape_and_the_rest_is_the_mean_colour() -> None:
+    pixels = torch.zeros(3, 100, 100, dtype=torch.uint8)
+    pixels[0, 20:40, 10:90] = 200
+    spec = replace(histogram_network().manifest.input, mean=(0.2, 0.4, 0.6))
+    found = box_input(pixels, (10.0, 20.0, 80.0, 20.0), spec)
+    assert found is not None
+    assert found.shape == (3, 48, 48)
+    assert found[:, 0, 0].tolist() == [51, 102, 153]
+    assert found[:, 24, 24].tolist() == [200, 0, 0]
+    assert (found[0] == 200).sum() == 12 * 48
+    swapped = box_input(pixels.flip(0), (10.0, 20.0, 80.0, 20.0), replace(spec, mean=(0.6, 0.4, 0.2), channels="BGR"))
+    assert swapped is not None
+    assert torch.equal(swapped[:, 24, 24], found[:, 24, 24])
+
+
+def test_box_outside_the_image_has_no_input() -> None:
+    pixels = torch.zeros(3, 100, 100, dtype=torch.uint8)
+    assert box_input(pixels, (120.0, 20.0, 30.0, 20.0), histogram_network().manifest.input) is None
