@@ -1,9 +1,6 @@
 """The spans of requests, in this process; tests/integration/test_tracing.py exports them from a real server."""
 
-import subprocess
-import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,17 +10,10 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind, StatusCode
 
 from handler.classifier import ImageClassifier
-from handler.lifecycle import Lifecycle
-from handler.protocols.encoding import ModelName
 from handler.spans import Spans
 from handler.timeline import NOT_LOGGED
-from handler.tracing import NoTracing, open_tracing
 from tests.unit.handler.batches import PHOTO, handled
-from tests.unit.handler.test_imports import worker
-
-TRACE, CLIENT, GATEWAY = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7", "0123456789abcdef"
-SERVED = ModelName("tiny-resnet", "1.0")
-ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
+from tests.unit.handler.traced import CLIENT, GATEWAY, SERVED, TRACE, gateway
 
 
 @pytest.fixture
@@ -39,18 +29,6 @@ class Failing(SpanProcessor):
 
     def on_end(self, span: ReadableSpan) -> None:
         raise RuntimeError("full")
-
-
-def gateway(trace: str = TRACE, parent: str = "none", flags: str = "00", **others: str) -> dict[str, str]:
-    """Return the headers that the gateway sends."""
-    now = time.time()
-    return {
-        "X-Request-Start": f"t={now - 0.3:.3f}",
-        "X-Request-Forwarded": f"t={now - 0.1:.3f}",
-        "X-Request-Parent": parent,
-        "traceparent": f"00-{trace}-{GATEWAY}-{flags}",
-        **others,
-    }
 
 
 def by_name(exporter: InMemorySpanExporter) -> dict[str, ReadableSpan]:
@@ -190,69 +168,3 @@ def test_spans_that_fail_harm_no_response(
     ((status, _, _),) = handled(classifier, context, ({"body": PHOTO}, gateway()))
     assert status == 200
     assert "spans are lost" in caplog.text
-
-
-def test_the_environment_chooses_the_sampler(
-    classifier: ImageClassifier, context: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("OTEL_TRACES_SAMPLER", "parentbased_traceidratio")
-    monkeypatch.setenv("OTEL_TRACES_SAMPLER_ARG", "0.5")
-    exporter = InMemorySpanExporter()
-    classifier.tracing = Spans(SERVED, SimpleSpanProcessor(exporter))
-    low, high = f"{1:032x}", f"{2**64 - 1:032x}"
-    handled(classifier, context, ({"body": b""}, gateway(low)), ({"body": b""}, gateway(high)))
-    recorded = {span.context.trace_id for span in exporter.get_finished_spans() if span.context}
-    assert recorded == {1}
-
-
-@pytest.mark.parametrize(
-    ("environment", "name"),
-    [({}, "image-classifier-server"), ({"OTEL_SERVICE_NAME": "mine"}, "mine"),
-     ({"OTEL_RESOURCE_ATTRIBUTES": "service.name=ours,a=b"}, "ours")],
-)  # fmt: skip
-def test_the_environment_names_the_service(
-    environment: dict[str, str], name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for key, value in environment.items():
-        monkeypatch.setenv(key, value)
-    resource = Spans(SERVED, SimpleSpanProcessor(InMemorySpanExporter())).provider.resource
-    assert resource.attributes["service.name"] == name
-
-
-@pytest.mark.parametrize(
-    ("environment", "words"),
-    [
-        ({}, ""),
-        ({ENDPOINT: ""}, ""),
-        ({ENDPOINT: "http://127.0.0.1:9", "OTEL_SDK_DISABLED": "true"}, ""),
-        ({ENDPOINT: "http://127.0.0.1:9", "OTEL_TRACES_EXPORTER": "none"}, ""),
-        ({ENDPOINT: "http://127.0.0.1:9", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, "only http/protobuf is spoken here"),
-        ({ENDPOINT: "http://127.0.0.1:9", "OTEL_BSP_MAX_QUEUE_SIZE": "1"}, "no traces: "),
-    ],
-)
-def test_no_traces(
-    environment: dict[str, str], words: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    for key, value in environment.items():
-        monkeypatch.setenv(key, value)
-    assert isinstance(open_tracing(SERVED, Lifecycle(None)), NoTracing)
-    assert words in caplog.text
-    assert bool(caplog.text) is bool(words)
-
-
-def test_where_opentelemetry_is_missing_one_line_says_so(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setenv(ENDPOINT, "http://127.0.0.1:9")
-    monkeypatch.delitem(sys.modules, "handler.spans")
-    monkeypatch.setitem(sys.modules, "opentelemetry", None)
-    assert isinstance(open_tracing(SERVED, Lifecycle(None)), NoTracing)
-    (record,) = caplog.records
-    assert "no traces: install opentelemetry-sdk" in record.getMessage()
-
-
-def test_without_a_collector_nothing_of_opentelemetry_is_imported(tiny_model: Path) -> None:
-    code = worker(tiny_model) + "print(*(name for name in sys.modules if name.startswith('opentelemetry')))"
-    command = [sys.executable, "-W", "ignore", "-c", code]
-    result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tiny_model)
-    assert (result.returncode, result.stdout.strip()) == (0, ""), result.stderr

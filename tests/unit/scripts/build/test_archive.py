@@ -1,6 +1,5 @@
-"""Archives: contents, fingerprints, failed builds and proofs."""
+"""Archives: contents, references, damage and failed builds."""
 
-import dataclasses
 import errno
 import hashlib
 import json
@@ -12,18 +11,14 @@ import zipfile
 from pathlib import Path
 
 import pytest
-import torch
 
 from handler.manifest import REFERENCE, Manifest
 from scripts.archives import describe
 from scripts.archives.reading import damage, read_manifest
-from scripts.build import archive, packing, program
-from scripts.build.precision import Precision
-from scripts.build.sources import local, processor
+from scripts.build import archive, program
 from scripts.common.errors import CommandError
 from tests.conftest import PROJECT
 from tests.scenes import save_scenes, scene
-from tests.tiny_models import save
 
 
 def test_contents(tiny_archive: Path) -> None:
@@ -54,44 +49,6 @@ def test_invalid_version(tiny_directory: Path, tmp_path: Path, version: str) -> 
     with pytest.raises(CommandError, match="cannot be a version"):
         archive.ensure(str(tiny_directory), "", version=version, store=tmp_path)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_fingerprint_depends_on_every_input(tiny_directory: Path, tmp_path: Path) -> None:
-    config = Path(shutil.copy(archive.MODEL_CONFIG, tmp_path / "model-config.yaml"))
-    directory = Path(shutil.copytree(tiny_directory, tmp_path / "tiny-resnet"))
-
-    images = save_scenes(tmp_path / "images", 2)
-
-    def fingerprint(name: str = "", version: str = "1.0", reference: str = "") -> str:
-        origin = local.origin_of_directory(directory, name)
-        return archive.fingerprint_of(origin, version, config, Precision(), reference)
-
-    fingerprints = [fingerprint(), fingerprint("other"), fingerprint(version="2.0")]
-    fingerprints.append(fingerprint(reference=str(images)))
-    (images / "0001.png").write_bytes(scene(5))
-    fingerprints.append(fingerprint(reference=str(images)))
-    (directory / "preprocessor_config.json").write_text("{}")
-    fingerprints.append(fingerprint())
-    with (directory / "model.safetensors").open("ab") as file:
-        file.write(b"\0")
-    fingerprints.append(fingerprint())
-    config.write_text("minWorkers: 2")
-    fingerprints.append(fingerprint())
-    assert len(set(fingerprints)) == len(fingerprints)
-    assert fingerprint() == fingerprints[-1]
-
-
-@pytest.mark.parametrize("file", ["classifier.py", "page/index.html", "page/page.css", "page/main.js"])
-def test_fingerprint_depends_on_every_file_of_the_handler(
-    tiny_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str
-) -> None:
-    handler = Path(shutil.copytree(PROJECT / "handler", tmp_path / "handler"))
-    monkeypatch.setattr(archive, "HANDLER", handler)
-    origin = local.origin_of_directory(tiny_directory, "")
-    before = archive.fingerprint_of(origin, "1.0", archive.MODEL_CONFIG, Precision())
-    with (handler / file).open("a") as changed:
-        changed.write(" ")
-    assert archive.fingerprint_of(origin, "1.0", archive.MODEL_CONFIG, Precision()) != before
 
 
 def test_a_reference_is_in_the_archive_and_its_manifest(archive_with_reference: Path) -> None:
@@ -193,68 +150,6 @@ def test_failed_build_leaves_the_store_unchanged(
         archive.ensure(str(tiny_directory), "", store=tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["tiny-resnet.mar"]
     assert old.read_bytes() == b"an older archive"
-
-
-def test_prove_detects_a_different_program(tiny_directory: Path, tmp_path: Path) -> None:
-    model = local.load(tiny_directory)
-    program.export(model, tmp_path)
-    assert program.prove(model, tmp_path) < 1e-3
-    with torch.no_grad():
-        next(iter(model.network.parameters())).mul_(3)
-    with pytest.raises(CommandError, match="differs from its source model"):
-        program.prove(model, tmp_path)
-
-
-def test_prove_detects_labels_of_another_model(tiny_directory: Path, tmp_path: Path) -> None:
-    model = local.load(tiny_directory)
-    program.export(model, tmp_path)
-    with pytest.raises(CommandError, match="the label map belongs to another model"):
-        program.prove(dataclasses.replace(model, labels=model.labels[:-1]), tmp_path)
-
-
-def test_prove_input_detects_different_preprocessing(tiny_directory: Path) -> None:
-    image_processor = processor.load(tiny_directory)
-    spec = processor.input_spec(image_processor)
-    processor.prove(spec, image_processor)
-    with pytest.raises(CommandError, match="cannot be reproduced"):
-        processor.prove(dataclasses.replace(spec, interpolation="nearest"), image_processor)
-
-
-def test_a_network_of_one_channel(tmp_path: Path) -> None:
-    save("ViTForImageClassification", tmp_path, num_channels=1)
-    with pytest.raises(
-        CommandError, match="the network does not take images of 64 x 64 pixels, which preprocessor_con"
-    ):
-        program.export(local.load(tmp_path), tmp_path)
-
-
-def test_vision_transformer(tmp_path: Path) -> None:
-    from transformers import ViTConfig, ViTForImageClassification, ViTImageProcessor
-
-    directory = tmp_path / "tiny-vit"
-    config = ViTConfig(
-        hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16, image_size=48, patch_size=16,
-        id2label={0: "mask", 1: "gloves", 2: "goggles"}, num_labels=3,
-    )  # fmt: skip
-    ViTForImageClassification(config).save_pretrained(directory)
-    ViTImageProcessor(size={"height": 48, "width": 48}, image_mean=[0.1] * 3, image_std=[0.9] * 3).save_pretrained(
-        directory
-    )
-    manifest = read_manifest(archive.ensure(str(directory), "ppe", store=tmp_path))
-    assert (manifest.name, manifest.labels) == ("ppe", ("mask", "gloves", "goggles"))
-    assert manifest.input.resize == {"height": 48, "width": 48}
-    assert (manifest.input.mean, manifest.input.std) == ((0.1,) * 3, (0.9,) * 3)
-
-
-def test_sharded_weights(tiny_directory: Path, tmp_path: Path) -> None:
-    from transformers import AutoModelForImageClassification
-
-    directory = shutil.copytree(tiny_directory, tmp_path / "sharded", ignore=shutil.ignore_patterns("*.safetensors"))
-    AutoModelForImageClassification.from_pretrained(tiny_directory).save_pretrained(directory, max_shard_size="2KB")
-    origin = local.origin_of_directory(directory, "")
-    assert len(origin.weights) > 1
-    assert len(packing.weights_sha256(origin)) == 64
-    assert local.load(directory).labels[0] == "class 0"
 
 
 def test_show(tiny_archive: Path) -> None:
