@@ -3,6 +3,8 @@
 import json
 import re
 
+import pytest
+
 from handler import errors
 from handler.protocols import timeout
 from scripts.common.paths import CONFIG, PROJECT
@@ -33,6 +35,29 @@ def test_the_gateway_has_the_handlers_words_for_a_deadline() -> None:
     document = json.loads(errors.RequestError(errors.DEADLINE_EXCEEDED, timeout.DETAIL).document())
     bodies = re.findall(r"return 504 '(.*)\\n';", (NGINX / "problems.conf").read_text())
     assert document in [json.loads(body) for body in bodies]
+
+
+@pytest.mark.parametrize(
+    ("sent", "logged"),
+    [
+        (b"Mozilla/5.0 (X11; Linux)", b"Mozilla/5.0 (X11; Linux)"),
+        (b"M\xfcller", b"M"),
+        ("100 €".encode(), b"100 "),
+        (b"\xff", b""),
+        (b"tab\tand more", b"tab"),
+        (b"a" * 1000, None),
+    ],
+)
+@pytest.mark.parametrize(("name", "length"), [("uri", 300), ("agent", 100)])
+def test_the_log_has_only_the_ascii_of_what_clients_choose(
+    name: str, length: int, sent: bytes, logged: bytes | None
+) -> None:
+    """With another byte in it, grep would take the log for a binary file."""
+    template = (NGINX / "nginx.conf.template").read_text()
+    (pattern,) = re.findall(rf'map \$\w+ \$logged_{name} {{\s+"~(.*)" \$first_of_{name};', template)
+    found = re.match(pattern.replace("(?<", "(?P<").encode(), sent)
+    assert found
+    assert found[f"first_of_{name}"] == (sent[:length] if logged is None else logged)
 
 
 def test_every_problem_has_a_page_and_is_documented() -> None:
