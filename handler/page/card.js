@@ -6,6 +6,10 @@ function percent(score) {
   return score > 0 && score < 0.001 ? `< ${decimal.format(0.001)}` : decimal.format(score);
 }
 
+function areClasses(document) {
+  return Array.isArray(document) && document.every((each) => typeof each?.label === "string");
+}
+
 class Card {
   constructor(file, again) {
     this.file = file;

@@ -8,7 +8,8 @@ async function explain(file, classId) {
     return undefined;
   }
   try {
-    return (await send(explanations, file, classId === undefined ? {} : { "X-Class": String(classId) })).document;
+    const headers = classId === undefined ? {} : { "X-Class": String(classId) };
+    return (await send(explanations, file, (document) => Array.isArray(document?.grid), headers)).document;
   } catch (refused) {
     explained = refused.type !== "/problems/no-explanations" && refused.status !== 404;
     if (explained) {

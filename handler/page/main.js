@@ -43,7 +43,7 @@ async function classify(card) {
   newest = card.file.name;
   showProgram();
   try {
-    say(card.show(await send(address, card.file)));
+    say(card.show(await send(address, card.file, areClasses)));
     classified.push(card);
   } catch (refusal) {
     say(card.refuse(refusal));

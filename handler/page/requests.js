@@ -17,8 +17,9 @@ class Refusal extends Error {
   }
 }
 
-// Sends an image; returns the JSON document of the response, its request id, and the milliseconds that it took.
-async function send(url, file, headers = {}) {
+// Sends an image; returns the JSON document of the response, its request id, and the milliseconds that it took. What is
+// no document of the expected kind, such as the page of a proxy that asks for a login, is a failure.
+async function send(url, file, isExpected, headers = {}) {
   const authorization = token ? { Authorization: `Bearer ${token}` } : {};
   const all = { Accept: "application/json", "Content-Type": "application/octet-stream", ...authorization, ...headers };
   const body = await read(file);
@@ -36,7 +37,20 @@ async function send(url, file, headers = {}) {
   if (!response.ok) {
     throw refusal(response.status, text, id);
   }
-  return { document: JSON.parse(text), id, milliseconds };
+  const document = parsed(text);
+  if (!isExpected(document)) {
+    throw new Refusal(0, "", "The response cannot be read", "something between this page and the server may have sent it");
+  }
+  return { document, id, milliseconds };
+}
+
+// Returns what a text says in JSON, or undefined.
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 async function read(file) {
@@ -49,14 +63,10 @@ async function read(file) {
 
 // Reads a problem document (RFC 9457), TorchServe's own JSON, or what a proxy says.
 function refusal(status, text, id) {
-  let problem = {};
-  try {
-    problem = JSON.parse(text);
-  } catch {
-    // no JSON: the status has to do
-  }
-  const title = problem.title ?? TITLES[status] ?? `The server responded with status ${status}`;
-  return new Refusal(status, problem.type ?? "", title, problem.detail ?? problem.message ?? "", id);
+  const problem = parsed(text) ?? {}; // no JSON: the status has to do
+  const words = (value) => (typeof value === "string" ? value : "");
+  const title = words(problem.title) || TITLES[status] || `The server responded with status ${status}`;
+  return new Refusal(status, words(problem.type), title, words(problem.detail) || words(problem.message), id);
 }
 
 // Of statuses that come without a document: a token's, and TorchServe's own.

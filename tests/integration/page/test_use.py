@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import pytest
 import requests
 from playwright.sync_api import Browser, Page, Route
 
@@ -115,6 +116,24 @@ def test_torchserves_own_errors(page: Page, photo: Path) -> None:
     browser.respond_once(page, "**/predictions/*", 404, document, "application/json")
     choose(page, photo)
     assert "Model not found: x." in card(page, "photo.png").locator(".error").inner_text()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "says"),
+    [
+        *((200, body, "The response cannot be read.") for body in ("<html>Log in</html>", "", "null", "{}", "[1]")),
+        *((502, body, "The server responded with status 502.") for body in ("<html>Bad</html>", "null", "[]", "5")),
+        (500, '{"title": 5, "type": [], "detail": [{"msg": "x"}]}', "The server responded with status 500."),
+        (422, '{"title": "Odd", "detail": {"a": 1}, "message": "in words"}', "Odd."),
+    ],
+)
+def test_what_is_no_response_of_the_server_stops_nothing(
+    page: Page, image: bytes, status: int, body: str, says: str
+) -> None:
+    browser.respond_once(page, "**/predictions/*", status, body, "text/html")
+    hand_over(page, "drop", ("first.png", image), ("second.png", image))
+    assert card(page, "first.png").locator(".error strong").inner_text() == says
+    card(page, "second.png").locator(".class").first.wait_for()
 
 
 def test_a_token_is_asked_for_and_sent(page: Page, photo: Path) -> None:
