@@ -51,6 +51,8 @@ class Spans:
         self.provider = TracerProvider(resource=resource, id_generator=self._ids, shutdown_on_exit=False)
         self.provider.add_span_processor(processor)
         self._tracer = self.provider.get_tracer("handler")
+        # No line for a client's invalid tracestate, which is dropped: a line of up to 8 KB for each such request.
+        logging.getLogger("opentelemetry.trace.span").setLevel(logging.ERROR)
 
     @classmethod
     def exported(cls, served: ModelName, lifecycle: Lifecycle) -> "Spans":

@@ -15,6 +15,7 @@ from handler.timeline import Timeline
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")  # environment variables
 PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 OTLP_OVER_HTTP = "http/protobuf"
+EXPORTERS, OTLP = "OTEL_TRACES_EXPORTER", "otlp"  # a list, with commas between
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +43,10 @@ def open_tracing(served: ModelName, lifecycle: Lifecycle) -> Tracing:
     """
     if not wanted():
         return NoTracing()
+    exporters = {name.strip() for name in os.environ.get(EXPORTERS, "").split(",")} - {""}
+    if exporters and OTLP not in exporters:
+        logger.warning("no traces: %s is %s, and only %s is there", EXPORTERS, ", ".join(sorted(exporters)), OTLP)
+        return NoTracing()
     protocol = next(filter(None, map(os.environ.get, PROTOCOLS)), OTLP_OVER_HTTP)
     if protocol != OTLP_OVER_HTTP:
         logger.warning("no traces: the protocol of OTLP is %s, and only %s is spoken here", protocol, OTLP_OVER_HTTP)
@@ -62,5 +67,5 @@ def wanted() -> bool:
     return (
         any(os.environ.get(name) for name in ENDPOINTS)
         and os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() != "true"
-        and os.environ.get("OTEL_TRACES_EXPORTER", "").strip() in ("", "otlp")
+        and os.environ.get(EXPORTERS, "").strip() != "none"
     )

@@ -99,6 +99,18 @@ def test_the_clients_decision_is_followed(
         assert context.get_response_headers(0)["traceresponse"] == f"00-{TRACE}-{GATEWAY}-01"
 
 
+@pytest.mark.parametrize("state", ["=", "A=1", "x" * 8000, "k=é", "a=1,a=2", ",".join(f"k{n}=1" for n in range(99))])
+def test_an_invalid_tracestate_is_dropped_without_a_word(
+    classifier: ImageClassifier, context: Any, exporter: Any, state: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("WARNING"):
+        handled(classifier, context, ({"body": PHOTO}, gateway(parent=CLIENT, flags="01", tracestate=state)))
+    predict = by_name(exporter)["predict tiny-resnet"]
+    assert predict.context
+    assert not predict.context.trace_state
+    assert "opentelemetry" not in {record.name.split(".")[0] for record in caplog.records}
+
+
 def test_without_the_gateway_the_sender_is_the_parent(classifier: ImageClassifier, context: Any, exporter: Any) -> None:
     handled(classifier, context, ({"body": PHOTO}, {"traceparent": f"00-{TRACE}-{CLIENT}-01"}))
     spans = by_name(exporter)

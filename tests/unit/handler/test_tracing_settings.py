@@ -54,6 +54,10 @@ def test_the_environment_names_the_service(
         ({ENDPOINT: ""}, ""),
         ({ENDPOINT: "http://127.0.0.1:9", "OTEL_SDK_DISABLED": "true"}, ""),
         ({ENDPOINT: "http://127.0.0.1:9", "OTEL_TRACES_EXPORTER": "none"}, ""),
+        (
+            {ENDPOINT: "http://127.0.0.1:9", "OTEL_TRACES_EXPORTER": "zipkin, console"},
+            "is console, zipkin, and only otlp",
+        ),
         ({ENDPOINT: "http://127.0.0.1:9", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, "only http/protobuf is spoken here"),
         ({ENDPOINT: "http://127.0.0.1:9", "OTEL_BSP_MAX_QUEUE_SIZE": "1"}, "no traces: "),
     ],
@@ -66,6 +70,15 @@ def test_no_traces(
     assert isinstance(open_tracing(SERVED, Lifecycle(None)), NoTracing)
     assert words in caplog.text
     assert bool(caplog.text) is bool(words)
+
+
+@pytest.mark.parametrize("exporters", ["", "otlp", " otlp ", "console,otlp", "otlp,"])
+def test_otlp_may_be_one_of_several_exporters(exporters: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(ENDPOINT, "http://127.0.0.1:9")
+    monkeypatch.setenv("OTEL_TRACES_EXPORTER", exporters)
+    tracing = open_tracing(SERVED, Lifecycle(None))
+    assert isinstance(tracing, Spans)
+    tracing.provider.shutdown()
 
 
 def test_where_opentelemetry_is_missing_one_line_says_so(
