@@ -32,6 +32,7 @@ from handler.protocols.encoding import ModelName
 from handler.protocols.media_types import JSON
 from handler.protocols.predictions import predictions_of
 from handler.protocols.request import is_describe, is_explain, parse_request
+from handler.protocols.rows import keep_repeated_fields
 from handler.protocols.timeout import Deadline, deadline_of
 from handler.request_log import RequestLog, errors_to_stderr
 from handler.settings import Settings, threads_per_worker
@@ -52,6 +53,7 @@ class ImageClassifier:
         """
         logging.getLogger().addFilter(_is_worth_a_line)
         errors_to_stderr()
+        keep_repeated_fields()
         directory = Path(context.system_properties["model_dir"])
         model_config = context.model_yaml_config or {}
         try:

@@ -14,6 +14,7 @@ from multipart import MultipartError, MultipartParser, MultipartPart, parse_opti
 from handler.errors import NO_IMAGE, RequestError
 from handler.protocols.base64_text import from_base64
 from handler.protocols.media_types import bytes_of, content_type_of, looks_like_json
+from handler.protocols.rows import fields_of
 
 FORM = "application/x-multipart-form-data"
 MULTIPART = "multipart/form-data"
@@ -39,7 +40,7 @@ def restored(row: Mapping[str, Any], header: Mapping[str, str]) -> Mapping[str, 
     first = next(iter(row), "")
     if content_type_of(header) != URL_ENCODED or not looks_like_json(first[:99].encode(errors="replace")):
         return row
-    pairs = ((name, bytes_of(value).decode("utf-8", errors="replace")) for name, value in row.items())
+    pairs = ((name, bytes_of(value).decode("utf-8", errors="replace")) for name, value in fields_of(row))
     text = "&".join(f"{name}={value}" if value else name for name, value in pairs)
     return {"body": STRINGS.sub(lambda found: found.group().replace(" ", "+"), text).encode()}
 

@@ -9,6 +9,7 @@ from handler.protocols.form import FORM, MULTIPART, URL_ENCODED, Fields, form_fi
 from handler.protocols.media_types import bytes_of, content_type_of, looks_like_image
 from handler.protocols.parameters import refuse_lookalikes
 from handler.protocols.predictions import Predictions
+from handler.protocols.rows import fields_of
 
 IMAGE_FIELDS = ("data", "image", "file")
 
@@ -33,8 +34,8 @@ def parse(
     """
     content_type = content_type_of(header)
     body = row.get("body")
-    if body is None:
-        fields = [(name, bytes_of(value)) for name, value in row.items()]
+    if body is None or (content_type == MULTIPART and len(row) > 1):  # TorchServe has read the form
+        fields = [(name, bytes_of(value)) for name, value in fields_of(row)]
     elif content_type in (FORM, MULTIPART):
         fields = form_fields(bytes_of(body), header["content-type"])
     else:
