@@ -1,14 +1,16 @@
 """Which changes of the images the drift metrics notice, and after how many: in this process, by an archive's engine.
 
-Each photo is cropped many times. Half of the crops make the reference, the others are what a server gets, and the
-window is full of them when one of the changes begins. A reference of some photos and a server that gets others would
-need hundreds: half of 25 is unlike the other half.
+Each photo is cropped many times. Half of the crops make the reference, as packing makes it; the others are what a
+server gets, and the window is full of them when one of the changes begins. One row is of other photos of the same kind:
+half of the photos make its reference. It shows what a reference of too few photos is worth.
 """
 
 import json
+import math
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +26,8 @@ from handler.drift.monitor import Monitor
 from handler.drift.reference import Images, Reference, Statistic
 from handler.engines.choice import open_engine
 from handler.engines.engine import Engine
-from handler.manifest import Manifest
+from handler.engines.onnx_runtime import OnnxEngine
+from handler.manifest import ONNX_PROGRAM, InputSpec, Manifest
 from handler.metrics import Metrics
 from handler.scores import scores_of
 from handler.settings import Settings
@@ -63,32 +66,45 @@ class Program:
     """What runs images.
 
     Args:
-        engine: of the archive.
+        engine: of the archive, which serves.
+        packing: the one that packing makes references with.
         manifest: the archive's.
     """
 
     engine: Engine
+    packing: Engine
     manifest: Manifest
 
-    def run(self, inputs: list[Tensor]) -> Images:
-        """Return what it says of uint8 inputs."""
-        logits, features = reference.run(self.engine, inputs, self.manifest.input, self.manifest.outputs)
+    def run(self, inputs: Sequence[Tensor]) -> Images:
+        """Return what the engine that serves says of uint8 inputs."""
+        return self._run(self.engine, inputs)
+
+    def reference(self, inputs: Sequence[Tensor]) -> Reference:
+        """Return the reference that packing makes of uint8 inputs."""
+        return reference.reference_of(self._run(self.packing, inputs))
+
+    def _run(self, engine: Engine, inputs: Sequence[Tensor]) -> Images:
+        logits, features = reference.run(engine, inputs, self.manifest.input, self.manifest.outputs)
         return Images.of_scores(scores_of(logits, self.manifest.scores), features)
 
 
 class Listener:
-    """Takes what a monitor exports, and remembers when each statistic was first above its limit."""
+    """Takes what a monitor exports, and remembers when each statistic was above its limit."""
 
     def __init__(self) -> None:
         self.images = 0  # so far
+        self.checks = 0
+        self.above: Counter[str] = Counter()
         self.first: dict[str, int] = {}
         self.highest: dict[Statistic, float] = {}
 
     def drift(self, _window: int, _reference: int, distances: dict[Statistic, tuple[float, float]]) -> None:
         """See `Metrics.drift`."""
+        self.checks += 1
         for name, (_, ratio) in distances.items():
             self.highest[name] = max(self.highest.get(name, 0.0), ratio)
             if ratio > 1:
+                self.above[name] += 1
                 self.first.setdefault(name, self.images)
 
 
@@ -98,7 +114,8 @@ def opened(archive: Path) -> Iterator[Program]:
     with tempfile.TemporaryDirectory(prefix="drift-") as folder:
         with zipfile.ZipFile(archive) as file:
             file.extractall(folder)
-        yield Program(open_engine(manifest, Path(folder), Settings(), cpus()).engine, manifest)
+        packing = OnnxEngine(Path(folder) / ONNX_PROGRAM, cpus(), manifest.precision)
+        yield Program(open_engine(manifest, Path(folder), Settings(), cpus()).engine, packing, manifest)
 
 
 def run(archive: Path, photos: str, others: str) -> None:
@@ -112,25 +129,23 @@ def run(archive: Path, photos: str, others: str) -> None:
     Raises:
         CommandError: a folder has too few photos.
     """
-    with opened(archive) as program, progress("drift", 3 + len(CHANGES)) as advance:
+    with opened(archive) as program, progress("drift", 4 + len(CHANGES)) as advance:
         advance(0, f"{program.engine.name} in {program.engine.precision}")
         images = read_images(photos).images
         if len(images) * CROPS < reference.MIN_IMAGES:
             raise CommandError(f"{len(images)} photos in {photos} are too few: name a folder of more with --images")
         spec = program.manifest.input
-        cropped = crops(images, 2 * CROPS * len(images), spec)
-        is_first = np.arange(len(cropped)) // len(images) % 2 == 0
-        first, second = ([cropped[index] for index in np.flatnonzero(half)] for half in (is_first, ~is_first))
-        found = reference.reference_of(program.run(first))
+        first, second = _halves(images, CROPS, spec)
+        found, served = program.reference(first), program.run(second)
         advance(1)
-        served = program.run(second)
-        advance(2)
         elsewhere = read_images(others).images
         changed = {"of other things": program.run(crops(elsewhere, CROPS * len(elsewhere), spec))}
         for index, (name, change) in enumerate(CHANGES.items()):
-            advance(3 + index)
+            advance(2 + index)
             changed[name] = program.run(list(change(torch.stack(second))))
-    rows = [_unchanged(found, served)] + [_changed(found, served, name, images) for name, images in changed.items()]
+        rows = [_unchanged(found, served)] + [_changed(found, served, name, each) for name, each in changed.items()]
+        advance(3 + len(CHANGES))
+        rows.insert(1, _other_photos(program, images))
     document = {
         "model": program.manifest.name,
         "engine": program.engine.name,
@@ -146,10 +161,33 @@ def run(archive: Path, photos: str, others: str) -> None:
     FIGURES.parent.mkdir(exist_ok=True)
     FIGURES.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     for row in rows:
-        cells = [
-            f"{name} {ratio:.2f} (after {row['noticed_after'].get(name, '-')})" for name, ratio in row["ratio"].items()
-        ]
-        print(f"{row['images']:<28}{'  '.join(cells)}")
+        print(f"{row['images']:<34}" + "  ".join(f"{name} {_shown(row, name)}" for name in row["ratio"]))
+
+
+def _shown(row: Row, name: str) -> str:
+    """Return a statistic's ratio, and when it was above 1, as tables show it."""
+    if "checks" in row:
+        when = f", above 1 in {row['above'][name]} of {row['checks']}"
+    else:
+        when = f", after {row['noticed_after'][name]}" if name in row["noticed_after"] else ""
+    return f"{row['ratio'][name]:.2f}{when}"
+
+
+def _halves(photos: list[Tensor], count: int, spec: InputSpec) -> tuple[list[Tensor], list[Tensor]]:
+    """Return two lists of so many crops of each photo."""
+    cropped = crops(photos, 2 * count * len(photos), spec)
+    is_first = np.arange(len(cropped)) // len(photos) % 2 == 0
+    first, second = ([cropped[index] for index in np.flatnonzero(half)] for half in (is_first, ~is_first))
+    return first, second
+
+
+def _other_photos(program: Program, photos: list[Tensor]) -> Row:
+    """Return the ratios where every second photo makes the reference, and the others are served."""
+    known, others = photos[::2], photos[1::2]
+    first, second = _halves(known, math.ceil(reference.MIN_IMAGES / len(known)), program.manifest.input)
+    other = program.run(crops(others, len(second), program.manifest.input))
+    name = f"{len(others)} other photos, reference of {len(known)}"
+    return _changed(program.reference(first), program.run(second), name, other)
 
 
 def _draw(images: Images, count: int, seed: int) -> Images:
@@ -167,7 +205,8 @@ def _unchanged(found: Reference, served: Images) -> Row:
     listener = Listener()
     monitor = Monitor(found, Settings.drift_window, cast(Metrics, listener))
     _feed(monitor, listener, _draw(served, UNCHANGED_WINDOWS * Settings.drift_window, 0))
-    return {"images": "unchanged", "ratio": _rounded(listener.highest), "noticed_after": listener.first}
+    above = {name: listener.above[name] for name in listener.highest}
+    return {"images": "unchanged", "ratio": _rounded(listener.highest), "above": above, "checks": listener.checks}
 
 
 def _changed(found: Reference, served: Images, name: str, changed: Images) -> Row:

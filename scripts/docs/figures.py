@@ -198,6 +198,8 @@ def drift() -> str:
     statistics = ("classes", "confidence", "features")
 
     def cell(row: Figures, name: str) -> str:
+        if "checks" in row:
+            return f"{row['ratio'][name]:.2f}, above 1 in {row['above'][name]} of {row['checks']} checks"
         after = row["noticed_after"].get(name)
         return f"{row['ratio'][name]:.2f}" + (f", after {after}" if after else "")
 
@@ -209,6 +211,34 @@ def drift() -> str:
         f"{found['window']} images; else the ratio of a window of changed images, and how many of them it took behind "
         f"unchanged ones until the ratio was above 1: medians of {found['repeats']}.\n\n"
         + table(("images", *statistics), rows)
+    )
+
+
+def explanations() -> str:
+    """Return how faithful explanations are, and what they cost."""
+    found = read("explanations")
+    spent, covered, count = found["cost"], found["occlusion"], found["images"]
+    head = (
+        "map",
+        "deletion (less is better)",
+        "insertion (more is better)",
+        "better than random (deletion, insertion)",
+    )
+
+    def better(row: Figures) -> str:
+        return f"{row['deletion_better_than_random']}, {row['insertion_better_than_random']} of {count}"
+
+    rows = [
+        (name, f"{row['deletion']:.3f}", f"{row['insertion']:.3f}", "" if name == "random" else better(row))
+        for name, row in found["faithfulness"].items()
+    ]
+    return (
+        f"{found['model']} on {found['cpus']} cores ({found['cpu']}), {found['engine']}; Grad-CAM in torch, float32. "
+        f"Mean areas under the curves on {count} COCO images:\n\n{table(head, rows)}\n\n"
+        f"A lone image's class activation map took {spent['ratio']:.2f} times as long as a prediction, and "
+        f"{spent['cpu_ratio']:.2f} times the CPU time. Occlusion, which the network does not need, had the default "
+        f"{covered['limit_seconds']:g} s: it took {covered['seconds']:.2f} s an image, for which the network saw "
+        f"{covered['runs']:g} covered copies ({covered['fewest_runs']} at least). All are medians."
     )
 
 

@@ -10,6 +10,7 @@ import pytest
 import requests
 from click.testing import CliRunner
 
+from handler.drift.monitor import UPDATES
 from scripts.bench import drift
 from scripts.cli.main import main
 from scripts.server.torchserve import TorchServe
@@ -85,7 +86,12 @@ def test_bench_drift_shows_what_is_noticed(tiny_archive: Path, tmp_path: Path, m
     )
     assert result.exit_code == 0, result.output
     document = json.loads((tmp_path / "drift.json").read_text())
-    assert [row["images"] for row in document["rows"]] == ["unchanged", "of other things", *drift.CHANGES]
+    other_photos = "12 other photos, reference of 13"
+    assert [row["images"] for row in document["rows"]] == [
+        "unchanged", other_photos, "of other things", *drift.CHANGES,
+    ]  # fmt: skip
+    unchanged, *_ = document["rows"]
+    assert unchanged["checks"] == 2 * UPDATES - 1  # from the 100th image on
     for row in document["rows"]:
         assert set(row["ratio"]) == {"classes", "confidence", "features"}
         assert row["images"] in result.output

@@ -81,10 +81,35 @@ def test_drift(monkeypatch: pytest.MonkeyPatch) -> None:
         "ratio": {"classes": 0.5, "confidence": 1.26, "features": 3.456},
         "noticed_after": {"confidence": 250, "features": 50},
     }
+    quiet = {
+        "images": "unchanged",
+        "ratio": {"classes": 0.15, "confidence": 1.066, "features": 0.2},
+        "above": {"classes": 0, "confidence": 2, "features": 0},
+        "checks": 199,
+    }
     found = {"photos": 25, "crops": 8, "other_photos": 29, "model": "m", "engine": "onnx", "precision": "float32"}
-    found |= {"unchanged_windows": 20, "window": 500, "repeats": 5, "rows": [row]}
+    found |= {"unchanged_windows": 20, "window": 500, "repeats": 5, "rows": [quiet, row]}
     monkeypatch.setattr(figures, "read", lambda _: found)
-    assert figures.drift().splitlines()[-1] == "| dark | 0.50 | 1.26, after 250 | 3.46, after 50 |"
+    *_, unchanged, dark = figures.drift().splitlines()
+    assert unchanged.startswith("| unchanged | 0.15, above 1 in 0 of 199 checks | 1.07, above 1 in 2 of 199 checks |")
+    assert dark == "| dark | 0.50 | 1.26, after 250 | 3.46, after 50 |"
+
+
+def test_explanations(monkeypatch: pytest.MonkeyPatch) -> None:
+    row = {
+        "deletion": 0.0671,
+        "insertion": 0.5424,
+        "deletion_better_than_random": 24,
+        "insertion_better_than_random": 23,
+    }
+    found = {"model": "m", "engine": "onnx in float32", "cpu": "a CPU", "cpus": 2, "images": 25}
+    found |= {"faithfulness": {"occlusion": row, "random": row}, "cost": {"ratio": 1.04, "cpu_ratio": 1.031}}
+    found |= {"occlusion": {"limit_seconds": 2, "seconds": 1.234, "runs": 100, "fewest_runs": 49}}
+    monkeypatch.setattr(figures, "read", lambda _: found)
+    text = figures.explanations()
+    assert "| occlusion | 0.067 | 0.542 | 24, 23 of 25 |\n| random | 0.067 | 0.542 | |" in text
+    assert "1.04 times as long as a prediction, and 1.03 times the CPU time" in text
+    assert "default 2 s: it took 1.23 s an image, for which the network saw 100 covered copies (49 at least)" in text
 
 
 SETTING = {"model": "m", "cpu": "a CPU", "cpus": 2, "serving": {"engine": "onnx", "precision": "float32"}}
