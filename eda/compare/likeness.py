@@ -42,15 +42,16 @@ def compare_features(joint: Exploration, features: Features) -> Likeness | None:
     if min(len(first), len(second)) < MIN_VECTORS:
         return None
     with threadpool_limits(1):
-        mapped, places = project(reduce(features.images))
+        reduced = reduce(features.images)
+        mapped, places = project(reduced)
         images = pd.DataFrame({"x": np.nan, "y": np.nan}, index=features.image_rows)
         images.iloc[mapped, [0, 1]] = places
-        similarities, positions = nearest_of_other(second, first)
+        similarities, positions = nearest_of_other(features.images, reduced, ~in_first, in_first)
         own = 1 - nearest(first)[0].mean(axis=1)
         distances = 1 - similarities.mean(axis=1)
         mad = float(np.median(np.abs(own - np.median(own))))
         rows = features.image_rows[~in_first]
-        images.loc[rows, "nearest"] = features.image_rows[in_first][positions[:, 0]]
+        images.loc[rows, "nearest"] = features.image_rows[positions[:, 0]]
         images.loc[rows, "similarity"] = similarities[:, 0]
         images.loc[rows, "outlier"] = 0.6745 * (distances - np.median(own)) / max(mad, 1e-6)
         return Likeness(
@@ -58,24 +59,37 @@ def compare_features(joint: Exploration, features: Features) -> Likeness | None:
             model=features.model,
             separation=tell_apart(first, second),
             images=images,
-            pairs=pairs_table(copies_across(joint, features, in_first)),
+            pairs=pairs_table(copies_across(joint, features, reduced, in_first)),
         )
 
 
-def nearest_of_other(vectors: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the cosine similarities and positions of the nearest `others` of each vector of length 1."""
-    index = NearestNeighbors(n_neighbors=min(NEIGHBOURS, len(others)), algorithm="brute").fit(others)
-    distances, positions = index.kneighbors(vectors)
-    return 1 - distances**2 / 2, positions
+def nearest_of_other(
+    vectors: np.ndarray, reduced: np.ndarray, own: np.ndarray, other: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the cosine similarities and positions of the nearest vectors of the other side, nearest first.
+
+    Args:
+        vectors: of both sides, each of length 1.
+        reduced: the same by `eda.embeddings.neighbours.reduce`; they are searched, which takes a tenth of the time.
+        own: which vectors are asked for.
+        other: which may be found.
+    """
+    found = np.flatnonzero(other)
+    index = NearestNeighbors(n_neighbors=min(NEIGHBOURS, len(found)), algorithm="brute").fit(reduced[found])
+    positions = found[index.kneighbors(reduced[own], return_distance=False)]
+    similarities = np.stack([(vectors[own] * vectors[column]).sum(axis=1) for column in positions.T], axis=1)
+    order = np.argsort(-similarities, axis=1, kind="stable")
+    return np.take_along_axis(similarities, order, axis=1), np.take_along_axis(positions, order, axis=1)
 
 
-def copies_across(joint: Exploration, features: Features, in_first: np.ndarray) -> list[SimilarPair]:
+def copies_across(
+    joint: Exploration, features: Features, reduced: np.ndarray, in_first: np.ndarray
+) -> list[SimilarPair]:
     """Return the photos of B that are altered copies of A's; show progress on stderr."""
-    first, second = np.flatnonzero(in_first), np.flatnonzero(~in_first)
-    count = min(NEIGHBOURS, len(first), len(second))
+    count = min(NEIGHBOURS, in_first.sum(), (~in_first).sum())
     similarities, positions = np.zeros((len(in_first), count)), np.zeros((len(in_first), count), dtype=np.int64)
-    for own, other in ((first, second), (second, first)):
-        found, places = nearest_of_other(features.images[own], features.images[other])
-        similarities[own], positions[own] = found[:, :count], other[places[:, :count]]
+    for own in (in_first, ~in_first):
+        found, places = nearest_of_other(features.images, reduced, own, ~own)
+        similarities[own], positions[own] = found[:, :count], places[:, :count]
     pairs = similar_pairs(joint.dataset, joint.findings, features, (similarities, positions))
     return [pair for pair in pairs if pair.kind == "similar"]
