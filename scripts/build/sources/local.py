@@ -134,11 +134,13 @@ def _check_finite(model: Any, directory: Path) -> None:
 
 
 def _labels(config: Any) -> tuple[str, ...]:
-    """Return the name of every class; one without a name is called as transformers calls it."""
-    names = (config.id2label[index] for index in range(len(config.id2label)))
-    return tuple(
-        f"LABEL_{index}" if name is None or not str(name).strip() else str(name) for index, name in enumerate(names)
-    )
+    """Return the name of every class; one without a name is called as transformers calls it.
+
+    Half of a character, as JSON may have it where a name was cut within an emoji, becomes "?": UTF-8 has no such thing.
+    """
+    found = (config.id2label[index] for index in range(len(config.id2label)))
+    names = ("" if name is None else str(name).encode(errors="replace").decode() for name in found)
+    return tuple(name if name.strip() else f"LABEL_{index}" for index, name in enumerate(names))
 
 
 def _scores(config: Any) -> ScoresName:

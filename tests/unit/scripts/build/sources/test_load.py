@@ -54,6 +54,7 @@ def test_a_label_map_the_wrong_way_round(tmp_path: Path) -> None:
         ({"0": 7, "1": 8.5}, ("7", "8.5")),
         ({"0": None, "1": "dog"}, ("LABEL_0", "dog")),
         ({"0": "", "1": " \n"}, ("LABEL_0", "LABEL_1")),
+        ({"0": "cat \ud83d", "1": "dog 🐶"}, ("cat ?", "dog 🐶")),
         ({"0": "a\tb", "1": "a\nb"}, ("a\tb", "a\nb")),
         ({"1": "dog", "0": "cat"}, ("cat", "dog")),
     ],
