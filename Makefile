@@ -131,8 +131,8 @@ format: $(STAMP)  ## format the code, and fix what the linter can fix
 docs: $(STAMP)  ## update the generated tables of README.md and docs/
 	$(COG) -r $(PAGES)
 
-figures: $(STAMP)  ## publish the figures of bench, bench drift, bench overload, bench tracing and faults in docs/
-	@for file in $(wildcard $(patsubst %,build/%.json,bench drift faults overload tracing)); do cp --verbose $$file docs/figures/; done
+figures: $(STAMP)  ## publish the figures of bench, bench drift, bench explanations, bench overload, bench tracing and faults in docs/
+	@for file in $(wildcard $(patsubst %,build/%.json,bench drift explanations faults overload tracing)); do cp --verbose $$file docs/figures/; done
 	@for file in $(wildcard build/bench.png); do cp --verbose $$file docs/images/; done
 	$(COG) -r $(PAGES)
 

@@ -3,13 +3,14 @@
 `python -m scripts bench explanations --model <directory> --images <folder>` prints both, and writes
 build/explanations.json. Everything runs in this process: the handler as a worker calls it, a lone image at a time,
 predictions and explanations in turns. Grad-CAM (Selvaraju et al. 2017, arXiv:1610.02391) needs gradients, so it runs in
-torch on the source's weights. It is left out where the network has no last feature map.
+torch on the source's weights. It is left out where the network has no last feature map. Occlusion, which serves such
+networks, is measured on every network, as a worker would run it in its default time.
 """
 
 import json
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from handler.cpus import cpus
 from handler.decode.image import decode_image
 from handler.decode.resize import to_input
-from handler.explanations.methods import Occlusion, Wanted
+from handler.engines.cpu import cpu_name
+from handler.errors import RequestError
+from handler.explanations.methods import Explanation, Method, Occlusion, Wanted
 from handler.model import normalize
 from handler.protocols.timeout import NO_DEADLINE
 from handler.scores import scores_of
@@ -37,9 +41,8 @@ from scripts.common.progress import progress
 FIGURES = BUILD / "explanations.json"
 EXPLAIN = {"explain": "True"}
 PAIRS = 40  # a prediction and an explanation each
-OURS, GRAD_CAM, RANDOM = "this project", "captum's Grad-CAM", "random"
+GRAD_CAM, RANDOM = "captum's Grad-CAM", "random"
 RANDOM_SIDE = 7  # cells: as many as the last feature map of a ResNet-50 has
-SECONDS = 60.0  # for an explanation by occlusion: the finest grid
 
 
 def run(model: str, images: str, *, quick: bool, store: Path = MODEL_STORE, figures: Path = FIGURES) -> None:
@@ -60,12 +63,16 @@ def run(model: str, images: str, *, quick: bool, store: Path = MODEL_STORE, figu
         raise CommandError(f"there is no image in {images or 'no folder'}: name a folder of images with --images")
     source = choice.load(choice.choose(model, ""))
     with opened(str(archive.ensure(model, "", store=store, in_subprocess=True)), None) as local:
+        occlusion = TimedOcclusion(local)
         document = {
             "model": local.handler.manifest.name,
             "engine": f"{local.handler.model.engine.name} in {local.handler.model.engine.precision}",
+            "cpu": cpu_name(),
+            "cpus": cpus(),
             "images": len(files),
             "cost": cost(local, files[0].read_bytes(), 4 if quick else PAIRS),
-            "faithfulness": measure(local, source, files, 4 if quick else STEPS),
+            "faithfulness": measure(local, source, files, 4 if quick else STEPS, occlusion),
+            "occlusion": occlusion.figures(),
         }
     figures.parent.mkdir(exist_ok=True)
     figures.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
@@ -93,29 +100,68 @@ def cost(local: Local, image: bytes, pairs: int) -> dict[str, float]:
     return {name: statistics.median(row[name] for row in rows[1:]) for name in rows[0]}  # the first ones warm up
 
 
-def measure(local: Local, source: SourceModel, files: list[Path], steps: int) -> dict[str, dict[str, Any]]:
-    """Return how faithful each method is: means over the images, and on how many it is better than random."""
+class TimedOcclusion:
+    """Occlusion as a worker runs it, in its default time.
+
+    Args:
+        local: the model.
+    """
+
+    together = False
+
+    def __init__(self, local: Local) -> None:
+        self._method = Occlusion(local.handler.model.engine, local.handler.manifest, Settings().explanation_seconds)
+        self._runs: list[int] = []
+        self._seconds: list[float] = []
+
+    def explain(self, wanted: Sequence[Wanted]) -> Iterator[Explanation]:
+        """See `Method.explain`."""
+        for each in wanted:
+            start = time.perf_counter()
+            (found,) = self._method.explain([each])
+            self._seconds.append(time.perf_counter() - start)
+            self._runs.append(found.grid.numel())
+            yield found
+
+    def figures(self) -> dict[str, float]:
+        """Return the time that an image had and took, and how many covered copies of it the network saw: medians."""
+        return {
+            "limit_seconds": Settings().explanation_seconds,
+            "seconds": statistics.median(self._seconds),
+            "runs": statistics.median(self._runs),
+            "fewest_runs": min(self._runs),
+        }
+
+
+def measure(
+    local: Local, source: SourceModel, files: list[Path], steps: int, occlusion: TimedOcclusion
+) -> dict[str, dict[str, Any]]:
+    """Return how faithful each method is: means over the images, and on how many it is better than random.
+
+    Raises:
+        CommandError: this machine is too slow for occlusion in the default time.
+    """
+    methods: list[Method] = [occlusion]
+    if not isinstance(local.handler.method, Occlusion):
+        methods.insert(0, local.handler.method)
     found: dict[str, list[Faithfulness]] = {}
     with progress("explanations", len(files)) as advance:
         for index, file in enumerate(files):
             pixels = to_input(decode_image(file.read_bytes(), Settings().max_pixels), source.input)
             image = normalize(pixels[None], source.input)[0]
-            (explanation,) = _method(local).explain([Wanted(pixels, None, NO_DEADLINE)])
-            grids = {OURS: explanation.grid, **_grad_cam(source, image, explanation.class_id)}
+            try:
+                explained = [each for method in methods for each in method.explain([Wanted(pixels, None, NO_DEADLINE)])]
+            except RequestError as error:
+                raise CommandError(f"{file} cannot be explained: {error.detail}") from error
+            class_id = explained[0].class_id
+            grids: dict[str, Tensor] = {each.method: each.grid for each in explained}
+            grids |= _grad_cam(source, image, class_id)
             generator = torch.Generator().manual_seed(index)
             grids[RANDOM] = torch.rand(RANDOM_SIDE, RANDOM_SIDE, generator=generator)
             for name, grid in grids.items():
-                areas = faithfulness(_scores(local), image, explanation.class_id, grid, steps)
-                found.setdefault(name, []).append(areas)
+                found.setdefault(name, []).append(faithfulness(_scores(local), image, class_id, grid, steps))
             advance(index + 1)
     return {name: _summary(areas, found[RANDOM]) for name, areas in found.items()}
-
-
-def _method(local: Local) -> Any:
-    method = local.handler.method
-    if isinstance(method, Occlusion):
-        return Occlusion(local.handler.model.engine, local.handler.manifest, SECONDS)
-    return method
 
 
 def _scores(local: Local) -> Callable[[Tensor], Tensor]:
@@ -151,6 +197,11 @@ def lines(document: dict[str, Any]) -> Iterator[str]:
     yield (
         f"a prediction {spent['prediction_ms']:.1f} ms, an explanation {spent['explanation_ms']:.1f} ms: "
         f"{spent['ratio']:.2f} times, in CPU time {spent['cpu_ratio']:.2f} times"
+    )
+    covered = document["occlusion"]
+    yield (
+        f"occlusion has {covered['limit_seconds']:g} s and takes {covered['seconds']:.2f} s: "
+        f"{covered['runs']:g} covered copies of an image, {covered['fewest_runs']} at least"
     )
     yield f"{'map':<20}{'deletion':>10}{'insertion':>11}  better than random (deletion, insertion)"
     for name, one in document["faithfulness"].items():

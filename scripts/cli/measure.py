@@ -96,6 +96,22 @@ def tracing(
 
 @bench.command()
 @options.model
+@options.port
+@options.images
+@click.option("--rounds", default=8, help="Number of repetitions.")
+@click.option("--seconds", default=10.0, help="Seconds per measurement.")
+def folder(model: str, port: int, images: str, rounds: int, seconds: float) -> None:
+    """Compare the rate of `predict FOLDER` with that of the benchmark's clients.
+
+    Writes build/folder.json.
+    """
+    from scripts.bench.folder import Plan, run
+
+    run(model, images, port, Plan(rounds, seconds))
+
+
+@bench.command()
+@options.model
 @click.option("--images", required=True, metavar="FOLDER", help="Folder of images to explain.")
 @click.option("--quick", is_flag=True, help="Take two images and few steps.")
 def explanations(model: str, images: str, quick: bool) -> None:

@@ -1,12 +1,14 @@
 """The benchmark, for an instant: every part of it on the tiny network, and its sums on figures that are known."""
 
+import json
 from dataclasses import asdict, replace
 from itertools import product
 from pathlib import Path
 
 import pytest
 
-from scripts.bench import goals, jpegs, lone, overload, precision, report, service, tracing_cost
+from handler.explanations.methods import GRIDS
+from scripts.bench import explanations, folder, goals, jpegs, lone, overload, precision, report, service, tracing_cost
 from scripts.bench.benchmark import Work, measure
 from scripts.bench.peers.server import APPS
 from scripts.bench.plan import Plan
@@ -16,7 +18,9 @@ from scripts.build.sources import choice
 from scripts.common.errors import CommandError
 from scripts.server.ports import Ports
 from scripts.server.torchserve import TorchServe
+from tests.conftest import encoded, picture
 from tests.integration.conftest import free_ports
+from tests.tiny_models import save
 
 SHORT = Plan(
     rounds=2,
@@ -105,6 +109,40 @@ def test_tracing(tiny_archive: Path, tmp_path: Path) -> None:
         name: (tmp_path / name / "logs" / "requests.log").exists() for name in {t["server"] for t in results["turns"]}
     }
     assert logs == {tracing_cost.PLAIN: False, tracing_cost.LOG: True, tracing_cost.TRACES: True}
+
+
+def test_a_folder(tiny_archive: Path, tmp_path: Path) -> None:
+    plan = folder.Plan(rounds=2, seconds=0.3, warm_up=0.3)
+    with TorchServe(
+        {"tiny-resnet": tiny_archive.name}, tiny_archive.parent, free_ports(), tmp_path / "serve"
+    ) as server:
+        served = service.Served(server, "tiny-resnet")
+        found = folder.measure(served, jpegs.real("", tmp_path), tmp_path, plan)
+        serving = served.serving()
+    assert (tmp_path / "table.csv").read_text().count(",200,") == found["images"]
+    assert len(found["rounds"]) == 2
+    for each in found["rounds"]:
+        assert each["ratio"] == each["predict"] / each["clients"] > 0
+    machine = {"model": "tiny-resnet", "cpu": "x", "cpus": 2, "serving": serving, "plan": asdict(plan)}
+    printed = folder.lines(machine | folder.summary(found["rounds"]) | found)
+    assert f"predict of {found['images']} images" in printed[2]
+
+
+def test_the_ratio_of_a_folder_is_a_median_of_rounds() -> None:
+    rounds = [{"clients": 100.0, "predict": 100 * ratio, "ratio": ratio} for ratio in (0.9, 0.99, 0.97, 0.98, 0.96)]
+    found = folder.summary(rounds)
+    assert (found["ratio"], found["middle_half"]) == (0.97, [0.96, 0.98])
+
+
+def test_explanations_of_a_transformer(tmp_path: Path) -> None:
+    save("ViTForImageClassification", tmp_path / "vit")
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "image.png").write_bytes(encoded(picture(64, 48), "PNG"))
+    figures = tmp_path / "explanations.json"
+    explanations.run(str(tmp_path / "vit"), str(tmp_path / "images"), quick=True, store=tmp_path, figures=figures)
+    found = json.loads(figures.read_text())
+    assert list(found["faithfulness"]) == ["occlusion", explanations.RANDOM]
+    assert found["occlusion"]["runs"] == GRIDS[0] ** 2
 
 
 PEERS = ["FastAPI + ONNX Runtime", "FastAPI + OpenVINO"]

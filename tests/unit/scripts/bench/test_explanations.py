@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from handler.explanations.methods import GRIDS
 from scripts.bench import explanations
 from scripts.bench.faithfulness import area, faithfulness, ranks
 from scripts.common.errors import CommandError
@@ -67,14 +68,18 @@ def test_the_command(
     found = json.loads(figures.read_text())
     assert found["images"] == 2
     assert found["cost"]["ratio"] > 0
-    ours, grad_cam, random = found["faithfulness"].values()
-    assert list(found["faithfulness"]) == [explanations.OURS, explanations.GRAD_CAM, explanations.RANDOM]
+    methods = ["class-activation-map", "occlusion", explanations.GRAD_CAM, explanations.RANDOM]
+    assert list(found["faithfulness"]) == methods
+    exact, occlusion, grad_cam, random = found["faithfulness"].values()
     # Behind average pooling and a linear layer, Grad-CAM is the class activation map to a factor.
-    assert ours["deletion"] == pytest.approx(grad_cam["deletion"], abs=1e-3)
-    assert ours["insertion"] == pytest.approx(grad_cam["insertion"], abs=1e-3)
+    assert exact["deletion"] == pytest.approx(grad_cam["deletion"], abs=1e-3)
+    assert exact["insertion"] == pytest.approx(grad_cam["insertion"], abs=1e-3)
+    assert occlusion["each"] != exact["each"]
     assert 0 < random["deletion"] < 1
+    assert found["occlusion"]["fewest_runs"] in [side * side for side in GRIDS]
+    assert 0 < found["occlusion"]["seconds"] < 3 * found["occlusion"]["limit_seconds"]
     printed = capsys.readouterr().out
-    for name in (explanations.OURS, explanations.GRAD_CAM, explanations.RANDOM, "times"):
+    for name in (*methods, "times", "covered copies"):
         assert name in printed
 
 
