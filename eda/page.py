@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import vl_convert
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from tqdm import tqdm
 
@@ -14,8 +15,8 @@ from eda.dataset import Dataset
 from eda.explore import Exploration
 from eda.export import write_measures
 from eda.findings_data import collect, findings_block, to_json
-from eda.pictures import shrink_pictures, thumbnails
-from eda.plots.style import Plot
+from eda.pictures import KEY, shrink_pictures, thumbnails
+from eda.plots.style import Chart, Plot
 from eda.sections import Section, Table
 from eda.tables import table_html
 
@@ -27,11 +28,20 @@ MAX_BYTES = 8_000_000
 PLOTS_SHARE, FINDINGS_SHARE = 2_500_000, 2_000_000
 """Bytes at most of plots that show photos, and of the findings' texts and boxes."""
 
+MAP_SHARE = 1_000_000
+"""Bytes kept for thumbnails of images without findings, which the map of the embeddings shows."""
+
+MAP_SIDES = (240, 160, 96)
+"""Pixels of their longer side."""
+
 SPARE = 10_000
 """Bytes for the sentence on the thumbnails and their keys."""
 
 FIRST_FINDINGS = 50
 """Shown without a script."""
+
+VEGA = "window.vegaEmbed = vegaEmbed;"
+"""What the page's script needs of Vega's libraries."""
 
 MAX_TABLE_ROWS = 300
 
@@ -41,13 +51,17 @@ POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-s
 
 @dataclass
 class EmbeddedPlot:
-    """A drawn plot, shown `width` pixels wide; `content` is a file of `kind`, png or jpeg."""
+    """A drawn plot, shown `width` pixels wide; `content` is a file of `kind`, png or jpeg.
+
+    `chart` is what the page shows in its place where a script runs.
+    """
 
     title: str
     caption: str
     width: int
     kind: str
     content: bytes
+    chart: Chart | None = None
 
     @property
     def uri(self) -> str:
@@ -78,6 +92,7 @@ def render(
     """Return the page, with as many thumbnails as fit into MAX_BYTES."""
     dataset, findings = exploration.dataset, exploration.findings
     found = collect(exploration, FINDINGS_SHARE)
+    charts = [plot.chart for drawn in plots.values() for plot in drawn if plot.chart]
     first = findings[list(COLUMNS)].head(FIRST_FINDINGS).astype(object).where(findings.notna(), "")
     first.insert(0, "number", range(1, len(first) + 1))
     html = partial(
@@ -93,13 +108,28 @@ def render(
         omitted=len(findings) - len(found.rows),
         images=len(found.images),
         pixels=pixels,
+        charts=charts,
+        vega=vl_convert.javascript_bundle(VEGA) if charts else "",
         sections=[(part, plots[part.title], [table_parts(table) for table in part.tables]) for part in parts],
     )
-    data = findings_block(exploration, found)
+    data = {
+        **findings_block(exploration, found),
+        "charts": [{"spec": chart.spec, "columns": chart.columns, "dark": chart.dark} for chart in charts],
+    }
     without = html(photos={}, data=to_json({**data, "photos": {}}))
     left = MAX_BYTES - SPARE - len(without.encode())
-    photos = thumbnails(dataset, list(found.images), left) if pixels else {}
+    photos = page_photos(exploration, list(found.images), left) if pixels else {}
     return html(photos=photos, data=to_json({**data, "photos": photos}))
+
+
+def page_photos(exploration: Exploration, rows: list[int], max_bytes: int) -> dict[int, str]:
+    """Return thumbnails of the images with findings in `rows`, and of those on the map as far as bytes are left."""
+    if exploration.embeddings is None:
+        return thumbnails(exploration.dataset, rows, max_bytes)
+    photos = thumbnails(exploration.dataset, rows, max_bytes - MAP_SHARE)
+    left = max_bytes - sum(len(uri) + KEY for uri in photos.values())
+    others = [int(row) for row in exploration.embeddings.images.index if row not in photos]
+    return photos | thumbnails(exploration.dataset, others, left, MAP_SIDES)
 
 
 def table_parts(table: Table) -> tuple[str, str, str]:
@@ -148,4 +178,4 @@ def draw_all(exploration: Exploration, parts: Sequence[Section]) -> dict[str, li
 
 def embed(plot: Plot) -> EmbeddedPlot:
     kind = "jpeg" if plot.photographic else "png"
-    return EmbeddedPlot(plot.title, plot.caption, plot.width, kind, plot.encoded())
+    return EmbeddedPlot(plot.title, plot.caption, plot.width, kind, plot.encoded(), plot.chart)

@@ -12,7 +12,7 @@ from eda.dataset import Dataset
 from eda.images import open_image
 
 SIDES = (640, 480, 320, 240, 160)
-"""Pixels of a thumbnail's longer side; the largest with which all fit is taken."""
+"""Pixels of a thumbnail's longer side, from the largest."""
 
 SAMPLE = 24
 """Photos encoded to estimate the size of all."""
@@ -23,12 +23,13 @@ KEY = 16
 """Bytes in the page beside a data URI: its key, quotes and a comma."""
 
 
-def thumbnails(dataset: Dataset, rows: Sequence[int], max_bytes: int) -> dict[int, str]:
+def thumbnails(dataset: Dataset, rows: Sequence[int], max_bytes: int, sides: Sequence[int] = SIDES) -> dict[int, str]:
     """Return data URIs of the first photos in these rows of the images table that take at most `max_bytes`.
 
-    A photo that cannot be read is left out. Shows progress on stderr.
+    Their longer side is the largest of `sides` with which all fit, or the last. A photo that cannot be
+    read is left out. Shows progress on stderr.
     """
-    side = fitting_side(dataset, rows, max_bytes)
+    side = fitting_side(dataset, rows, max_bytes, sides)
     found: dict[int, str] = {}
     with tqdm(rows, desc="thumbnails", unit="image") as progress:
         for row in progress:
@@ -41,14 +42,14 @@ def thumbnails(dataset: Dataset, rows: Sequence[int], max_bytes: int) -> dict[in
     return found
 
 
-def fitting_side(dataset: Dataset, rows: Sequence[int], max_bytes: int) -> int:
-    """Return the largest of SIDES with which all photos fit, or the smallest, by a sample that is spread over all."""
+def fitting_side(dataset: Dataset, rows: Sequence[int], max_bytes: int, sides: Sequence[int] = SIDES) -> int:
+    """Return the largest of `sides` with which all photos fit, or the last, by a sample that is spread over all."""
     sample = rows[:: max(1, len(rows) // SAMPLE)][:SAMPLE]
-    for side in SIDES:
+    for side in sides:
         mean = mean_length(thumbnail(dataset, row, side) for row in sample)
         if mean * len(rows) <= max_bytes:
             return side
-    return SIDES[-1]
+    return sides[-1]
 
 
 def mean_length(uris: Iterable[str]) -> float:

@@ -21,7 +21,7 @@ from eda.plots.findings import plot_findings
 from eda.plots.gallery import plot_hardest, plot_most_crowded
 from eda.plots.images import plot_qualities, plot_resolutions
 from eda.plots.model import plot_confidence, plot_top1
-from eda.plots.sizes import plot_aspects, plot_coco_sizes, plot_relative_sizes
+from eda.plots.sizes import plot_aspects, plot_coco_sizes, plot_relative_sizes, plot_size_and_aspect
 from eda.plots.spatial import plot_co_occurrence, plot_heat_maps, plot_overlaps
 from eda.plots.splits import plot_differences
 from eda.plots.style import Plot
@@ -102,7 +102,7 @@ def box_sections(exploration: Exploration) -> Iterator[Section]:
     yield Section(
         "Sizes and aspects",
         "Box sizes in pixels and relative to the image, and box aspects.",
-        (plot_coco_sizes, plot_relative_sizes, plot_aspects),
+        (plot_coco_sizes, plot_relative_sizes, plot_aspects, plot_size_and_aspect),
         (sizes_table(exploration),),
     )
     yield Section(

@@ -1,5 +1,6 @@
 """Plots of the embeddings: the map of images, and the pairs and boxes to look at."""
 
+from dataclasses import replace
 from textwrap import shorten
 
 import numpy as np
@@ -10,9 +11,12 @@ from matplotlib.patches import Rectangle
 from eda.embeddings.mixes import OTHER_MIXES
 from eda.embeddings.result import Embeddings
 from eda.explore import Exploration
+from eda.plots.charts import Look, axis, scatter_chart
 from eda.plots.gallery import draw_grid, draw_photo
 from eda.plots.palette import CLASS_PALETTE, OTHERS_COLOUR, split_colours, view_classes
 from eda.plots.style import SEVERITY_COLOURS, Plot, captioned, new_figure, styled
+
+NO_BOX = "no box"
 
 SHOWN = 6
 CROP_SIDE = 1600
@@ -29,27 +33,50 @@ SHORT_NAME, MAX_NAME = 14, 44
 def plot_map(exploration: Exploration) -> Plot | None:
     """Draw the images on a plane, by the mix of classes that they show and by split; None without a map."""
     embeddings = embeddings_of(exploration)
-    drawn = embeddings.images.dropna(subset=["x"])
-    if drawn.empty:
-        return None
     view = view_classes(exploration)
     first = view.boxes.groupby("image_row")["class_name"].agg(lambda names: names.value_counts().index[0])
-    mixes = drawn["mix"].cat.categories
+    drawn = map_points(exploration, embeddings)
+    if drawn.empty:
+        return None
+    mixes = embeddings.images["mix"].cat.categories
     colours = {**dict(zip(mixes, CLASS_PALETTE, strict=False)), OTHER_MIXES: OTHERS_COLOUR}
-    splits = exploration.images.loc[drawn.index, "split"]
     figure, (left, right) = new_figure(12, 5.6, columns=2)
-    scatter(left, drawn, drawn["mix"].astype(str), colours, "classes shown")
-    scatter(right, drawn, splits, split_colours(exploration.dataset.splits), "split")
+    scatter(left, drawn, drawn["mix"], colours, "classes shown")
+    scatter(right, drawn, drawn["split"], split_colours(exploration.dataset.splits), "split")
     unlike = drawn[drawn["unlike"]]
     right.scatter(unlike["x"], unlike["y"], s=90, facecolors="none", edgecolors="#A3123A", linewidths=1.3)
+    ringed = "1 outlier is ringed" if len(unlike) == 1 else f"{len(unlike)} outliers are ringed"
     same = same_class_share(embeddings, first)
     caption = (
         f"{images_drawn(len(drawn), len(embeddings.images))} by t-SNE of the model's features, in "
         f"{len(embeddings.clusters)} clusters: near points are similar images, distances between groups mean nothing. "
-        f"{same:.0%} of images with boxes have their most frequent class in common with their nearest image; "
-        f"{len(unlike)} outliers are ringed."
+        f"{same:.0%} of images with boxes have their most frequent class in common with their nearest image; {ringed}."
     )
-    return captioned(exploration, "Map of the images", caption, figure)
+    chart = scatter_chart(
+        drawn,
+        axis("x", "t-SNE 1", ticks=False),
+        axis("y", "t-SNE 2", ticks=False),
+        Look("mix", colours, shape="split", ringed="unlike"),
+        ["image", "classes", "cluster", "top-1", "outlier"],
+    )
+    return replace(captioned(exploration, "Map of the images", caption, figure), chart=chart)
+
+
+def map_points(exploration: Exploration, embeddings: Embeddings) -> pd.DataFrame:
+    """Return the images on the map with what a reader may ask about each."""
+    drawn = embeddings.images.dropna(subset=["x"])
+    images = exploration.images.loc[drawn.index]
+    counts = exploration.boxes.groupby(["image_row", "class_name"], observed=True).size()
+    named = counts.reset_index(name="boxes").sort_values(["image_row", "boxes"], ascending=[True, False])
+    words = (named["boxes"].astype(str) + " " + named["class_name"].astype(str)).groupby(named["image_row"])
+    return drawn.assign(
+        **{"mix": drawn["mix"].astype(str), "top-1": drawn["top1"]},
+        split=images["split"],
+        image=images["split"] + " " + images["image_id"].astype(str),
+        classes=words.agg(", ".join).reindex(drawn.index).fillna(NO_BOX),
+        outlier=drawn["outlier"].map("z {:.1f}".format),
+        image_row=drawn.index,
+    )
 
 
 def embeddings_of(exploration: Exploration) -> Embeddings:

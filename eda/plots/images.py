@@ -1,6 +1,7 @@
 """Plots of image resolution, brightness and sharpness."""
 
 import math
+from dataclasses import replace
 
 import pandas as pd
 import seaborn as sns
@@ -8,6 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import PercentFormatter
 
 from eda.explore import Exploration
+from eda.plots.charts import Look, axis, scatter_chart
 from eda.plots.palette import split_colours
 from eda.plots.style import (
     Plot,
@@ -57,11 +59,11 @@ def plot_resolutions(exploration: Exploration) -> Plot:
     """Draw width and height of every image."""
     figure, ax = new_figure(6.5, 4.2)
     images = exploration.images
-    sizes = images.groupby(["split", "frame_width", "frame_height"]).size().rename("images").reset_index()
+    sizes = size_points(images)
     sns.scatterplot(
         sizes,
-        x="frame_width",
-        y="frame_height",
+        x="width",
+        y="height",
         hue="split",
         hue_order=exploration.dataset.splits,
         palette=split_colours(exploration.dataset.splits),
@@ -90,7 +92,20 @@ def plot_resolutions(exploration: Exploration) -> Plot:
         f"{percent(landscape)} of images are landscape; {size_words(images)}; the median image has "
         f"{images['megapixels'].median():.2f} megapixels."
     )
-    return captioned(exploration, "Resolution", caption, figure)
+    chart = scatter_chart(
+        sizes,
+        axis("width", "width, pixels"),
+        axis("height", "height, pixels"),
+        Look("split", split_colours(exploration.dataset.splits), size="images"),
+        ["width", "height", "images", "split"],
+    )
+    return replace(captioned(exploration, "Resolution", caption, figure), chart=chart)
+
+
+def size_points(images: pd.DataFrame) -> pd.DataFrame:
+    """Return the number of images of each split and size: split, width, height, images."""
+    sizes = images.groupby(["split", "frame_width", "frame_height"]).size().rename("images").reset_index()
+    return sizes.rename(columns={"frame_width": "width", "frame_height": "height"})
 
 
 @styled()

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 from matplotlib import colormaps
-from matplotlib.colors import to_hex
+from matplotlib.colors import to_hex, to_rgb
 
 from eda.dataset import SPLIT_KINDS, split_rank
 from eda.explore import Exploration
@@ -29,6 +30,13 @@ OTHERS_COLOUR = "#A9B1B7"
 SPLIT_COLOURS = ("#8C8C8C", "#2F6FDE", "#111111")
 """Training, validation and test."""
 FURTHER_SPLITS = ("#C2185B", "#00897B", "#B26A00", "#6A1B9A", "#7CB342")
+
+
+DARK_GROUND = "#14171A"
+"""The page's, as templates/style.css has it."""
+
+DARK_CONTRAST = 3.0
+"""Of graphics with what is beside them (WCAG 2.2, 1.4.11)."""
 
 
 @dataclass(frozen=True)
@@ -79,3 +87,28 @@ def split_colours(splits: list[str]) -> dict[str, str]:
     spare = colormaps["nipy_spectral"].resampled(len(rest) + 2)
     further = FURTHER_SPLITS if len(rest) <= len(FURTHER_SPLITS) else [to_hex(spare(n + 1)) for n in range(len(rest))]
     return {name: {**colours, **dict(zip(rest, further, strict=False))}[name] for name in splits}
+
+
+def on_dark(colour: str) -> str:
+    """Return a colour for a dark page: itself, or mixed with as much white as DARK_CONTRAST asks for.
+
+    The test split's near-black becomes white, so that it stays apart from the training split's grey.
+    """
+    if colour == SPLIT_COLOURS[2]:
+        return "#ffffff"
+    rgb = np.array(to_rgb(colour))
+    mixed = (to_hex(rgb + share * (1 - rgb)) for share in np.linspace(0, 1, 101))
+    return next(each for each in mixed if contrast(each, DARK_GROUND) >= DARK_CONTRAST)
+
+
+def contrast(first: str, second: str) -> float:
+    """Return WCAG 2.2's contrast ratio of two colours, 1 to 21."""
+    low, high = sorted((luminance(first), luminance(second)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def luminance(colour: str) -> float:
+    """Return a colour's relative luminance (WCAG 2.2), 0 to 1."""
+    channels = np.array(to_rgb(colour))
+    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])

@@ -1,13 +1,16 @@
 """Plots of box sizes and aspects."""
 
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.ticker import PercentFormatter
 
 from eda.explore import Exploration
 from eda.measure.boxes import SIZE_CLASSES, size_table
+from eda.plots.charts import Look, axis, scatter_chart
 from eda.plots.palette import ClassView, view_classes
 from eda.plots.style import (
     Plot,
@@ -20,6 +23,7 @@ from eda.plots.style import (
 )
 
 SIZE_SHADES = {"small": "#D9DEE2", "medium": "#8A98A3", "large": "#3C4852"}
+RELATIVE_SIZE = "√(box area / image area)"
 TALL, WIDE = 1 / 1.5, 1.5
 """Width over height; a box between them counts as about square."""
 
@@ -114,6 +118,61 @@ def plot_relative_sizes(exploration: Exploration) -> Plot:
         "and each narrower pair half of what is left."
     )
     return captioned(exploration, "Box size, relative to the image", caption, figure)
+
+
+def box_points(view: ClassView) -> pd.DataFrame:
+    """Return for each box its image_row, class, image, box, pixels (as text), relative_size and aspect."""
+    boxes = view.boxes
+    return pd.DataFrame(
+        {
+            "image_row": boxes["image_row"],
+            "class": boxes["class_name"].astype(str),
+            "image": boxes["split"] + " " + boxes["image_id"].astype(str),
+            "box": boxes["box_id"],
+            "pixels": boxes["w"].map("{:.4g}".format) + " x " + boxes["h"].map("{:.4g}".format),
+            "relative_size": boxes["relative_size"],
+            "aspect": boxes["aspect"],
+        }
+    )
+
+
+@styled()
+def plot_size_and_aspect(exploration: Exploration) -> Plot:
+    """Draw the relative size and the aspect of every box."""
+    view = view_classes(exploration)
+    points = box_points(view)
+    mixed = points.sample(len(points), random_state=0)
+    figure, ax = new_figure(9, 4.4)
+    ax.scatter(
+        mixed["relative_size"],
+        mixed["aspect"],
+        s=float(np.clip(9000 / len(points), 4, 30)),
+        c=list(mixed["class"].map(view.colours)),
+        alpha=0.7,
+        linewidths=0,
+    )
+    for name, colour in view.colours.items():
+        ax.scatter([], [], color=colour, label=name)
+    ax.set(xscale="log", yscale="log", xlabel=RELATIVE_SIZE, ylabel="width / height")
+    plain_log_ticks(ax.xaxis, (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1))
+    ax.xaxis.set_major_formatter(PercentFormatter(1))
+    plain_log_ticks(ax.yaxis, (0.1, 0.2, 0.33, 0.5, 1, 2, 3, 5, 10))
+    ax.axhline(1, color="#222222", linewidth=1)
+    ax.legend(bbox_to_anchor=(1.01, 1), loc="upper left")
+    least = points.loc[points["relative_size"].idxmin()]
+    name = exploration.boxes.loc[least.name, "class_name"]
+    caption = (
+        f"The smallest box, a {name} of {least['pixels']} pixels in image {least['image']}, spans "
+        f"{percent(float(least['relative_size']))} of its image's side."
+    )
+    chart = scatter_chart(
+        points,
+        axis("relative_size", RELATIVE_SIZE, log=True, percents=True),
+        axis("aspect", "width / height", log=True),
+        Look("class", view.colours),
+        ["class", "pixels", "image", "box"],
+    )
+    return replace(captioned(exploration, "Box size and aspect", caption, figure), chart=chart)
 
 
 @styled()

@@ -47,13 +47,32 @@ RC: dict[str, Any] = {
 
 
 @dataclass(frozen=True)
+class Chart:
+    """A Vega-Lite specification without data.
+
+    columns: its points, `shown` of `total`
+    dark: its colours on a dark ground
+    """
+
+    spec: dict[str, Any]
+    columns: dict[str, list[Any]]
+    dark: dict[str, str]
+    shown: int
+    total: int
+
+
+@dataclass(frozen=True)
 class Plot:
-    """A figure with a title and a computed caption of one sentence; `photographic` if it shows photos."""
+    """A figure with a title and a computed caption of one sentence; `photographic` if it shows photos.
+
+    `chart` shows the same data in a page whose reader can point at it.
+    """
 
     title: str
     caption: str
     figure: Figure
     photographic: bool = False
+    chart: Chart | None = None
 
     @property
     def width(self) -> int:

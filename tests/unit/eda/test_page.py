@@ -65,7 +65,7 @@ def test_page_is_small(sample_report: Path) -> None:
 
 
 def test_alt_texts(page: Page) -> None:
-    assert page.tags["img"] == 17 + 5  # plots, and pictures of findings
+    assert page.tags["img"] == 18 + 5  # plots, and pictures of findings
     assert all(len(alt) > 40 for alt in page.alts)
 
 

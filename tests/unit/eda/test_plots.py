@@ -43,8 +43,8 @@ def sample_plots(sample: Exploration) -> list[Plot]:
 
 def test_titles_and_captions(sample_plots: list[Plot]) -> None:
     titles = [plot.title for plot in sample_plots]
-    # 17, and pictures of the planted faults and of the two boxes that are unlike the others.
-    assert len(set(titles)) == len(titles) == 17 + 5
+    # 18, and pictures of the planted faults and of the two boxes that are unlike the others.
+    assert len(set(titles)) == len(titles) == 18 + 5
     for plot in sample_plots:
         assert plot.caption.endswith(".")
         assert any(character.isdigit() for character in plot.caption), plot.title
