@@ -39,7 +39,7 @@ def plot_classes(exploration: Exploration) -> Plot:
                 textcoords="offset points",
                 va="center",
             )
-        ax.set_xlabel(f"{label} (95% interval; count beside it)")
+        ax.set_xlabel(f"{label}\n(95% interval; count beside it)")
         ax.set_xlim(0, min(1.2, float(table[f"{kind}_high"].max()) * 1.2))
         ax.set_xticks([tick for tick in ax.get_xticks() if tick <= 1])
         ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))

@@ -67,7 +67,7 @@ def view_classes(exploration: Exploration) -> ClassView:
 
 
 def short_names(names: list[str]) -> dict[str, str]:
-    """Return for each name itself, or its beginning and end if it is longer than MAX_NAME; no two become the same."""
+    """Return for each name itself, or its beginning if it is longer than MAX_NAME; equal ones are numbered."""
     short: dict[str, str] = {}
     for name in names:
         cut = shorten(name, MAX_NAME)

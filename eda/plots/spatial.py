@@ -1,5 +1,6 @@
 """Plots of where boxes are, which classes occur together and which overlap."""
 
+import textwrap
 from itertools import combinations
 
 import numpy as np
@@ -11,8 +12,11 @@ from matplotlib.ticker import PercentFormatter
 
 from eda.explore import Exploration
 from eda.measure.spatial import co_occurrence, heat_map, overlap_table
-from eda.plots.palette import view_classes
+from eda.plots.palette import MAX_CLASSES, view_classes
 from eda.plots.style import SEQUENTIAL, Plot, captioned, new_figure, percent, show_grid, styled
+
+TITLE_WIDTH = 16
+"""Characters of a class's name that fit over a heat map, or beside its neighbour under a matrix."""
 
 PANELS = 5
 """Heat maps in a row."""
@@ -31,7 +35,7 @@ def plot_heat_maps(exploration: Exploration) -> Plot:
         ax.set_axis_off()
     for ax, name in zip(axes.flat, view.names, strict=False):
         shown = ax.imshow(maps[name], cmap=SEQUENTIAL, norm=PowerNorm(0.5, 0, peak), extent=(0, 1, 1, 0))
-        ax.set_title(name)
+        ax.set_title(textwrap.fill(name, TITLE_WIDTH))
         ax.set_xticks([0.2, 0.5, 0.8])
         ax.set_yticks([0.2, 0.5, 0.8])
         ax.xaxis.set_major_formatter(PercentFormatter(1))
@@ -44,7 +48,8 @@ def plot_heat_maps(exploration: Exploration) -> Plot:
     bar = figure.colorbar(shown, ax=axes, shrink=0.85, pad=0.01, format=PercentFormatter(1, decimals=0))
     bar.set_label("the class's boxes that cover a cell")
     heights = exploration.boxes.groupby("class_name", observed=True)["cy"].median()
-    listed = ", ".join(f"{name} {percent(height)}" for name, height in heights.sort_values().items())
+    words = [f"{name} {percent(height)}" for name, height in heights.sort_values().items()]
+    listed = ", ".join(words if len(words) <= MAX_CLASSES else [*words[:3], "…", *words[-3:]])
     offset = float((exploration.boxes["cx"] - 0.5).abs().median())
     caption = (
         f"Median centre, from the top: {listed}; the median box is {percent(offset)} of the image's width "
@@ -68,7 +73,10 @@ def share_matrix(table: pd.DataFrame, xlabel: str, ylabel: str) -> Figure:
         ax=ax,
     )
     ax.set(xlabel=xlabel, ylabel=ylabel)
-    ax.tick_params(axis="x", rotation=20)
+    turn = 20 if max(map(len, table.columns)) <= TITLE_WIDTH else 50
+    ax.tick_params(axis="x", rotation=turn)
+    for label in ax.get_xticklabels():
+        label.set(ha="right", rotation_mode="anchor")
     ax.tick_params(axis="y", rotation=0)
     return figure
 

@@ -160,8 +160,8 @@ def percent(value: float) -> str:
 
 
 def shorten(text: str, length: int) -> str:
-    """Return a text, or its beginning and end if it is longer than `length` characters."""
-    return text if len(text) <= length else f"{text[: length - 9]}…{text[-8:]}"
+    """Return a text, or its beginning if it is longer than `length` characters."""
+    return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
 def join_words(labels: list[str]) -> str:

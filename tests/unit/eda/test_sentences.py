@@ -9,7 +9,7 @@ from eda.measure.spatial import co_occurrence
 from eda.plots.anchors import pixels
 from eda.plots.images import sharpness_words, size_words
 from eda.plots.sizes import aspect_words, plot_coco_sizes, relative_words
-from eda.plots.spatial import co_occurrence_words, overlap_words
+from eda.plots.spatial import co_occurrence_words, overlap_words, plot_heat_maps
 from eda.plots.style import percent
 from eda.sections import sections
 from tests.unit.eda.folder import CocoFolder
@@ -123,3 +123,17 @@ def test_extreme_boxes_make_no_long_sentences(coco: CocoFolder) -> None:
     plots = [draw(exploration) for part in parts for draw in part.plots]
     assert max(len(plot.caption) for plot in plots if plot is not None) < 400
     assert np.isfinite(exploration.boxes[["w", "h", "relative_size", "aspect"]]).all(axis=None)
+
+
+def test_position_names_the_ends_of_many_classes(coco: CocoFolder) -> None:
+    names = [f"class {n:02}" for n in range(20)]
+    for document in coco.documents.values():
+        document["categories"] = [{"id": n, "name": name} for n, name in enumerate(names)]
+        document["annotations"] = [
+            {"id": 100 * image["id"] + n, "image_id": image["id"], "category_id": n, "area": 200}
+            | {"bbox": [5 + 9 * n, 5 * n, 20, 10]}
+            for image in document["images"]
+            for n in range(20)
+        ]
+    caption = plot_heat_maps(explore(coco.dataset())).caption
+    assert "from the top: class 00 4%, class 01 8%, class 02 12%, …, class 17 75%, class 18 79%, class 19" in caption
