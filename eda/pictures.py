@@ -4,18 +4,20 @@ import base64
 import io
 import math
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from PIL import Image
 from tqdm import tqdm
 
 from eda.dataset import Dataset
-from eda.images import open_image
+from eda.images import WORKERS, open_image
 
 SIDES = (640, 480, 320, 240, 160)
 """Pixels of a thumbnail's longer side, from the largest."""
 
 SAMPLE = 24
-"""Photos encoded to estimate the size of all."""
+"""Photos encoded at a time, and to estimate the size of all."""
 
 QUALITY = 70
 
@@ -31,14 +33,17 @@ def thumbnails(dataset: Dataset, rows: Sequence[int], max_bytes: int, sides: Seq
     """
     side = fitting_side(dataset, rows, max_bytes, sides)
     found: dict[int, str] = {}
-    with tqdm(rows, desc="thumbnails", unit="image") as progress:
-        for row in progress:
-            uri = thumbnail(dataset, row, side)
-            max_bytes -= len(uri) + KEY
-            if max_bytes < 0:
-                break
-            if uri:
-                found[row] = uri
+    encode = partial(thumbnail, dataset, side=side)
+    with ThreadPoolExecutor(WORKERS) as pool, tqdm(total=len(rows), desc="thumbnails", unit="image") as progress:
+        for start in range(0, len(rows), SAMPLE):
+            some = rows[start : start + SAMPLE]
+            for row, uri in zip(some, pool.map(encode, some), strict=True):
+                max_bytes -= len(uri) + KEY
+                if max_bytes < 0:
+                    return found
+                if uri:
+                    found[row] = uri
+            progress.update(len(some))
     return found
 
 

@@ -1,5 +1,6 @@
 """The block of data that the page's script reads: what it holds, its budget, and names that try to break out of it."""
 
+import io
 import json
 import re
 from pathlib import Path
@@ -199,3 +200,16 @@ def test_side_of_thumbnails(real: Exploration, budget: int, side: int) -> None:
 def test_an_unreadable_photo_has_no_thumbnail(coco: CocoFolder) -> None:
     (coco.path / "images" / "1.jpg").write_bytes(b"no photo")
     assert set(pictures.thumbnails(coco.dataset(), [0, 1], PLENTY)) == {1}
+
+
+@pytest.mark.parametrize(("count", "max_bytes"), [(1, 10**6), (1, 9_000), (40, 60_000)])
+def test_plots_with_photos_keep_their_budget(count: int, max_bytes: int) -> None:
+    out = io.BytesIO()
+    CocoFolder.draw(1).resize((800, 480)).save(out, "JPEG", quality=90)
+    shrunk = pictures.shrink_pictures([out.getvalue()] * count, max_bytes)
+    assert len(shrunk) == count
+    assert sum(map(len, shrunk)) <= max_bytes
+    with Image.open(io.BytesIO(shrunk[0])) as image:
+        assert image.width / image.height == pytest.approx(800 / 480, rel=0.05)
+    if len(out.getvalue()) * count <= max_bytes:
+        assert shrunk == [out.getvalue()] * count
