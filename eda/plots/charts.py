@@ -67,7 +67,7 @@ def scatter_chart(points: pd.DataFrame, x: Axis, y: Axis, look: Look, hover: lis
     picked = alt.selection_point(fields=[group], bind="legend")
     present = [name for name in colours if frame[group].eq(name).any()]
     scale = alt.Scale(domain=present, range=[colours[name] for name in present])
-    legend = alt.Legend(orient="bottom", columns=3, symbolOpacity=1, symbolType="circle", labelLimit=220)
+    legend = alt.Legend(orient="bottom", symbolOpacity=1, symbolType="circle", labelLimit=220)
     channels: dict[str, Any] = {
         "x": alt.X(**x),
         "y": alt.Y(**y),

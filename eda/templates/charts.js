@@ -13,7 +13,7 @@ function recoloured(spec, dark) {
   return JSON.parse(JSON.stringify(spec), (_, value) => (darkness.matches && Object.hasOwn(dark, value) ? dark[value] : value));
 }
 
-function config() {
+function config(width) {
   const style = getComputedStyle(document.documentElement);
   const [ink, soft, line] = ["--ink", "--soft", "--line"].map((name) => style.getPropertyValue(name).trim());
   return {
@@ -23,7 +23,7 @@ function config() {
     axis: {labelColor: ink, titleColor: ink, gridColor: line, domainColor: soft, tickColor: soft, labelFontSize: 12,
       titleFontSize: 13, titleFontWeight: 400},
     legend: {labelColor: ink, titleColor: ink, labelFontSize: 12, titleFontSize: 12,
-      symbolBaseFillColor: soft, symbolBaseStrokeColor: soft},
+      symbolBaseFillColor: soft, symbolBaseStrokeColor: soft, columns: Math.max(1, Math.floor(width / 260))},
   };
 }
 
@@ -44,7 +44,7 @@ async function drawChart(box) {
   box.parentElement.classList.add("charted");
   const spec = {...recoloured(chart.spec, chart.dark), description: box.dataset.description,
     datasets: {points: pointsOf(chart)}, autosize: {type: "fit", contains: "padding"}};
-  const options = {actions: false, renderer: "svg", ast: true, config: config(), tooltip: showHint};
+  const options = {actions: false, renderer: "svg", ast: true, config: config(box.clientWidth), tooltip: showHint};
   await window.vegaEmbed(box, spec, options);
   box.dataset.drawn = darkness.matches ? "dark" : "light";
 }

@@ -82,6 +82,10 @@ def test_a_chart_fits_the_screen(open_report: Open, charts: Path, width: int) ->
     assert box
     assert 0.5 * min(width, 900) < box["width"] <= width
     assert page.evaluate("document.documentElement.scrollWidth") == width
+    for text in first_chart(page).locator(".role-legend-label text").all():
+        label = text.bounding_box()
+        assert label
+        assert label["x"] + label["width"] <= box["x"] + box["width"]
     assert not page.locator(".charted img").first.is_visible()
 
 

@@ -59,12 +59,12 @@ def test_each_split_has_a_colour_of_its_own(splits: list[str]) -> None:
 
 
 def test_long_names_are_shortened_and_stay_apart() -> None:
-    names = ["Mask", *(f"a class with a long name, number {n} of many" for n in range(12)), "x" * MAX_NAME]
+    names = ["Mask", *(f"a class with a longer name, number {n} of many" for n in range(12)), "x" * MAX_NAME]
     short = short_names(names)
     assert short["Mask"] == "Mask"
     assert short["x" * MAX_NAME] == "x" * MAX_NAME
-    assert short[names[1]] == "a class with a long nam…"
-    assert short[names[2]] == "a class with a long nam… (2)"
+    assert short[names[1]] == "a class with a longer n…"
+    assert short[names[2]] == "a class with a longer n… (2)"
     assert len(set(short.values())) == len(names)
     assert max(map(len, short.values())) <= MAX_NAME + len(" (12)")
 
