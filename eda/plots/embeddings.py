@@ -25,7 +25,7 @@ CROP_SIDE = 1600
 CONTEXT = 0.6
 """Of a doubtful box's longer side that is shown around it."""
 
-SHORT_NAME, MAX_NAME = 14, 44
+SHORT_NAME, MAX_NAME = 14, 48
 """Letters: four shorter names fit side by side below a map; a longer name loses its end."""
 
 
