@@ -33,7 +33,7 @@ class Part:
 PARTS = (
     Part("no leaks between splits", "images", ("leak-",), ("error", "warning")),
     Part("photos that can be used", "images", ("photo-",), ("error",)),
-    Part("photos of good quality", "images", ("photo-",), ("warning",)),
+    Part("photos without a warning", "images", ("photo-",), ("warning",)),
     Part("image entries that are right", "images", ("image-",), ("error",)),
     Part("image entries that are plausible", "images", ("image-", "file-"), ("warning",)),
     Part("boxes that are right", "boxes", ("box-",), ("error",)),
