@@ -16,7 +16,7 @@ from tests.unit.monitoring import gateway
 
 DASHBOARD = CONFIG / "grafana" / "dashboards" / "image-classifier.json"
 FUNCTIONS = {"sum", "rate", "max", "increase", "vector", "deriv", "absent", "round", "histogram_quantile"}
-FUNCTIONS |= {"avg", "avg_over_time", "group", "label_replace", "query_result", "scalar"}
+FUNCTIONS |= {"avg", "avg_over_time", "changes", "group", "label_replace", "query_result", "scalar"}
 OPERATORS = {"and", "or", "unless", "offset"}
 HISTOGRAM = ("_bucket", "_sum", "_count")
 PROMETHEUS_OWN = {"up"}
