@@ -35,6 +35,23 @@ def docker(*command: str) -> str:
     return result.stdout.strip()
 
 
+@contextmanager
+def paused(container: str) -> Iterator[None]:
+    """Pause a container meanwhile.
+
+    Now and then runc gives up ("unable to freeze"), while processes of the container start others.
+    """
+
+    def pause() -> bool:
+        return subprocess.run(["docker", "pause", container], check=False, timeout=300).returncode == 0
+
+    wait_for(f"a pause of {container}", pause, timeout=30)
+    try:
+        yield
+    finally:
+        docker("unpause", container)
+
+
 @dataclass
 class Stack:
     """A compose project with its own ports.

@@ -13,7 +13,7 @@ import requests
 
 from scripts.client.metrics import samples
 from tests.e2e.problems import assert_problem
-from tests.e2e.stack import TOKEN, Stack, docker
+from tests.e2e.stack import TOKEN, Stack, docker, paused
 from tests.load import Load
 from tests.waiting import wait_for
 
@@ -45,12 +45,8 @@ def test_too_many_requests_are_429(stack: Stack) -> None:
 
 def test_a_server_that_does_not_respond_is_504(stack: Stack, image: bytes) -> None:
     model, server = stack.model(), stack.containers("torchserve")[0]
-    with stack.gateway("-e", "RESPONSE_SECONDS=2") as (_, address):
-        docker("pause", server)
-        try:
-            response = requests.post(f"http://{address}:8080/predictions/{model}", data=image, timeout=60)
-        finally:
-            docker("unpause", server)
+    with stack.gateway("-e", "RESPONSE_SECONDS=2") as (_, address), paused(server):
+        response = requests.post(f"http://{address}:8080/predictions/{model}", data=image, timeout=60)
     assert_problem(response, 504, "timeout")
     wait_for("a ready stack", stack.ready)
 

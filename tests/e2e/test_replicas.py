@@ -12,7 +12,7 @@ import requests
 
 from tests.archives import as_version
 from tests.e2e.problems import assert_problem
-from tests.e2e.stack import Stack, docker
+from tests.e2e.stack import Stack, docker, paused
 from tests.load import Load
 from tests.waiting import wait_for
 
@@ -70,15 +70,6 @@ def test_with_several_replicas_changes_are_refused(stack: Stack, two_replicas: s
 
 
 @contextmanager
-def paused(stack: Stack, server: str) -> Iterator[None]:
-    docker("pause", server)
-    try:
-        yield
-    finally:
-        docker("unpause", server)
-
-
-@contextmanager
 def disconnected(stack: Stack, server: str) -> Iterator[None]:
     network = f"{stack.project}_serving"
     docker("network", "disconnect", network, server)
@@ -90,7 +81,7 @@ def disconnected(stack: Stack, server: str) -> Iterator[None]:
 
 @pytest.mark.faults
 def test_a_paused_replica(stack: Stack, two_replicas: str, image: bytes) -> None:
-    load = under_fault(stack, two_replicas, image, paused)
+    load = under_fault(stack, two_replicas, image, lambda _, server: paused(server))
     assert set(load.counts()) == {"200"}, load.counts()
     load.record("containers: one of two replicas paused for 30 s")
 
