@@ -1,6 +1,5 @@
 """Add the features of an archive's model to an exploration, with all that is measured on them."""
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -71,16 +70,14 @@ def measure(exploration: Exploration, features: Features) -> Embeddings:
         index=features.image_rows,
     )
     images.iloc[mapped, [0, 1]] = places
+    pairs = similar_pairs(exploration.dataset, exploration.findings, features, neighbours)
     boxes = exploration.boxes.loc[features.box_rows]
-    with ThreadPoolExecutor(1) as pool:  # pairs wait for photos, labels for a solver
-        doubtful = pool.submit(doubtful_boxes, reduce(features.boxes) if len(boxes) else features.boxes, boxes)
-        pairs = similar_pairs(exploration.dataset, exploration.findings, features, neighbours)
     return Embeddings(
         features=features,
         images=images,
         clusters=cluster_table(explored, labels, features.top1, classes),
         pairs=pairs_table(pairs),
-        doubtful=doubtful.result(),
+        doubtful=doubtful_boxes(reduce(features.boxes) if len(boxes) else features.boxes, boxes),
     )
 
 
