@@ -46,7 +46,8 @@ def compare_features(joint: Exploration, features: Features) -> Likeness | None:
         mapped, places = project(reduced)
         images = pd.DataFrame({"x": np.nan, "y": np.nan}, index=features.image_rows)
         images.iloc[mapped, [0, 1]] = places
-        similarities, positions = nearest_of_other(features.images, reduced, ~in_first, in_first)
+        across = [nearest_of_other(features.images, reduced, own, ~own) for own in (in_first, ~in_first)]
+        similarities, positions = across[1]
         own = 1 - nearest(first)[0].mean(axis=1)
         distances = 1 - similarities.mean(axis=1)
         mad = float(np.median(np.abs(own - np.median(own))))
@@ -59,7 +60,7 @@ def compare_features(joint: Exploration, features: Features) -> Likeness | None:
             model=features.model,
             separation=tell_apart(first, second),
             images=images,
-            pairs=pairs_table(copies_across(joint, features, reduced, in_first)),
+            pairs=pairs_table(copies_across(joint, features, in_first, across)),
         )
 
 
@@ -83,13 +84,15 @@ def nearest_of_other(
 
 
 def copies_across(
-    joint: Exploration, features: Features, reduced: np.ndarray, in_first: np.ndarray
+    joint: Exploration, features: Features, in_first: np.ndarray, across: list[tuple[np.ndarray, np.ndarray]]
 ) -> list[SimilarPair]:
-    """Return the photos of B that are altered copies of A's; show progress on stderr."""
+    """Return the photos of B that are altered copies of A's; show progress on stderr.
+
+    `across` has the nearest of the other side (`nearest_of_other`), for A and for B.
+    """
     count = min(NEIGHBOURS, in_first.sum(), (~in_first).sum())
     similarities, positions = np.zeros((len(in_first), count)), np.zeros((len(in_first), count), dtype=np.int64)
-    for own in (in_first, ~in_first):
-        found, places = nearest_of_other(features.images, reduced, own, ~own)
+    for own, (found, places) in zip((in_first, ~in_first), across, strict=True):
         similarities[own], positions[own] = found[:, :count], places[:, :count]
     pairs = similar_pairs(joint.dataset, joint.findings, features, (similarities, positions))
     return [pair for pair in pairs if pair.kind == "similar"]
