@@ -5,7 +5,7 @@ from typing import Any
 
 from eda.dataset import Dataset, Note
 from eda.read.categories import join_classes, read_categories
-from eda.read.documents import check_lists, read_object
+from eda.read.documents import NotCocoError, check_lists, is_coco, read_json
 from eda.read.folder import folder_dataset
 from eda.read.layouts import AnnotationFile, Layout, find_coco, no_layout
 from eda.read.photos import PhotoFolder
@@ -28,28 +28,40 @@ def read_coco(folder: Path) -> Dataset:
 
 
 def read_layout(layout: Layout) -> Dataset:
-    """Read the annotation files of a COCO layout."""
+    """Read the annotation files of a COCO layout; raise DataError as `read_coco`, NotCocoError if none is one."""
     photos, tables = PhotoFolder(layout.root), Tables()
-    documents = {file: read_document(file.path) for file in layout.files}
+    documents = read_documents(layout)
     categories = {
         file: read_categories(file.path, file.split, document, tables.notes) for file, document in documents.items()
     }
     classes = join_classes(categories.values(), tables.notes)
     for file, document in documents.items():
+        photos.claim(
+            (image["file_name"] for image in document["images"] if isinstance(image["file_name"], str)), file.bases
+        )
+    for file, document in documents.items():
         add_rows(tables, file, document, photos)
         tables.add_boxes(file.path, file.split, document["annotations"], categories[file].numbered(classes))
     for path in layout.ignored:
         tables.notes.add(Note("file-ignored", "", "its boxes, if any, are in another file", path.name))
-    names = [path.relative_to(layout.root).as_posix().removeprefix("annotations/") for path in layout.paths]
+    for file in layout.files:
+        if file not in documents:
+            tables.notes.add(Note("file-ignored", "", "it has no images or annotations of COCO's", file.path.name))
+    names = [file.path.relative_to(layout.root).as_posix().removeprefix("annotations/") for file in documents]
     synthetic = any(description(document).startswith(SYNTHETIC_MARK) for document in documents.values())
     return folder_dataset(photos, tables, classes, names, synthetic=synthetic)
 
 
-def read_document(path: Path) -> dict[str, Any]:
-    """Return a COCO document with the lists and fields of REQUIRED; DataError names what is missing."""
-    document = read_object(path)
-    check_lists(path, document, REQUIRED)
-    return document
+def read_documents(layout: Layout) -> dict[AnnotationFile, dict[str, Any]]:
+    """Return the COCO documents with the lists and fields of REQUIRED; DataError names what is missing."""
+    documents = {file: read_json(file.path) for file in layout.files}
+    if layout.mixed:
+        documents = {file: document for file, document in documents.items() if is_coco(document)}
+    if not documents:
+        raise NotCocoError(layout.files[0].path)
+    for file, document in documents.items():
+        check_lists(file.path, document, REQUIRED)
+    return documents
 
 
 def add_rows(tables: Tables, file: AnnotationFile, document: dict[str, Any], photos: PhotoFolder) -> None:

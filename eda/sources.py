@@ -11,8 +11,9 @@ from pathlib import Path
 from eda.coco import read_coco, read_layout
 from eda.dataset import Dataset
 from eda.errors import HubError
+from eda.read.documents import NotCocoError
 from eda.read.layouts import find_coco, no_layout
-from eda.read.yolo import find_yolo, read_yolo
+from eda.read.yolo import DESCRIPTIONS, find_yolo, read_yolo
 from eda.synthetic import SMALL, USUAL, write_sample
 
 SAMPLE_SIZE = 40
@@ -31,12 +32,26 @@ def notebook_folder() -> str:
 
 
 def read_folder(folder: Path) -> Dataset:
-    """Read a folder in the layout that it has (see `eda.read`); raise DataError if it has none."""
-    if layout := find_coco(folder):
-        return read_layout(layout)
-    if described := find_yolo(folder):
+    """Read a folder in the layout that it has (see `eda.read`), or the file that describes one.
+
+    Raises DataError if it has none.
+    """
+    if folder.is_file() and folder.suffix.lower() in DESCRIPTIONS:
+        return read_yolo(folder)
+    layout, described = find_coco(folder), find_yolo(folder)
+    if layout:
+        try:
+            return read_layout(layout)
+        except NotCocoError:  # YOLO's exports have JSON files, too
+            if not described:
+                raise
+    if described:
         return read_yolo(described)
-    raise no_layout(folder)
+    raise no_layout(folder, filter(has_layout, folder.iterdir()))
+
+
+def has_layout(path: Path) -> bool:
+    return path.is_dir() and bool(find_coco(path) or find_yolo(path))
 
 
 @contextmanager

@@ -6,20 +6,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import pandera.pandas as pa
+from PIL import Image
 
 from eda.check.rules import AREA_TOLERANCE, EDGE_TOLERANCE, TINY_SIDE
 from eda.dataset import UNKNOWN_CLASS
 
-FORMATS_BY_SUFFIX = {
-    "jpg": "JPEG",
-    "jpeg": "JPEG",
-    "png": "PNG",
-    "webp": "WEBP",
-    "gif": "GIF",
-    "bmp": "BMP",
-    "tif": "TIFF",
-    "tiff": "TIFF",
-}
+QUERY = r"^(\w+://[^?]*)\?.*$"
+"""An address, up to its query."""
 
 
 class RowRule(NamedTuple):
@@ -45,8 +38,15 @@ def violations(frame: pd.DataFrame, rules: tuple[RowRule, ...]) -> list[tuple[st
     return []
 
 
-def _suffix(frame: pd.DataFrame) -> pd.Series:
-    return frame["file_name"].str.extract(r"\.([^.]+)$", expand=False).str.lower()
+def named_format(frame: pd.DataFrame) -> pd.Series:
+    """Return the format that a file name says, as Pillow calls it; null where its ending is that of no format."""
+    endings = frame["file_name"].str.replace(QUERY, r"\1", regex=True).str.extract(r"(\.[^.]+)$", expand=False)
+    return endings.str.lower().map(Image.registered_extensions())
+
+
+def same_format(named: pd.Series, found: pd.Series) -> pd.Series:
+    """Return which formats agree; MPO is the JPEG of cameras that store a second picture in the file."""
+    return named.eq(found) | (named.eq("JPEG") & found.eq("MPO"))
 
 
 IMAGE_RULES = (
@@ -63,12 +63,17 @@ IMAGE_RULES = (
         ),
         lambda r: f"fields say {r.width}x{r.height}, the photo is {r.stored_width}x{r.stored_height}",
     ),
-    RowRule("image-without-boxes", lambda f: f["n_boxes"].gt(0), lambda _: "no box refers to it"),
+    RowRule(
+        "image-without-boxes",
+        # YOLO's boxes are shares of the photo's size: without it (width 0), they are unknown.
+        lambda f: f["n_boxes"].gt(0) | (f["width"].eq(0) & f["state"].ne("ok")),
+        lambda _: "no box refers to it",
+    ),
     RowRule("photo-missing", lambda f: f["state"].ne("missing"), lambda r: f"photo: {r.problem}"),
     RowRule("photo-unreadable", lambda f: f["state"].ne("unreadable"), lambda r: f"photo: {r.problem}"),
     RowRule(
         "photo-format-differs",
-        lambda f: f["state"].ne("ok") | _suffix(f).isna() | _suffix(f).map(FORMATS_BY_SUFFIX).eq(f["format"]),
+        lambda f: f["state"].ne("ok") | named_format(f).isna() | same_format(named_format(f), f["format"]),
         lambda r: f"the content is {r.format}",
     ),
     RowRule(

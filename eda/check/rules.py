@@ -34,7 +34,9 @@ RULES: dict[str, Rule] = {
         "A photo under another name than annotated",
         "Write the name as it is on disk; other programs will not find the photo.",
     ),
-    "label-without-photo": Rule("warning", "A label file without a photo", "Fetch the photo or drop the file."),
+    "label-without-photo": Rule(
+        "warning", "A label file without a photo that can be read", "Fetch the photo or drop the file."
+    ),
     "number-as-text": Rule(
         "info", "Whole numbers written as text or decimals", "Write them as numbers; other programs stop at them."
     ),
@@ -59,6 +61,12 @@ RULES: dict[str, Rule] = {
     ),
     "box-flag-odd": Rule(
         "warning", "iscrowd or ignore is not 0 or 1", "Write 0 or 1; other programs take a text for true."
+    ),
+    "box-rotated": Rule(
+        "warning",
+        "A box that is annotated as turned",
+        "Its object reaches past the upright box: export polygons, or draw the box around the turned one.",
+        "CVAT's attribute `rotation` is not 0",
     ),
     "box-area-missing": Rule(
         "info", "A box without an area", "Add width times height; COCO's scoring stops without it."

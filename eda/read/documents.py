@@ -8,23 +8,33 @@ from typing import Any
 from eda.errors import DataError, first_line
 
 
+class NotCocoError(DataError):
+    """A JSON file that is valid, but not meant as COCO's; the message names it."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"{path} has neither images nor annotations of COCO's; export the annotations as COCO or YOLO."
+        )
+
+
 def read_json(path: Path) -> Any:
     """Return the JSON document in a file, in UTF-8, UTF-16 or UTF-32, with or without a byte order mark.
 
     A whole number of more digits than Python reads becomes an infinity. Raises DataError, one sentence, if the file
     cannot be read or is not JSON.
     """
+    todo = "fetch it again" if path.suffix.lower() == ".json" else "export the annotations as COCO or YOLO"
     try:
         content = path.read_bytes()
         text = content.decode(json.detect_encoding(content), "surrogatepass").removeprefix("\ufeff")
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror}).") from error
     except UnicodeDecodeError as error:
-        raise DataError(f"{path} is not JSON in UTF-8 or UTF-16 ({first_line(error)}); fetch it again.") from error
+        raise DataError(f"{path} is not JSON in UTF-8 or UTF-16 ({first_line(error)}); {todo}.") from error
     try:
         return parse(text)
     except json.JSONDecodeError as error:
-        raise DataError(f"{path} is not JSON (cut off or damaged: {error}); fetch it again.") from error
+        raise DataError(f"{path} is not JSON (cut off or damaged: {error}); {todo}.") from error
     except RecursionError as error:
         raise DataError(f"{path} is nested too deeply to be annotations.") from error
 
@@ -46,16 +56,16 @@ def any_int(digits: str) -> int | float:
         return -math.inf if digits.startswith("-") else math.inf
 
 
-def read_object(path: Path) -> dict[str, Any]:
-    """Return the JSON object in a file; raise DataError for anything else."""
-    document = read_json(path)
-    if not isinstance(document, dict):
-        raise DataError(f"{path} holds a {type(document).__name__}, not a COCO object with images and annotations.")
-    return document
+def is_coco(document: Any) -> bool:
+    """Return whether a JSON document is meant as COCO's; it may still lack what COCO asks for."""
+    return isinstance(document, dict) and ("images" in document or "annotations" in document)
 
 
-def check_lists(path: Path, document: dict[str, Any], required: dict[str, tuple[str, ...]]) -> None:
+def check_lists(path: Path, document: Any, required: dict[str, tuple[str, ...]]) -> None:
     """Check that a document has these lists of objects with these fields; DataError names file, entry and field."""
+    if not isinstance(document, dict):
+        holds = type(document).__name__
+        raise DataError(f"{path} holds a {holds}, not a COCO object; export the annotations as COCO or YOLO.")
     for name, fields in required.items():
         entries = document.get(name)
         if not isinstance(entries, list):

@@ -1,5 +1,6 @@
 """Where a folder keeps its annotations in COCO's JSON, and its photos."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,8 @@ ROBOFLOW = "_annotations.coco.json"
 OTHER_TASKS = ("captions_", "person_keypoints_", "panoptic_", "stuff_", "image_info_")
 """How COCO's own files begin that have no boxes, or repeat those of instances_*.json."""
 
+PACKED = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
+
 UNSPLIT = ("result", "labels", "annotations", "coco", "instances", "default", "_annotations.coco")
 """Names of files that hold a whole data set, without splits."""
 
@@ -31,15 +34,15 @@ class AnnotationFile:
 
 @dataclass(frozen=True)
 class Layout:
-    """The annotation files of a data set below `root`, training first; `ignored` are others beside them."""
+    """The annotation files of a data set below `root`, training first; `ignored` are others beside them.
+
+    Of `mixed` files, some may be JSON of another kind: they lie where any program writes its own.
+    """
 
     root: Path
     files: tuple[AnnotationFile, ...]
     ignored: tuple[Path, ...] = ()
-
-    @property
-    def paths(self) -> list[Path]:
-        return [file.path for file in self.files]
+    mixed: bool = False
 
 
 def find_coco(folder: Path) -> Layout | None:
@@ -47,6 +50,8 @@ def find_coco(folder: Path) -> Layout | None:
 
     Raises DataError if there is no such folder.
     """
+    if folder.suffix.lower() in PACKED and folder.is_file():
+        raise DataError(f"{folder} is packed; unpack it and name the folder.")
     if folder.is_file():
         root = folder.parent.parent if folder.parent.name == "annotations" else folder.parent
         return Layout(root, (annotation_file(root, folder),))
@@ -59,7 +64,8 @@ def find_coco(folder: Path) -> Layout | None:
         chosen = boxes or [path for path in found if path.name.startswith("person_keypoints_")]
         if chosen:
             files = distinct_splits([annotation_file(folder, path) for path in chosen])
-            return Layout(folder, files, tuple(path for path in found if path not in chosen))
+            ignored = tuple(path for path in found if path not in chosen)
+            return Layout(folder, files, ignored, mixed=pattern == "*.json")
     return None
 
 
@@ -82,5 +88,13 @@ def distinct_splits(files: list[AnnotationFile]) -> tuple[AnnotationFile, ...]:
     return tuple(sorted(distinct, key=lambda file: (split_rank(file.split), file.split)))
 
 
-def no_layout(folder: Path) -> DataError:
+def no_layout(folder: Path, below: Iterable[Path] = ()) -> DataError:
+    """Return the error for a folder without a layout; `below` are folders in it that have one."""
+    named = sorted(path for path in below)
+    if named:
+        some = ", ".join(map(str, named[:3]))
+        return DataError(f"{folder} has no annotations of its own; name one of the folders in it that have: {some}.")
+    others = sorted(path.name for path in folder.glob("annotations/*.json"))
+    if others:
+        return DataError(f"{folder / 'annotations' / others[0]} has no boxes; expected instances_*.json beside it.")
     return DataError(f"{folder} has no annotations/*.json; {EXPECTED}.")

@@ -4,9 +4,10 @@ import os
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from urllib.parse import unquote
 
 from eda.read.values import printable
 
@@ -15,6 +16,9 @@ NOT_PHOTOS = (".json", ".txt", ".yaml", ".yml", ".xml", ".csv", ".md", ".ini", "
 
 UPLOAD_PREFIX = re.compile(r"[0-9a-f]{8}-(.+)")
 """Label Studio puts eight hexadecimal digits before the name of each uploaded file."""
+
+LOCAL_FILE = "?d="
+"""Comes before the path of a local file in Label Studio's addresses."""
 
 DRIVE = re.compile(r"[A-Za-z]:")
 
@@ -51,6 +55,13 @@ class PhotoFolder:
                     self.files.append(path)
                     self._by_name[fold(name)].append(path)
         self._known = set(self.files)
+        self._claimed: set[str] = set()
+
+    def claim(self, names: Iterable[str], bases: Iterable[str]) -> None:
+        """Keep the photos that have exactly these names from being found by a name that only resembles theirs."""
+        bases = list(bases)
+        paths = (self._exact(name, bases) for name in names if "\0" not in name and not leads_outside(name))
+        self._claimed |= {path for path in paths if path}
 
     def find(self, name: str, bases: Iterable[str]) -> Match:
         """Return the photo with this name in the first of `bases` (folders relative to the root, "" the root itself).
@@ -62,35 +73,42 @@ class PhotoFolder:
             return Match(problem=f"“{printable(name)}” holds a NUL character")
         outside = leads_outside(name)
         bases = list(bases)
-        if not outside:
-            for base in bases:
-                path = f"{base}/{name}" if base else name
-                if path in self._known or path in self._folders:
-                    return Match(Path(self.root, path))
+        if not outside and (path := self._exact(name, bases)):
+            return Match(Path(self.root, path))
         found = self._closest(name, bases)
         if len(found) == 1:
             return Match(Path(self.root, found[0]), other=printable(found[0]))
+        return Match(problem=self._problem(name, found, outside=outside))
+
+    def _problem(self, name: str, found: list[str], *, outside: bool) -> str:
+        """Say why a name has no photo; `found` are the files that it may stand for."""
         if found:
             some = ", ".join(printable(path) for path in found[:3])
-            return Match(problem=f"{len(found)} files are named like it ({some})")
+            return f"{len(found)} files are named like it ({some})"
         if outside:
-            return Match(problem=f"“{printable(name)}” leads outside the folder")
-        return Match(problem="no such file")
+            return f"“{printable(name)}” leads outside the folder"
+        others = self._by_name.get(fold(PurePosixPath(name).name), [])
+        return f"no such file; “{printable(others[0])}” is another image's" if others else "no such file"
+
+    def _exact(self, name: str, bases: list[str]) -> str:
+        """Return the path of the file, or folder, with this name in the first of `bases`; "" if there is none."""
+        paths = (f"{base}/{name}" if base else name for base in bases)
+        return next((path for path in paths if path in self._known or path in self._folders), "")
 
     def _closest(self, name: str, bases: list[str]) -> list[str]:
         """Return the files that share most of the name's last parts, those in one of `bases` if there are some."""
-        parts = [part for part in DRIVE.sub("", name).replace("\\", "/").split("/") if part not in ("", ".")]
-        if not parts:
-            return []
-        candidates = self._by_name.get(fold(parts[-1]), [])
-        if not candidates and (upload := UPLOAD_PREFIX.fullmatch(parts[-1])):
-            candidates = self._by_name.get(fold(upload[1]), [])
+        found = ((parts, self._named(parts[-1])) for parts in spellings(name) if parts)
+        parts, candidates = next((each for each in found if each[1]), ([], []))
         if len(candidates) > 1:
             wanted = [fold(part) for part in parts]
             shared = {path: shared_parts([fold(part) for part in path.split("/")], wanted) for path in candidates}
             candidates = [path for path in candidates if shared[path] == max(shared.values())]
         inside = [path for path in candidates if parent(path) in bases]
         return inside or candidates
+
+    def _named(self, name: str) -> list[str]:
+        """Return the files with this name in any folder that no other image has for its own."""
+        return [path for path in self._by_name.get(fold(name), []) if path not in self._claimed]
 
     def within(self, bases: Iterable[str]) -> list[str]:
         """Return the files in these folders and below."""
@@ -101,6 +119,17 @@ class PhotoFolder:
 def fold(name: str) -> str:
     """Return a file name in a form that ignores case and the two Unicode spellings of accents (NFC and NFD)."""
     return unicodedata.normalize("NFC", name).casefold()
+
+
+def spellings(name: str) -> Iterator[list[str]]:
+    """Yield the parts of a file name, as it is and as an address or the name of an uploaded file."""
+    path = DRIVE.sub("", name).replace("\\", "/")
+    address = unquote(path.replace(LOCAL_FILE, "/").partition("?")[0])
+    for spelling in dict.fromkeys((path, address)):
+        parts = [part for part in spelling.split("/") if part not in ("", ".")]
+        yield parts
+        if parts and (upload := UPLOAD_PREFIX.fullmatch(parts[-1])):
+            yield [*parts[:-1], upload[1]]
 
 
 def leads_outside(name: str) -> bool:

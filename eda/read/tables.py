@@ -13,7 +13,17 @@ from eda.dataset import BOXES, IMAGES, UNKNOWN_CLASS
 from eda.errors import DataError
 from eda.read.notes import Notes
 from eda.read.photos import Match
-from eda.read.values import BITS_64, has_mask, parse_bbox, printable, quoted, read_flag, to_float, whole_number
+from eda.read.values import (
+    BITS_64,
+    has_mask,
+    parse_bbox,
+    printable,
+    quoted,
+    read_flag,
+    rotation,
+    to_float,
+    whole_number,
+)
 
 REQUIRED = {
     "images": ("id", "file_name", "width", "height"),
@@ -67,6 +77,8 @@ class Tables:
             set_aside = self.flag(entry, "iscrowd", split, ids[2]) | self.flag(entry, "ignore", split, ids[2])
             row = box_row(ids, category, bbox, area, set_aside=set_aside)
             row["segmented"] = has_mask(entry)
+            if turn := rotation(entry):
+                self.notes.count("box-rotated", split, f"box {ids[2]}: by {turn:g} degrees", box=len(self.boxes))
             if area is None:
                 row["area"] = row["w"] * row["h"]
                 self.notes.count("box-area-missing", split, f"box {ids[2]}: computed here", box=len(self.boxes))

@@ -77,6 +77,13 @@ def has_mask(entry: dict[str, Any]) -> bool:
     return bool(entry.get("segmentation"))
 
 
+def rotation(entry: dict[str, Any]) -> float:
+    """Return the degrees by which CVAT has an annotation's box turned around its centre; 0 if it says none."""
+    attributes = entry.get("attributes")
+    turn = to_float(attributes.get("rotation")) if isinstance(attributes, dict) else 0.0
+    return turn if math.isfinite(turn) else 0.0
+
+
 def printable(text: str) -> str:
     """Return a text that any file can hold: surrogates and control characters become escapes."""
     escaped = "".join(c if c.isprintable() or c in JOINERS else c.encode("unicode_escape").decode() for c in text)

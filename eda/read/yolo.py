@@ -7,7 +7,7 @@ here such a line is a finding, and a class keeps its number.
 import math
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -20,9 +20,25 @@ from eda.read.tables import Tables, box_row
 from eda.read.values import printable, whole_number
 
 SPLITS = ("train", "val", "valid", "test")
+DESCRIPTIONS = (".yaml", ".yml", ".txt")
+"""Endings of files that name the classes."""
+
 PHOTO_SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 BOX_VALUES = 4
 MIN_POLYGON_VALUES = 6
+
+
+class Description(NamedTuple):
+    """What data.yaml or classes.txt says.
+
+    names: of the classes, by number
+    splits: for each the folders of its photos, or text files that list them
+    pose: whether keypoints follow the four numbers of a box
+    """
+
+    names: dict[int, str]
+    splits: dict[str, list[str]]
+    pose: bool
 
 
 def find_yolo(folder: Path) -> Path | None:
@@ -36,16 +52,19 @@ def read_yolo(described: Path) -> Dataset:
     """Read the data set of a data.yaml or classes.txt; raise DataError if it leads to no class or no photo."""
     root = described.parent
     photos, tables = PhotoFolder(root), Tables()
-    names, splits = read_description(described)
+    names, splits, pose = read_description(described)
     classes = order_classes(names.values())
     categories = {number: (name, classes.index(name)) for number, name in names.items()}
-    unread = {path.relative_to(root).as_posix() for path in root.glob("**/labels/**/*.txt")}
+    labels = (path.relative_to(root) for path in root.glob("**/labels/**/*.txt"))
+    unread = {path.as_posix() for path in labels if not any(part.startswith(".") for part in path.parts)}
     for split, values in splits.items():
-        for path in split_photos(photos, values, alone=len(splits) == 1):
+        for path, photo in split_photos(photos, values, alone=len(splits) == 1):
             label = label_path(path)
-            size = add_photo(tables, root, split, path)
+            size = add_photo(tables, split, path, photo)
+            if 0 in size:  # boxes in shares of an unknown size
+                continue
             if (root / label).is_file():
-                add_labels(tables, root / label, categories, size)
+                add_labels(tables, root / label, categories, size, pose=pose)
             unread.discard(label)
     if not tables.images:
         raise DataError(f"{described} leads to no photo; expected images/ beside labels/.")
@@ -54,12 +73,12 @@ def read_yolo(described: Path) -> Dataset:
     return folder_dataset(photos, tables, classes, [described.name])
 
 
-def read_description(path: Path) -> tuple[dict[int, str], dict[str, list[str]]]:
-    """Return the class names by number, and the folders or lists of each split; raise DataError without a name."""
+def read_description(path: Path) -> Description:
+    """Read data.yaml or classes.txt; raise DataError without a class name."""
     try:
         text = path.read_text(encoding="utf-8-sig")
-        document: Any = {"names": text.splitlines()} if path.suffix == ".txt" else yaml.safe_load(text)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
+        document: Any = {"names": text.rstrip().splitlines()} if path.suffix == ".txt" else yaml.safe_load(text)
+    except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:  # a date that is none: ValueError
         raise DataError(f"{path} is not YAML ({first_line(error)}); fetch it again.") from error
     listed = document.get("names") if isinstance(document, dict) else None
     pairs = listed.items() if isinstance(listed, dict) else enumerate(listed if isinstance(listed, list) else [])
@@ -70,15 +89,19 @@ def read_description(path: Path) -> tuple[dict[int, str], dict[str, list[str]]]:
     if not names:
         raise DataError(f"{path} has no list 'names'; expected names: [cat, dog].")
     values = {split: document[split] for split in SPLITS if document.get(split)}
+    # The values may be relative to `path`; its parts that are not here drop out, as those of the values do.
+    start = document.get("path") or ""
     folders = {
-        split: [str(v) for v in (value if isinstance(value, list) else [value])] for split, value in values.items()
+        split: [f"{start}/{v}" for v in (value if isinstance(value, list) else [value])]
+        for split, value in values.items()
     }
-    return names, folders or {"all": [""]}
+    return Description(names, folders or {"all": [""]}, pose="kpt_shape" in document)
 
 
-def split_photos(photos: PhotoFolder, values: list[str], *, alone: bool) -> Iterator[str]:
-    """Yield the photos of a split, as paths below the root; each value is a folder or a text file with names.
+def split_photos(photos: PhotoFolder, values: list[str], *, alone: bool) -> Iterator[tuple[str, Match]]:
+    """Yield the photos of a split with their paths below the root, or the names of those that are not there.
 
+    Each value is a folder, or a text file with a name on each line.
     The paths in a data.yaml are those of the machine that wrote it: the last parts count that exist here, but of
     several splits none is all of images/.
     """
@@ -88,10 +111,24 @@ def split_photos(photos: PhotoFolder, values: list[str], *, alone: bool) -> Iter
             parts.pop(0)
         chosen = photos.root.joinpath(*parts)
         if chosen.is_file():
-            matches = (photos.find(name, [""]) for name in chosen.read_text(encoding="utf-8-sig").split())
-            yield from (match.path.relative_to(photos.root).as_posix() for match in matches if match.path)
+            found = ((name, photos.find(name, [""])) for name in read_list(chosen))
+            yield from (
+                (photo.path.relative_to(photos.root).as_posix() if photo.path else name, photo) for name, photo in found
+            )
         elif (parts or not value) and (alone or parts != ["images"]):
-            yield from (path for path in photos.within(["/".join(parts)]) if is_photo(path))
+            found_here = filter(is_photo, photos.within(["/".join(parts)]))
+            yield from ((path, Match(photos.root / path)) for path in found_here)
+
+
+def read_list(path: Path) -> list[str]:
+    """Return the names in a text file, one on a line; raise DataError if it is none."""
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(
+            f"{path} is no list of photos in UTF-8 ({first_line(error)}); write one path a line."
+        ) from error
+    return [line.strip() for line in lines if line.strip()]
 
 
 def is_photo(path: str) -> bool:
@@ -108,18 +145,23 @@ def label_path(photo: str) -> str:
     return "/".join(parts)
 
 
-def add_photo(tables: Tables, root: Path, split: str, path: str) -> tuple[int, int]:
+def add_photo(tables: Tables, split: str, path: str, photo: Match) -> tuple[int, int]:
     """Add the image of a photo, whose size is in its file; return it, or 0x0 if it cannot be read."""
-    width, height = stored_size(root / path)
+    width, height = stored_size(photo.path) if photo.path else (0, 0)
     number = len(tables.images) + 1
     row = {"split": split, "image_id": number, "file_name": printable(path), "width": width, "height": height}
     tables.images.append(row)
-    tables.photos.append(Match(root / path))
+    tables.photos.append(photo)
     return width, height
 
 
-def add_labels(tables: Tables, path: Path, categories: dict[int, tuple[str, int]], size: tuple[int, int]) -> None:
-    """Add the boxes of a label file to the last image; a line that is none becomes a box without numbers."""
+def add_labels(
+    tables: Tables, path: Path, categories: dict[int, tuple[str, int]], size: tuple[int, int], *, pose: bool
+) -> None:
+    """Add the boxes of a label file to the last image; a line that is none becomes a box without numbers.
+
+    With `pose`, what follows a box is keypoints, not a polygon.
+    """
     image = tables.images[-1]
     for line in path.read_text(encoding="utf-8-sig", errors="replace").splitlines():
         words = line.split()
@@ -130,7 +172,7 @@ def add_labels(tables: Tables, path: Path, categories: dict[int, tuple[str, int]
             category = categories.get(number, (str(number), UNKNOWN_CLASS))
         except ValueError:
             category = (printable(words[0]), UNKNOWN_CLASS)
-        bbox = pixels(words[1:], size)
+        bbox = pixels(words[1 : 1 + BOX_VALUES] if pose else words[1:], size)
         ids = (image["split"], image["image_id"], len(tables.boxes) + 1)
         area = bbox[2] * bbox[3] if bbox else None
         tables.boxes.append(box_row(ids, category, bbox, area, set_aside=False))

@@ -133,5 +133,9 @@ def text_for_a_flag(folder: CocoFolder) -> None:
     folder.box()["iscrowd"] = "0"
 
 
+def turn_box(folder: CocoFolder) -> None:
+    folder.box()["attributes"] = {"occluded": False, "rotation": 330.0}
+
+
 def no_area(folder: CocoFolder) -> None:
     del folder.box()["area"]

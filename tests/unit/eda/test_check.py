@@ -34,6 +34,7 @@ from tests.unit.eda.faults import (
     text_for_a_flag,
     text_for_a_number,
     truncate_image,
+    turn_box,
     unknown_category,
     unlisted_image,
     upper_case_name,
@@ -84,6 +85,7 @@ PLANTED: list[tuple[Callable[[CocoFolder], None], list[Finding]]] = [
     (no_photo_of_a_split, [("photo-missing-all", None, None)]),
     (corners, [("box-format-differs", None, None)]),
     (text_for_a_flag, [("box-flag-odd", 1, 10)]),
+    (turn_box, [("box-rotated", 1, 10)]),
     (no_area, [("box-area-missing", 1, 10)]),
 ]
 
@@ -98,6 +100,30 @@ def test_every_rule_is_tested() -> None:
     planted = {finding[0] for _, expected in PLANTED for finding in expected}
     tested = set(test_quality.FAULTY) | test_outliers.TESTED | test_explore.TESTED | {"label-without-photo"}
     assert planted | tested == set(RULES)
+
+
+@pytest.mark.parametrize(
+    ("name", "encoded"),
+    [
+        *((f"1{ending}", "JPEG") for ending in (".jfif", ".jpe", ".JPEG", ".v2", "", ".", ".jpg.1")),
+        *(("1.jpg", "MPO"), ("1.jp2", "JPEG2000"), ("1.ppm", "PPM"), ("1.tga", "TGA"), ("1.tiff", "TIFF")),
+    ],
+)
+def test_names_and_formats_that_agree(coco: CocoFolder, name: str, encoded: str) -> None:
+    (coco.path / "images" / "1.jpg").unlink()
+    coco.draw(1).save(coco.path / "images" / name, encoded)
+    coco.documents["train"]["images"][0]["file_name"] = name
+    assert coco.rules() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "encoded"), [("1.jpe", "PNG"), ("1.webp", "JPEG"), ("1.tga", "PNG"), ("a.b.JP2", "GIF")]
+)
+def test_names_and_formats_that_differ(coco: CocoFolder, name: str, encoded: str) -> None:
+    (coco.path / "images" / "1.jpg").unlink()
+    coco.draw(1).save(coco.path / "images" / name, encoded)
+    coco.documents["train"]["images"][0]["file_name"] = name
+    assert ("photo-format-differs", 1, None) in coco.rules()
 
 
 @pytest.mark.parametrize("level", [0, 17, 255])
@@ -146,8 +172,11 @@ def test_valid_folder(coco: CocoFolder) -> None:
         lambda f: change_box(f, [10, 20, int(TINY_SIDE), 50]),
         lambda f: change_box(f, [10.4, 20.0, 40.0, 50.0], area=2000.6),
         lambda f: add_box(f, 1, [12, 22, 40, 50]),
+        lambda f: f.box().update(attributes={"occluded": True, "rotation": 0.0}),
+        lambda f: f.box().update(attributes=["rotation"]),
+        lambda f: f.box().update(attributes={"rotation": "none"}),
     ],
-    ids=["full image", "minimum side", "rounded area", "overlap below the limit"],
+    ids=["full image", "minimum side", "rounded area", "overlap below the limit", "upright", "a list", "a text"],
 )
 def test_within_the_limits(coco: CocoFolder, change: Callable[[CocoFolder], None]) -> None:
     change(coco)

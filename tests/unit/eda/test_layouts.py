@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from eda.errors import DataError
 from eda.explore import explore
 from eda.sources import read_folder
 from tests.unit.eda.folder import CocoFolder, messages_of, move
@@ -108,6 +109,57 @@ def test_label_studio(coco: CocoFolder, slash: str, prefix: str) -> None:
     assert (dataset.splits, len(dataset.images), set(dataset.boxes["class_id"])) == (["all"], 2, {0, 1})
     expected = [] if slash == "/" and not prefix else ["file-name-differs"]
     assert [rule for rule, _ in messages_of(dataset)] == expected
+
+
+OTHER_JSON = {
+    "info.json": {"version": 1},
+    "samples.json": [{"id": 1, "data": {"image": "/data/upload/1/a.jpg"}}],
+    "via_project.json": {"_via_settings": {}, "_via_img_metadata": {}},
+}
+
+
+def test_other_json_beside_a_whole_data_set_is_ignored(coco: CocoFolder) -> None:
+    document = export(coco, "labels.json")
+    (coco.path / "labels.json").write_text(json.dumps(document))
+    for name, other in OTHER_JSON.items():
+        (coco.path / name).write_text(json.dumps(other))
+    found = explore(read_folder(coco.path)).findings
+    assert list(zip(found["rule"], found["file_name"], strict=True)) == [("file-ignored", name) for name in OTHER_JSON]
+
+
+@pytest.mark.parametrize("name", OTHER_JSON)
+def test_only_other_json_is_refused(coco: CocoFolder, name: str) -> None:
+    export(coco, name)
+    (coco.path / name).write_text(json.dumps(OTHER_JSON[name]))
+    with pytest.raises(DataError, match=rf"{name} has neither .*; export the annotations as COCO or YOLO\.$"):
+        read_folder(coco.path)
+
+
+@pytest.mark.parametrize("name", ["pets.zip", "pets.TAR.GZ", "pets.7z"])
+def test_a_packed_data_set_is_to_be_unpacked(coco: CocoFolder, name: str) -> None:
+    (coco.path / name).write_bytes(b"PK\x03\x04")
+    with pytest.raises(DataError, match=r"is packed; unpack it and name the folder\.$"):
+        read_folder(coco.path / name)
+
+
+def test_a_file_in_another_format_is_to_be_exported_again(coco: CocoFolder) -> None:
+    (coco.path / "annotations.xml").write_text("<annotations/>")
+    with pytest.raises(DataError, match=r"; export the annotations as COCO or YOLO\.$"):
+        read_folder(coco.path / "annotations.xml")
+
+
+def test_a_folder_around_the_data_set_names_it(coco: CocoFolder) -> None:
+    (coco.path.parent / "__MACOSX").mkdir()
+    with pytest.raises(DataError, match=rf"has no annotations of its own; .* in it that have: {coco.path}\.$"):
+        read_folder(coco.path.parent)
+
+
+@pytest.mark.parametrize("task", ["captions", "panoptic", "stuff"])
+def test_annotations_without_boxes_are_named(coco: CocoFolder, task: str) -> None:
+    for split in coco.documents:
+        move(coco.path, f"annotations/{split}.json", f"annotations/{task}_{split}.json")
+    with pytest.raises(DataError, match=rf"{task}_test.json has no boxes"):
+        read_folder(coco.path)
 
 
 def test_one_file(coco: CocoFolder) -> None:

@@ -59,6 +59,12 @@ def test_usual_names_have_no_finding(coco: CocoFolder, on_disk: str, name: str) 
         ("images/1.jpg", "../images/1.jpg"),
         ("images/1.jpg", "../../elsewhere/1.jpg"),
         ("images/1.jpg", "1a2b3c4d-1.jpg"),
+        ("images/a photo.jpg", "a%20photo.jpg"),
+        ("images/a photo.jpg", "/data/upload/3/1a2b3c4d-a%20photo.jpg"),
+        ("images/1.jpg", "https://storage.example/pets/1.jpg?token=2&expires=3"),
+        ("images/sub/1.jpg", "/data/local-files/?d=pets/sub/1.jpg"),
+        ("images/sub/1.jpg", "/data/local-files/?d=pets%2Fsub%2F1.jpg"),
+        ("images/1%20.jpg", "x/1%20.jpg"),
         (f"images/{NFD}", NFC),
         (f"images/{NFC}", NFD),
         ("images/straße.jpg", "STRASSE.jpg"),
@@ -101,6 +107,14 @@ def test_the_longer_match_wins(coco: CocoFolder) -> None:
     (coco.path / "images" / "1.jpg").unlink()
     coco.documents["train"]["images"][0]["file_name"] = "/old/disk/B/1.jpg"
     assert coco.dataset().files.read(0) == (coco.path / "images" / "b" / "1.jpg").read_bytes()
+
+
+@pytest.mark.parametrize("name", ["3.jpg", "./3.jpg", "x/3.jpg", "3.JPG"])
+def test_the_photo_of_another_image_is_not_taken_for_a_missing_one(coco: CocoFolder, name: str) -> None:
+    move(coco.path, "images/3.jpg", "images/test/3.jpg")
+    coco.documents["train"]["images"][0]["file_name"] = name
+    found = {rule: message for rule, message in messages_of(coco.dataset()) if rule != "photo-unlisted"}
+    assert found == {"photo-missing": "photo: no such file; “images/test/3.jpg” is another image's"}
 
 
 def test_linked_photos_and_a_link_back(coco: CocoFolder) -> None:

@@ -60,6 +60,8 @@ def test_two_splits(yolo: YoloFolder) -> None:
         "train: images/train\nval: images/val\nnames: {'2': fox, '0': cat, '1': dog}\n",
         f"train: train.txt\nval: images/val\nnc: 3\n{NAMES}",
         f"\ufefftrain: images/train\nval: images/val\n{NAMES}",
+        f"path: ../pets/images\ntrain: train\nval: val\n{NAMES}",
+        f"path: /content/datasets/pets/images/\ntrain: [train]\nval: ./val\n{NAMES}",
     ],
 )
 def test_descriptions(yolo: YoloFolder, text: str) -> None:
@@ -68,6 +70,40 @@ def test_descriptions(yolo: YoloFolder, text: str) -> None:
     dataset = read_folder(yolo.path)
     assert dataset.splits == ["train", "val"]
     assert set(dataset.boxes["category"]) == {"dog"}
+
+
+def test_the_description_itself_can_be_named(yolo: YoloFolder) -> None:
+    assert len(read_folder(yolo.path / "data.yaml").images) == 2
+
+
+@pytest.mark.parametrize("name", ["a photo of  two.jpg", "ä.jpg", "val.jpg"])
+@pytest.mark.parametrize("start", ["./images/val/", "/content/pets/images/val/", "images/val/"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "  \n\n", ""])
+def test_a_list_of_photos(yolo: YoloFolder, name: str, start: str, end: str) -> None:
+    (yolo.path / "images" / "val" / "val.jpg").rename(yolo.path / "images" / "val" / name)
+    yolo.label("val").rename((yolo.path / "labels" / "val" / name).with_suffix(".txt"))
+    (yolo.path / "val.txt").write_text(f"{start}{name}{end}", encoding="utf-8")
+    yolo.describe(f"train: images/train\nval: val.txt\n{NAMES}")
+    dataset = read_folder(yolo.path)
+    assert dataset.images["file_name"].to_list() == ["images/train/train.jpg", f"images/val/{name}"]
+    assert (len(dataset.boxes), dataset.notes) == (2, ())
+
+
+@pytest.mark.parametrize("name", ["images/val/gone.jpg", "/etc/gone.jpg", "../gone.jpg"])
+def test_a_listed_photo_that_is_missing_is_a_finding(yolo: YoloFolder, name: str) -> None:
+    (yolo.path / "val.txt").write_text(f"images/val/val.jpg\n{name}\n")
+    yolo.describe(f"train: images/train\nval: val.txt\n{NAMES}")
+    found = explore(read_folder(yolo.path)).findings
+    assert list(zip(found["rule"], found["file_name"], strict=True)) == [("photo-missing", name)]
+
+
+@pytest.mark.parametrize("shape", ["[4, 2]", "[4, 3]", "[3, 3]"])
+def test_keypoints_after_a_box_are_no_polygon(yolo: YoloFolder, shape: str) -> None:
+    count, numbers = (int(digit) for digit in shape if digit.isdigit())
+    points = " ".join(["0.9 0.1 2" if numbers == 3 else "0.9 0.1"] * count)
+    yolo.describe(f"train: images/train\nval: images/val\nkpt_shape: {shape}\n{NAMES}")
+    yolo.label("val").write_text(f"{yolo.label('train').read_text().strip()} {points}\n")
+    assert read_folder(yolo.path).boxes[["x", "y", "w", "h"]].to_numpy().tolist() == [[20, 30, 50, 60]] * 2
 
 
 def test_a_class_keeps_its_number_where_names_has_gaps(yolo: YoloFolder) -> None:
@@ -86,8 +122,11 @@ def test_roboflow_export(yolo: YoloFolder) -> None:
     assert len(dataset.boxes) == 1
 
 
-def test_label_studio_export(yolo: YoloFolder) -> None:
+@pytest.mark.parametrize("other", [None, '{"categories": [], "info": {"contributor": "Label Studio"}}', "[1]", "3"])
+def test_label_studio_export(yolo: YoloFolder, other: str | None) -> None:
     (yolo.path / "data.yaml").unlink()
+    if other:
+        (yolo.path / "notes.json").write_text(other)
     (yolo.path / "classes.txt").write_text("cat\ndog\nfox\n")
     dataset = read_folder(yolo.path)
     assert dataset.splits == ["all"]
@@ -136,10 +175,18 @@ def test_label_file_without_a_photo(yolo: YoloFolder) -> None:
     assert found["message"].to_list() == ["“labels/val/other.txt”"]
 
 
-def test_unreadable_photo(yolo: YoloFolder) -> None:
+def test_hidden_label_files_are_no_labels(yolo: YoloFolder) -> None:
+    for folder in ("labels/val", "__MACOSX/labels/val", ".cache/labels"):
+        (yolo.path / folder).mkdir(parents=True, exist_ok=True)
+        (yolo.path / folder / "._val.txt").write_bytes(b"\x00\x05\x16\x07")
+    assert explore(read_folder(yolo.path)).findings.empty
+
+
+def test_boxes_of_an_unreadable_photo_are_not_called_broken(yolo: YoloFolder) -> None:
     (yolo.path / "images" / "val" / "val.jpg").write_bytes(b"none")
-    rules = set(explore(read_folder(yolo.path)).findings["rule"])
-    assert "photo-unreadable" in rules
+    found = explore(read_folder(yolo.path)).findings
+    assert found["rule"].to_list() == ["photo-unreadable", "label-without-photo"]
+    assert found["message"].iloc[1] == "“labels/val/val.txt”"
 
 
 @pytest.mark.parametrize("suffix", sorted(PHOTO_SUFFIXES))
@@ -156,6 +203,8 @@ def test_photo_formats(yolo: YoloFolder, suffix: str) -> None:
         ("names: {cat: 0}\n", "a key of 'names' is not a number"),
         ("names: [cat\n", "is not YAML"),
         ("- a\n- b\n", "no list 'names'"),
+        (f"date: 2026-13-45\n{NAMES}", "is not YAML"),
+        (f"train: images/train/train.jpg\n{NAMES}", "is no list of photos"),
         (f"train: nowhere\n{NAMES}", "leads to no photo"),
     ],
 )
