@@ -17,6 +17,7 @@ from eda.errors import EdaError
 from eda.explore import explore
 from eda.output import require_writable, writing
 from eda.page import write_report
+from eda.plots.style import counted
 from eda.predictions import predict_images, served_model
 from eda.sections import sections
 from eda.sources import SAMPLE_SIZE, open_dataset
@@ -170,7 +171,8 @@ def run(options: argparse.Namespace) -> None:
         options.figures.write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     counts = exploration.findings["severity"].value_counts()
     print(
-        f"{page}: {dataset.label}, {len(dataset.images):,} images, {len(dataset.boxes):,} boxes; "
+        f"{page}: {dataset.label}, {counted(len(dataset.images), 'image')}, "
+        f"{counted(len(dataset.boxes), 'box', 'boxes')}; "
         f"errors: {counts.get('error', 0)}, warnings: {counts.get('warning', 0)}; "
         f"{figures['total_seconds']:.0f} s, peak memory {figures['peak_memory_mib']:.0f} MiB"
     )

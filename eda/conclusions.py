@@ -12,7 +12,8 @@ from eda.measure.anchors import FINEST_STRIDE, MAX_THIN_SHARE, input_size_table,
 from eda.measure.boxes import size_table
 from eda.measure.classes import class_table
 from eda.measure.spatial import overlap_table
-from eda.plots.style import join_words, percent
+from eda.measure.splits import FALSE_DISCOVERIES, lowest_p, split_counts
+from eda.plots.style import counted, percent, some_words
 
 IMBALANCED = 3.0
 """The most frequent class has this many times the boxes of the rarest: mean AP and accuracy then differ much."""
@@ -26,11 +27,6 @@ MOSTLY = 0.5
 def conclusions(exploration: Exploration) -> list[str]:
     """Return what follows from the numbers, each as one or two sentences of Markdown; of data with boxes."""
     return [sentence for conclude in CONCLUSIONS for sentence in conclude(exploration)]
-
-
-def counted(number: int, name: str) -> str:
-    """Return a number with a noun, in the plural unless it is one."""
-    return f"{number:,} {name}{'' if number == 1 else 's'}"
 
 
 def on_findings(exploration: Exploration) -> Iterator[str]:
@@ -73,7 +69,7 @@ def on_classes(exploration: Exploration) -> Iterator[str]:
     margins = {name: 100 * recall_margin(int(count)) for name, count in boxes.items()}
     unsure = [str(name) for name, margin in margins.items() if margin > UNSURE_POINTS]
     if unsure:
-        where = "any class" if len(unsure) == len(boxes) else join_words(unsure)
+        where = "any class" if len(unsure) == len(boxes) else some_words(unsure)
         yield (
             f"**Small differences between detectors cannot be seen** in {where}: with {boxes.iloc[0]:,} "
             f"boxes of {rarest}, its recall is known to ± {margins[rarest]:.0f} points (95%)."
@@ -115,9 +111,12 @@ def on_splits(exploration: Exploration) -> Iterator[str]:
         )
         return
     first, second = exploration.compared
+    counts = split_counts(exploration.images, first, second)
     named = list(exploration.differences.query("significant")["comparison"])
     if named:
-        yield f"**{second} is not like {first}** in {join_words(named)}: read its score with that in mind."
+        yield f"**{second} is not like {first}** in {some_words(named)}: read its score with that in mind."
+    elif lowest_p(*counts) > FALSE_DISCOVERIES:
+        yield f"**Too few images to compare {second} with {first}**: {counts[1]:,} and {counts[0]:,}."
     else:
         yield f"**{second} is like {first}** in all {len(exploration.differences)} comparisons, but for noise."
 

@@ -1,5 +1,6 @@
 """The data set in memory: a typed table of images, one of boxes, and the image files."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
@@ -117,8 +118,12 @@ SPLIT_KINDS = ("train", "val", "test")
 
 
 def split_rank(name: str) -> int:
-    """Return 0, 1 or 2 for a training, validation or test split by the beginning of its name, 3 for any other."""
-    starts = (rank for rank, kind in enumerate(SPLIT_KINDS) if name.lower().startswith(kind))
+    """Return 0, 1 or 2 for a training, validation or test split by the beginning of a word, 3 for any other.
+
+    The words of "coco_train" and "pets-test2017" are those between what is no letter.
+    """
+    words = re.findall("[a-z]+", name.lower())
+    starts = (rank for word in words for rank, kind in enumerate(SPLIT_KINDS) if word.startswith(kind))
     return next(starts, len(SPLIT_KINDS))
 
 

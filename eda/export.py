@@ -90,7 +90,11 @@ def measure_tables(exploration: Exploration) -> dict[str, pd.DataFrame]:
 
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Return a table's rows as JSON objects, the index as its first key; NaN becomes null."""
-    found: list[dict[str, Any]] = json.loads(table.reset_index().to_json(orient="records", double_precision=15))
+    name = str(table.index.name or "index")
+    while name in table:  # a class that is named like the index
+        name = f"({name})"
+    named = table.rename_axis(index=name).reset_index()
+    found: list[dict[str, Any]] = json.loads(named.to_json(orient="records", double_precision=15))
     return found
 
 

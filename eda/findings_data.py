@@ -24,6 +24,9 @@ MAX_BOXES = 100
 REACH = 0.6
 """A box past the photo's edge is shown up to this share of the photo's side outside it."""
 
+MAX_WHOLE = 2**53
+"""JavaScript rounds larger whole numbers."""
+
 Box = tuple[int, float, float, float, float, int]
 """Row label in the boxes table; x, y, w, h in pixels; index into the names of classes."""
 
@@ -86,7 +89,7 @@ def findings_block(exploration: Exploration, found: FindingsData) -> dict[str, A
     """Return what the page's script reads of the findings."""
     shown = exploration.findings.iloc[found.rows]
     # A column each: the names of the columns would take more bytes than what is in them.
-    columns = {name: shown[name].astype(object).where(shown[name].notna(), "").tolist() for name in COLUMNS}
+    columns = {name: list(map(exact, shown[name].astype(object).where(shown[name].notna(), ""))) for name in COLUMNS}
     return {
         "rules": {rule: {"title": RULES[rule].title, "advice": RULES[rule].advice} for rule in set(shown["rule"])},
         "classes": found.classes,
@@ -100,6 +103,11 @@ def findings_block(exploration: Exploration, found: FindingsData) -> dict[str, A
         },
         "images": found.images,
     }
+
+
+def exact(value: Any) -> Any:
+    """Return a value as a script reads it exactly: an id beyond its whole numbers as a text."""
+    return str(value) if isinstance(value, int) and abs(value) > MAX_WHOLE else value
 
 
 class Frames:

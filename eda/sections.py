@@ -68,8 +68,9 @@ def sections(
     if exploration.compared is None:
         yield Section("Splits", f"Only {exploration.dataset.splits[0]} is here: there is nothing to compare it with.")
     else:
+        first, second = exploration.compared
         yield Section(
-            "{} against {}".format(*exploration.compared).capitalize(),
+            f"{first[:1].upper()}{first[1:]} against {second}",
             "Images are compared, not boxes, because boxes of one image are not independent.",
             (plot_differences,),
             (differences_table(exploration),),

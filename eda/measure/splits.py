@@ -1,5 +1,6 @@
 """Two splits compared: which differences are significant."""
 
+import math
 from typing import Any
 
 import pandas as pd
@@ -74,13 +75,29 @@ def compare_splits(images: pd.DataFrame, first: str, second: str) -> pd.DataFram
     return table
 
 
+def split_counts(images: pd.DataFrame, first: str, second: str) -> tuple[int, int]:
+    """Return the number of images in two splits."""
+    counts = images["split"].value_counts()
+    return int(counts.get(first, 0)), int(counts.get(second, 0))
+
+
+def lowest_p(first: int, second: int) -> float:
+    """Return the lowest p that an exact test of so many images of two samples can have: that of one way to split them.
+
+    If it is not below FALSE_DISCOVERIES, the samples are too small for any difference to be significant.
+    """
+    return 1 / math.comb(first + second, first)
+
+
 def quantity_row(title: str, a: pd.Series, b: pd.Series) -> dict[str, Any]:
     """Return means, effect and p of one quantity, or {} if a split has no value of it."""
     if a.empty or b.empty:
         return {}
     test = stats.mannwhitneyu(b, a)
     delta = 2 * test.statistic / (len(a) * len(b)) - 1
-    return {"comparison": title, "first": a.mean(), "second": b.mean(), "effect": delta, "p": test.pvalue}
+    # With ties, scipy takes the normal distribution, which for one image against many equal ones is far too certain.
+    p = min(1.0, max(float(test.pvalue), 2 * lowest_p(len(a), len(b))))
+    return {"comparison": title, "first": a.mean(), "second": b.mean(), "effect": delta, "p": p}
 
 
 def class_row(name: str, a: pd.Series, b: pd.Series) -> dict[str, Any]:

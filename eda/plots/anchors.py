@@ -20,6 +20,8 @@ from eda.plots.style import (
     OTHER_COLOUR,
     Plot,
     captioned,
+    counted,
+    legend_label,
     new_figure,
     percent,
     plain_log_ticks,
@@ -90,7 +92,7 @@ def plot_anchors(exploration: Exploration) -> Plot:
     colours = view.boxes["class_name"].astype(str).map(view.colours).to_numpy()[order]
     left.scatter(*sides[order].T, s=10, alpha=0.8 if len(sides) < MANY_BOXES else 0.4, c=colours, linewidth=0)
     for name, colour in view.colours.items():
-        left.scatter([], [], s=10, color=colour, label=name)
+        left.scatter([], [], s=10, color=colour, label=legend_label(name))
     left.scatter(anchors[:, 0], anchors[:, 1], marker="+", s=140, color="black", linewidth=2, label="anchor")
     left.set(xscale="log", yscale="log", xlabel=f"width, pixels at input size {size}", ylabel="height, pixels")
     for axis in (left.xaxis, left.yaxis):
@@ -109,8 +111,9 @@ def plot_anchors(exploration: Exploration) -> Plot:
     right.legend(loc="lower right")
     listed = ", ".join(f"{pixels(width)}x{pixels(height)}" for width, height in anchors)
     best = table.loc[count] if count in table.index else table.iloc[-1]
+    fit = "fits" if count == 1 else "fit"
     caption = (
-        f"{count} anchors at input size {size} ({listed}) fit with a mean IoU of {best['mean_iou']:.2f}, and "
-        f"{percent(best['above_half'])} of boxes have one above 0.5."
+        f"{counted(count, 'anchor')} at input size {size} ({listed}) {fit} with a mean IoU of {best['mean_iou']:.2f}, "
+        f"and {percent(best['above_half'])} of boxes have one above 0.5."
     )
     return captioned(exploration, "Anchors", caption, figure)

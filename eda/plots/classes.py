@@ -11,10 +11,11 @@ from eda.plots.palette import split_colours, view_classes
 from eda.plots.style import (
     Plot,
     captioned,
-    join_words,
+    counted,
     new_figure,
     percent,
     show_grid,
+    some_words,
     styled,
 )
 
@@ -57,12 +58,20 @@ def class_sentence(table: pd.DataFrame) -> str:
     """Name the most frequent class of `class_table`, and the rarest or those that are absent."""
     boxes = table["boxes"]
     most, least = boxes.idxmax(), boxes.idxmin()
+    if len(boxes) == 1:
+        return f"There is one class, {most}, with {counted(boxes[most], 'box', 'boxes')}."
+    if boxes[most] == boxes[least]:
+        return f"Each of the {len(boxes)} classes has {counted(boxes[most], 'box', 'boxes')}."
+    top = list(boxes.index[boxes == boxes[most]])
     start = f"{most} is the most frequent class, with {boxes[most]:,} of {boxes.sum():,} boxes"
+    if len(top) > 1:
+        start = f"{some_words(top)} are the most frequent classes, with {boxes[most]:,} of {boxes.sum():,} boxes each"
     if boxes[least] == 0:
-        return f"{start}; there is no box of {join_words(list(boxes.index[boxes == 0]))}."
+        return f"{start}; there is no box of {some_words(list(boxes.index[boxes == 0]))}."
+    last = "one of the rarest" if (boxes == boxes[least]).sum() > 1 else "the rarest"
     overlap = table.loc[least, "box_high"] >= table["box_low"].drop(least).min()
     return (
-        f"{start}: {boxes[most] / boxes[least]:.1f} times as many as the rarest, {least} ({boxes[least]:,}), "
+        f"{start}: {boxes[most] / boxes[least]:.1f} times as many as {last}, {least} ({boxes[least]:,}), "
         "whose interval "
         f"{'overlaps another one' if overlap else 'lies below all others'}."
     )

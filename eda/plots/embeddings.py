@@ -1,7 +1,6 @@
 """Plots of the embeddings: the map of images, and the pairs and boxes to look at."""
 
 from dataclasses import replace
-from textwrap import shorten
 
 import numpy as np
 import pandas as pd
@@ -14,7 +13,7 @@ from eda.explore import Exploration
 from eda.plots.charts import Look, axis, scatter_chart
 from eda.plots.gallery import draw_grid, draw_photo
 from eda.plots.palette import CLASS_PALETTE, OTHERS_COLOUR, split_colours, view_classes
-from eda.plots.style import SEVERITY_COLOURS, Plot, captioned, new_figure, styled
+from eda.plots.style import SEVERITY_COLOURS, Plot, captioned, legend_label, new_figure, shorten, styled
 
 NO_BOX = "no box"
 
@@ -107,8 +106,7 @@ def scatter(ax: Axes, drawn: pd.DataFrame, groups: pd.Series, colours: dict[str,
         drawn["x"].to_numpy()[order], drawn["y"].to_numpy()[order], s=size, c=list(inks), alpha=0.85, linewidths=0
     )
     handles = [
-        ax.scatter([], [], s=40, color=colours[name], label=shorten(name, MAX_NAME, placeholder=" …"))
-        for name in present
+        ax.scatter([], [], s=40, color=colours[name], label=legend_label(shorten(name, MAX_NAME))) for name in present
     ]
     columns = 4 if max(map(len, present)) < SHORT_NAME else 2
     ax.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.08), ncols=columns, fontsize=9)

@@ -11,7 +11,7 @@ from eda.explore import Exploration
 from eda.images import open_image
 from eda.measure.difficulty import REASONS
 from eda.plots.palette import view_classes
-from eda.plots.style import Plot, captioned, new_figure, styled
+from eda.plots.style import Plot, captioned, counted, legend_label, new_figure, styled
 
 DRAWN_SIDE = 640
 """Pixels; the longest side of a drawn image."""
@@ -42,11 +42,12 @@ def plot_most_crowded(exploration: Exploration, *, pixels: bool = True) -> Plot 
     crowded = exploration.hardest.sort_values("n_boxes", ascending=False, kind="stable").head(SHOWN)
     if crowded.empty:
         return None
-    titles = [f"{n} boxes" for n in crowded["n_boxes"]]
+    titles = [counted(n, "box", "boxes") for n in crowded["n_boxes"]]
     share = crowded["n_boxes"].sum() / max(1, exploration.images["n_boxes"].sum())
     caption = (
-        f"The most crowded image has {crowded['n_boxes'].iloc[0]} boxes; these {len(crowded)} images "
-        f"together have {100 * share:.1f}% of all boxes."
+        f"The most crowded image has {counted(crowded['n_boxes'].iloc[0], 'box', 'boxes')}; "
+        f"{'it has' if len(crowded) == 1 else f'these {len(crowded)} images together have'} {100 * share:.1f}% of all "
+        "boxes."
     )
     figure = draw_grid(exploration, crowded.index, titles, pixels=pixels)
     return captioned(exploration, "The most crowded images", caption, figure, photographic=pixels)
@@ -68,7 +69,7 @@ def draw_grid(
         )
     colours = view_classes(exploration).colours
     handles = [Rectangle((0, 0), 1, 1, fill=False, edgecolor=colour, linewidth=3) for colour in colours.values()]
-    figure.legend(handles, colours, loc="outside lower center", ncols=5)
+    figure.legend(handles, list(map(legend_label, colours)), loc="outside lower center", ncols=5)
     return figure
 
 

@@ -38,17 +38,24 @@ DARK = 0.25
 def sharpness_words(sharpness: pd.Series) -> str:
     """Compare the sharpest tenth with the blurriest, in words that never round a minimum up."""
     sharpness = sharpness.dropna()
+    if len(sharpness) < 2:
+        return ""
     low, high = (float(sharpness.quantile(q)) for q in (0.1, 0.9))
     if low <= 0:
         blank = float((sharpness <= 0).mean())
         return f", and {percent(blank)} have no detail at all" if blank else ""
-    return f", and the sharpest tenth is at least {math.floor(10 * high / low) / 10:g} times as sharp as the blurriest"
+    factor = math.floor(10 * high / low) / 10
+    if factor <= 1:
+        return ", and the sharpest tenth is hardly sharper than the blurriest"
+    return f", and the sharpest tenth is at least {factor:g} times as sharp as the blurriest"
 
 
 def size_words(images: pd.DataFrame) -> str:
     """Name the most common image size, or say that no size occurs twice."""
     common = images.groupby(["frame_width", "frame_height"]).size().sort_values(ascending=False)
     (width, height), count = common.index[0], int(common.iloc[0])
+    if len(images) == 1:
+        return f"the only one has {width:.0f}x{height:.0f} pixels"
     if count == 1:
         return "no two images have the same size"
     return f"the most common size is {width:.0f}x{height:.0f} ({count:,} images)"

@@ -41,11 +41,19 @@ DARK_CONTRAST = 3.0
 
 @dataclass(frozen=True)
 class ClassView:
-    """The classes as plots show them: each of `names` has a colour; `boxes` has them as its class_name."""
+    """The classes as plots show them: each of `names` has a colour; `boxes` has them as its class_name.
+
+    In `every`, no classes are joined to one group; `grouped` says whether in `boxes` some are.
+    """
 
     names: list[str]
     colours: dict[str, str]
     boxes: pd.DataFrame
+    every: pd.DataFrame
+
+    @property
+    def grouped(self) -> bool:
+        return self.boxes is not self.every
 
 
 def view_classes(exploration: Exploration) -> ClassView:
@@ -57,13 +65,15 @@ def view_classes(exploration: Exploration) -> ClassView:
     boxes = exploration.boxes.assign(class_name=exploration.boxes["class_name"].cat.rename_categories(short))
     names = class_names(boxes)
     if len(names) <= MAX_CLASSES:
-        return ClassView(names, dict(zip(names, CLASS_PALETTE, strict=False)), boxes)
+        return ClassView(names, dict(zip(names, CLASS_PALETTE, strict=False)), boxes, boxes)
     largest = [str(name) for name in boxes["class_name"].value_counts().index[: MAX_CLASSES - 1]]
     others = f"{len(names) - len(largest)} others"
+    while others in largest:
+        others = f"({others})"
     grouped = boxes["class_name"].astype(object).where(boxes["class_name"].isin(largest), others)
     shown = [*largest, others]
     colours = {**dict(zip(largest, CLASS_PALETTE, strict=False)), others: OTHERS_COLOUR}
-    return ClassView(shown, colours, boxes.assign(class_name=pd.Categorical(grouped, categories=shown)))
+    return ClassView(shown, colours, boxes.assign(class_name=pd.Categorical(grouped, categories=shown)), boxes)
 
 
 def short_names(names: list[str]) -> dict[str, str]:

@@ -15,6 +15,8 @@ from eda.plots.palette import ClassView, view_classes
 from eda.plots.style import (
     Plot,
     captioned,
+    counted,
+    legend_label,
     new_figure,
     percent,
     plain_log_ticks,
@@ -87,7 +89,8 @@ def plot_coco_sizes(exploration: Exploration) -> Plot:
     total, small = table[list(SIZE_CLASSES)].iloc[-1], shares["small"].iloc[:-1]
     smallest = f"{small.idxmax()} has the largest share of small ones ({percent(float(small.max()))})"
     caption = (
-        f"{total['small']:,} boxes are small, {total['medium']:,} medium and {total['large']:,} large"
+        f"{counted(total['small'], 'box is', 'boxes are')} small, {total['medium']:,} medium and "
+        f"{total['large']:,} large"
         f"{f'; {smallest}' if total['small'] else ''}."
     )
     return captioned(exploration, "Box size (COCO)", caption, figure)
@@ -128,7 +131,7 @@ def box_points(view: ClassView) -> pd.DataFrame:
             "image_row": boxes["image_row"],
             "class": boxes["class_name"].astype(str),
             "image": boxes["split"] + " " + boxes["image_id"].astype(str),
-            "box": boxes["box_id"],
+            "box": boxes["box_id"].astype(str),  # a script would round a number of 64 bits
             "pixels": boxes["w"].map("{:.4g}".format) + " x " + boxes["h"].map("{:.4g}".format),
             "relative_size": boxes["relative_size"],
             "aspect": boxes["aspect"],
@@ -152,7 +155,7 @@ def plot_size_and_aspect(exploration: Exploration) -> Plot:
         linewidths=0,
     )
     for name, colour in view.colours.items():
-        ax.scatter([], [], color=colour, label=name)
+        ax.scatter([], [], color=colour, label=legend_label(name))
     ax.set(xscale="log", yscale="log", xlabel=RELATIVE_SIZE, ylabel="width / height")
     plain_log_ticks(ax.xaxis, (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1))
     ax.xaxis.set_major_formatter(PercentFormatter(1))

@@ -84,9 +84,11 @@ def share_matrix(table: pd.DataFrame, xlabel: str, ylabel: str) -> Figure:
 @styled()
 def plot_co_occurrence(exploration: Exploration) -> Plot:
     """Draw, of the images with one class, the share that also shows another."""
-    table = co_occurrence(view_classes(exploration).boxes)
+    view = view_classes(exploration)
+    table = co_occurrence(view.boxes)
     figure = share_matrix(table, "… that also show (diagonal: two or more), %", "of the images with …")
-    return captioned(exploration, "Co-occurrence", f"{co_occurrence_words(table)}.", figure)
+    words = co_occurrence_words(co_occurrence(view.every) if view.grouped else table)
+    return captioned(exploration, "Co-occurrence", f"{words}.", figure)
 
 
 def co_occurrence_words(table: pd.DataFrame) -> str:
@@ -94,33 +96,42 @@ def co_occurrence_words(table: pd.DataFrame) -> str:
 
     Pairs are ordered by the mean of their two shares: one share alone favours the rarer class of the pair.
     """
-    pairs = {
-        (a, b): (float(table.loc[a, b]), float(table.loc[b, a]))
-        for a, b in combinations(table.index, 2)
-        if table.loc[[a, b], [a, b]].notna().all(axis=None)
-    }
+    shares = table.to_numpy(dtype=float)
+    known = np.flatnonzero(~np.isnan(shares).all(axis=1))
+    pairs = list(combinations(known.tolist(), 2))
     if not pairs:
         return "No two of the classes have boxes, so none come together"
+    first, second = np.array(pairs).T
+    sums = shares[first, second] + shares[second, first]
+    most, least, never = pairs[sums.argmax()], pairs[sums.argmin()], int((sums == 0).sum())
 
-    def words(pair: tuple[str, str]) -> str:
-        (a, b), (ab, ba) = pair, pairs[pair]
-        return f"{a} and {b} ({percent(ab)} of images with {a} show {b}, {percent(ba)} of those with {b} show {a})"
+    def words(pair: tuple[int, int]) -> str:
+        (i, j), (a, b) = pair, table.index[list(pair)]
+        there, back = percent(float(shares[i, j])), percent(float(shares[j, i]))
+        return f"{a} and {b} ({there} of images with {a} show {b}, {back} of those with {b} show {a})"
 
-    most = max(pairs, key=lambda pair: sum(pairs[pair]))
-    least = min(pairs, key=lambda pair: sum(pairs[pair]))
+    if never == len(pairs):
+        return "No image shows two of the classes"
     if len(pairs) == 1:
         return f"Together: {words(most)}"
-    return f"Most often together, by the mean of both shares: {words(most)}; least often: {words(least)}"
+    if np.ptp(sums) == 0:
+        return f"Each two of the classes come together equally often, such as {words(most)}"
+    rest = f"least often: {words(least)}"
+    if never > 1:
+        a, b = table.index[list(least)]
+        rest = f"{never:,} of {len(pairs):,} pairs never do, such as {a} and {b}"
+    return f"Most often together, by the mean of both shares: {words(most)}; {rest}"
 
 
 @styled()
 def plot_overlaps(exploration: Exploration) -> Plot:
     """Draw the share of boxes of one class that overlap a box of another by half of the smaller box."""
-    table = overlap_table(view_classes(exploration).boxes)
+    view = view_classes(exploration)
+    table = overlap_table(view.boxes)
     xlabel = "… that overlap a box of this class (by half of the smaller), %"
     figure = share_matrix(table, xlabel, "of the boxes of …")
-    caption = f"{overlap_words(table)}."
-    return captioned(exploration, "Overlap", caption, figure)
+    words = overlap_words(overlap_table(view.every) if view.grouped else table)
+    return captioned(exploration, "Overlap", f"{words}.", figure)
 
 
 def overlap_words(table: pd.DataFrame) -> str:
@@ -128,7 +139,12 @@ def overlap_words(table: pd.DataFrame) -> str:
     off, same = off_diagonal(table), pd.Series(np.diag(table), index=table.index).dropna()
     within = f"within a class it is at most {percent(float(same.max()))} ({same.idxmax()})"
     if off.empty or off.max() == 0:
-        return f"No box overlaps one of another class by half of the smaller box; {within}"
+        if same.max() == 0:
+            return "No box overlaps another by half of the smaller box"
+        start = "No box overlaps one of another class by half of the smaller box; " if len(same) > 1 else ""
+        return f"{start}{percent(float(same.max()))} of {same.idxmax()} boxes overlap one of their own class so"
+    if same.max() == 0:
+        within = "none overlaps one of its own class so"
     high = off.idxmax()
     return f"{percent(off[high])} of {high[0]} boxes overlap a {high[1]} by at least half of the smaller box; {within}"
 

@@ -1,8 +1,8 @@
 """Plot of the differences between two splits."""
 
 from eda.explore import Exploration
-from eda.measure.splits import FALSE_DISCOVERIES
-from eda.plots.style import OTHER_COLOUR, Plot, captioned, join_words, new_figure, shorten, show_grid, styled
+from eda.measure.splits import FALSE_DISCOVERIES, lowest_p, split_counts
+from eda.plots.style import OTHER_COLOUR, Plot, captioned, counted, new_figure, shorten, show_grid, some_words, styled
 
 SIGNIFICANT_COLOUR = "#A3123A"
 
@@ -54,7 +54,13 @@ def plot_differences(exploration: Exploration) -> Plot | None:
     significant = list(every.loc[every["significant"], "comparison"])
     total, rate = len(every), f"false discovery rate {FALSE_DISCOVERIES:g}"
     if significant:
-        caption = f"{len(significant)} of {total} comparisons differ significantly ({rate}): {join_words(significant)}."
+        differ = "differs" if len(significant) == 1 else "differ"
+        caption = (
+            f"{len(significant)} of {total} comparisons {differ} significantly ({rate}): {some_words(significant)}."
+        )
+    elif lowest_p(*(counts := split_counts(exploration.images, first, second))) > FALSE_DISCOVERIES:
+        images = f"{counted(counts[0], 'image')} of {first} and {counts[1]:,} of {second}"
+        caption = f"With {images}, no difference could be told from noise."
     else:
         caption = f"None of {total} comparisons differs significantly ({rate})."
     return captioned(exploration, f"Differences between {first} and {second}", caption, figure)

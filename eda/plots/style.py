@@ -164,6 +164,22 @@ def shorten(text: str, length: int) -> str:
     return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
+def legend_label(name: str) -> str:
+    """Return a name for a legend; matplotlib leaves out those that begin with an underscore, as _background_ does."""
+    return f" {name}" if name.startswith("_") else name
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """Return a number with a noun, in the plural unless it is one."""
+    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
+
+
+def some_words(labels: list[str], most: int = 5) -> str:
+    """Return labels as `join_words` does, or the first of them and how many more there are."""
+    more = len(labels) - most
+    return join_words(labels if more <= 0 else [*labels[:most], f"{more:,} more"])
+
+
 def join_words(labels: list[str]) -> str:
     """Return labels as a list in words: a, b and c."""
     return labels[0] if len(labels) == 1 else f"{', '.join(labels[:-1])} and {labels[-1]}"

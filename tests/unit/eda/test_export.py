@@ -51,6 +51,19 @@ def test_tables(document: dict[str, Any], sample: Exploration) -> None:
     }
 
 
+@pytest.mark.parametrize("name", ["images with", "boxes of", "class", "index", "image_row", "all", "row", "split", ""])
+def test_classes_named_like_columns(coco: CocoFolder, tmp_path: Path, name: str) -> None:
+    for document in coco.documents.values():
+        document["categories"][0]["name"] = name
+    write_measures(explore(coco.dataset()), [], tmp_path)
+    tables = json.loads((tmp_path / "measures.json").read_text(encoding="utf-8"))["tables"]
+    assert {row["class"]: row["boxes"] for row in tables["classes"]}[name] == 4
+    for table in ("co_occurrence", "overlap"):
+        rows = tables[table]
+        assert all(name in row for row in rows)
+        assert all(len(row) == len(rows) + 1 for row in rows)
+
+
 def test_parquet_tables(written: Path, sample: Exploration) -> None:
     images, boxes = (pd.read_parquet(written / f"{name}.parquet") for name in ("images", "boxes"))
     assert list(images["image_id"]) == list(sample.images["image_id"])

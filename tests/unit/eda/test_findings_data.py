@@ -56,6 +56,14 @@ def test_columns_have_one_length(sample: Exploration) -> None:
     assert columns["message"] == list(sample.findings["message"])
 
 
+@pytest.mark.parametrize("image_id", [2**53 - 1, 2**53 + 1, -(2**53) - 1, 2**63 - 1])
+def test_ids_that_a_script_would_round_are_texts(coco: CocoFolder, image_id: int) -> None:
+    coco.documents["train"]["images"][0]["id"] = image_id
+    ids = block(explore(coco.dataset()))["findings"]["image_id"]
+    assert str(image_id) in map(str, ids)
+    assert all(isinstance(each, str) or abs(each) < 2**53 for each in ids)
+
+
 def test_every_image_and_box_of_a_finding_is_there(sample: Exploration) -> None:
     data = block(sample)
     drawable = set(sample.dataset.boxes.dropna(subset=["x", "y", "w", "h"]).index)

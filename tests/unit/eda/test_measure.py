@@ -219,6 +219,7 @@ def test_single_split_is_not_compared(real: Exploration) -> None:
         (["train", "valid"], ("train", "valid")),
         (["train2017", "val2017"], ("train2017", "val2017")),
         (["a", "b", "c"], ("a", "b")),
+        (["coco_train", "coco_val", "coco_test"], ("coco_train", "coco_test")),
         (["test"], None),
     ],
 )

@@ -42,6 +42,14 @@ def test_of_many_classes_the_smallest_are_one_group(coco: CocoFolder) -> None:
     assert counts.sum() == len(exploration.boxes)
 
 
+def test_a_class_that_is_named_like_the_group_of_others(coco: CocoFolder) -> None:
+    with_classes(coco, MAX_CLASSES + 3)
+    for document in coco.documents.values():
+        document["categories"][-1]["name"] = "4 others"
+    view = view_classes(explore(coco.dataset()))
+    assert (view.names[0], view.names[-1], len(set(view.colours.values()))) == ("4 others", "(4 others)", MAX_CLASSES)
+
+
 @pytest.mark.parametrize(
     "splits",
     [
