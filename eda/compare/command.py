@@ -1,13 +1,14 @@
 """The command `python -m eda compare A B`: a page and JSON that say what differs."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from eda.compare.differences import compare
+from eda.compare.differences import common_classes, compare
 from eda.compare.joint import NAMES
 from eda.compare.plots import plot_copies, plot_effects, plot_sides, plot_unlike
 from eda.compare.result import Likeness
@@ -16,8 +17,11 @@ from eda.compare.two_sample import MIN_VECTORS
 from eda.embeddings.archives import MODEL_STORE, find_archive
 from eda.errors import ArchiveError
 from eda.export import SCHEMA_VERSION, records
+from eda.measure.splits import FALSE_DISCOVERIES, lowest_p
+from eda.output import require_writable, writing
 from eda.page import embed, page_templates
-from eda.plots.style import Plot, join_words
+from eda.plots.style import Plot, counted, some_words
+from eda.read.categories import same_but_spelling
 from eda.sections import Table
 from eda.tables import table_html
 
@@ -40,19 +44,21 @@ def compare_folders(first_folder: Path, second_folder: Path, out: Path, photos: 
     """Read both sides, compare them, write index.html and compare.json to `out`.
 
     Raises:
-        EdaError: a side cannot be read, or the named archive cannot compute features.
+        EdaError: `out` cannot be written, a side cannot be read, or the named archive cannot compute features.
     """
+    require_writable(out)
     first, second = read_side(first_folder), read_side(second_folder)
     found, missing = None, "Left out by --no-embeddings."
     if photos.compared:
         found, missing = liken(first, second, photos.archive)
     table = compare(first, second, [found.row()] if found else [])
     document = to_document(first, second, table, found, missing)
-    out.mkdir(parents=True, exist_ok=True)
     text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
-    (out / "compare.json").write_text(text + "\n", encoding="utf-8")
-    page = out / "index.html"
-    page.write_text(render(document, table, found, pixels=photos.shown), encoding="utf-8")
+    html, page = render(document, table, found, pixels=photos.shown), out / "index.html"
+    with writing(out):
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "compare.json").write_text(text + "\n", encoding="utf-8")
+        page.write_text(html, encoding="utf-8")
     print(f"{page}: {document['summary']}")
 
 
@@ -84,7 +90,7 @@ def to_document(
         "second": describe(second),
         "only_in_first": [name for name in first.classes if name not in second.classes],
         "only_in_second": [name for name in second.classes if name not in first.classes],
-        "summary": summarise(table),
+        "summary": " ".join(summarise(first, second, table)),
         "comparisons": records(table.set_index("comparison")),
         "embeddings": found.to_document() if found else None,
         "no_embeddings": missing,
@@ -101,13 +107,25 @@ def describe(side: Side) -> dict[str, Any]:
     }
 
 
-def summarise(table: pd.DataFrame) -> str:
-    """Return one sentence on what differs."""
+def summarise(first: Side, second: Side, table: pd.DataFrame) -> Iterator[str]:
+    """Yield sentences on what differs: the comparisons, and the classes that only one side has."""
     total, differing = len(table), list(table.loc[table["differs"], "comparison"])
-    if not differing:
-        return f"None of {total} comparisons differs by more than noise."
-    named = join_words([*differing[:5], *([f"{len(differing) - 5} more"] if len(differing) > 5 else [])])
-    return f"{len(differing)} of {total} comparisons differ by more than noise: {named}."
+    counts = len(first.images), len(second.images)
+    if differing:
+        differ = "differs" if len(differing) == 1 else "differ"
+        yield f"{len(differing)} of {total} comparisons {differ} by more than noise: {some_words(differing)}."
+    elif lowest_p(*counts) > FALSE_DISCOVERIES:
+        images = f"{counted(counts[0], 'image')} of A and {counts[1]:,} of B"
+        yield f"With {images}, no difference could be told from noise: none of {total} comparisons says anything."
+    else:
+        yield f"None of {total} comparisons differs by more than noise."
+    if not common_classes(first, second):
+        yield "The sides have no class in common, so classes and their boxes are not compared."
+    for side, other, name in ((first, second, "A"), (second, first, "B")):
+        if own := [each for each in side.classes if each not in other.classes]:
+            yield f"Only {name} has {some_words(own)}."
+    for one, two in same_but_spelling(first.classes, second.classes):
+        yield f"A's “{one}” and B's “{two}” differ only in their spelling."
 
 
 def render(document: dict[str, Any], table: pd.DataFrame, found: Likeness | None, *, pixels: bool) -> str:

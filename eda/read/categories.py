@@ -70,9 +70,21 @@ def join_classes(categories: Iterable[Categories], notes: Notes) -> tuple[str, .
     classes = order_classes(name for of_file in categories for names in of_file.names.values() for name in names)
     alike: dict[str, list[str]] = defaultdict(list)
     for name in classes:
-        alike[re.sub(r"[\s_-]+", " ", name).strip().casefold()].append(name)
+        alike[spelling(name)].append(name)
     for several in alike.values():
         if len(several) > 1:
             listed = " and ".join(f"“{name}”" for name in several)
             notes.add(Note("category-name-similar", "", f"{listed} are classes of their own here"))
     return classes
+
+
+def spelling(name: str) -> str:
+    """Return a class's name in a form that ignores case, spaces, hyphens and underscores."""
+    return re.sub(r"[\s_-]+", " ", name).strip().casefold()
+
+
+def same_but_spelling(first: Iterable[str], second: Iterable[str]) -> list[tuple[str, str]]:
+    """Return pairs of classes that only one of two data sets has, and that differ only in their spelling."""
+    first, second = list(first), list(second)
+    pairs = ((one, two) for one in first if one not in second for two in second if two not in first)
+    return [(one, two) for one, two in pairs if spelling(one) == spelling(two)]

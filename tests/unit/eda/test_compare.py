@@ -8,12 +8,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from markupsafe import escape
 
 from eda.__main__ import main, parser
 from eda.compare.differences import COLUMNS, compare
 from eda.compare.side import Side, read_side
 from eda.explore import Exploration, explore
 from eda.export import MEASURES, write_measures
+from eda.measure.splits import quantity_row
 from eda.synthetic import Sample
 from tests.unit.eda.folder import CocoFolder
 
@@ -138,10 +140,47 @@ def test_page_and_json(coco: CocoFolder, tmp_path: Path, capsys: pytest.CaptureF
     assert "Coverall <2>" in found["only_in_second"]
     assert {row["group"] for row in found["comparisons"]} == {"images"}
     page = (tmp_path / "compared" / "index.html").read_text(encoding="utf-8")
-    assert found["summary"] in page
+    assert escape(found["summary"]) in page
     assert "Coverall &lt;2&gt;" in page
     assert "http" not in page
     assert "None of 11 comparisons differs by more than noise." in capsys.readouterr().out
+
+
+def compared(tmp_path: Path, first: CocoFolder, second: CocoFolder) -> str:
+    first.save()
+    second.save()
+    assert run(tmp_path, first.path, second.path) == 0
+    return str(json.loads((tmp_path / "compared" / "compare.json").read_text(encoding="utf-8"))["summary"])
+
+
+def rename_classes(coco: CocoFolder, names: list[str]) -> CocoFolder:
+    for document in coco.documents.values():
+        document["categories"] = [{"id": n + 1, "name": name} for n, name in enumerate(names)]
+    return coco
+
+
+def test_classes_of_one_side_are_in_the_summary(coco: CocoFolder, tmp_path: Path) -> None:
+    first = rename_classes(coco, ["cat", "Face_Shield"])
+    second = rename_classes(CocoFolder(tmp_path / "other"), ["dog", "face shield"])
+    assert compared(tmp_path, first, second) == (
+        "None of 11 comparisons differs by more than noise. "
+        "The sides have no class in common, so classes and their boxes are not compared. "
+        "Only A has cat and Face_Shield. Only B has dog and face shield. "
+        "A's “Face_Shield” and B's “face shield” differ only in their spelling."
+    )
+
+
+def test_too_few_images_are_not_said_to_be_alike(coco: CocoFolder, tmp_path: Path) -> None:
+    del coco.documents["train"]["images"][1], coco.documents["test"]["images"][1]
+    summary = compared(tmp_path, coco, CocoFolder(tmp_path / "other"))
+    assert summary.startswith("With 2 images of A and 4 of B, no difference could be told from noise: ")
+
+
+@pytest.mark.parametrize("count", [8, 20, 30])
+def test_one_image_against_many_equal_ones_is_not_certain(count: int) -> None:
+    # By chance, the one that differs is in the side of one image in 1 of count + 1 cases.
+    row = quantity_row("brightness", pd.Series([0.9]), pd.Series([0.1] * count))
+    assert row["p"] == pytest.approx(2 / (count + 1))
 
 
 def newer_version(folder: Path) -> None:
@@ -177,6 +216,17 @@ def test_a_broken_report(
     assert error.startswith("eda: ")
     assert words in error
     assert not (tmp_path / "compared").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_refused_at_once(
+    coco: CocoFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "compared").write_text("")
+    assert run(tmp_path, coco.path, tmp_path / "nowhere") == 1
+    assert (
+        capsys.readouterr().err
+        == f"eda: {tmp_path / 'compared'} cannot be written (File exists); name another folder.\n"
+    )
 
 
 @pytest.mark.parametrize("arguments", [["compare"], ["compare", "only-one"]])
