@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -37,6 +38,14 @@ TURNED_BACK = {
     8: Image.Transpose.ROTATE_270,
 }
 """What undoes the turn that Pillow gives to a TIFF with this orientation, but to no other format."""
+
+UPRIGHT = {
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""The turn that EXIF asks for, of those that swap the sides."""
 
 FACTS: dict[str, Any] = {
     "state": "",
@@ -107,15 +116,32 @@ def decode_facts(content: bytes) -> dict[str, Any]:
 
 
 def open_image(dataset: Dataset, row: int, longest_side: int) -> Image.Image:
-    """Return the image of that row in RGB as it is stored, no side longer than `longest_side` pixels."""
+    """Return the image of that row in RGB in the frame of its boxes, no side longer than `longest_side` pixels.
+
+    It is as stored, or turned as EXIF asks if `is_turned` says so.
+    """
+    annotated = dataset.images.loc[row, ["width", "height"]].to_list()
     with Image.open(io.BytesIO(dataset.files.read(row))) as image:
-        turned = orientation_of(image) if image.format == "TIFF" else 1
+        orientation, tiff = orientation_of(image), image.format == "TIFF"
+        turned = is_turned(orientation, frame_size(image), annotated)
         image.draft("RGB", (longest_side, longest_side))
         small = to_rgb(image)
-    if turned in TURNED_BACK:
-        small = small.transpose(TURNED_BACK[turned])
+    if tiff and not turned and orientation in TURNED_BACK:
+        small = small.transpose(TURNED_BACK[orientation])
+    elif turned and not tiff:
+        small = small.transpose(UPRIGHT[orientation])
     small.thumbnail((longest_side, longest_side))
     return small
+
+
+def is_turned(orientation: int, stored: Sequence[int], annotated: Sequence[int]) -> bool:
+    """Return whether an image's boxes are those of the photo after the turn that EXIF asks for.
+
+    Browsers and most programs that draw boxes show it so; the annotated width and height are then the other way round.
+    """
+    (width, height), (annotated_width, annotated_height) = stored, annotated
+    swapped = (annotated_width, annotated_height) == (height, width)
+    return orientation in UPRIGHT and width != height and swapped
 
 
 def orientation_of(image: Image.Image) -> int:
@@ -133,11 +159,12 @@ def frame_size(image: Image.Image) -> tuple[int, int]:
     return (int(tags[TIFF_WIDTH]), int(tags[TIFF_HEIGHT])) if tags else image.size
 
 
-def stored_size(path: Path) -> tuple[int, int]:
-    """Return width and height of the photo in a file, from its header; 0 and 0 if it has none."""
+def upright_size(path: Path) -> tuple[int, int]:
+    """Return width and height of the photo in a file after the turn that EXIF asks for; 0 and 0 if it has none."""
     try:
         with Image.open(path) as image:
-            return frame_size(image)
+            width, height = frame_size(image)
+            return (height, width) if orientation_of(image) in UPRIGHT else (width, height)
     except Exception:  # noqa: BLE001  (`image_facts` reports the photo as unreadable)
         return 0, 0
 

@@ -10,6 +10,8 @@ from PIL import Image
 
 from eda.check.rules import AREA_TOLERANCE, EDGE_TOLERANCE, TINY_SIDE
 from eda.dataset import UNKNOWN_CLASS
+from eda.images import is_turned
+from eda.measure.boxes import turned
 
 QUERY = r"^(\w+://[^?]*)\?.*$"
 """An address, up to its query."""
@@ -49,6 +51,14 @@ def same_format(named: pd.Series, found: pd.Series) -> pd.Series:
     return named.eq(found) | (named.eq("JPEG") & found.eq("MPO"))
 
 
+def rotation_message(row: Any) -> str:
+    if is_turned(row.orientation, (row.stored_width, row.stored_height), (row.width, row.height)):
+        return (
+            f"EXIF orientation {row.orientation}; width and height are those after the turn, so the boxes are taken so"
+        )
+    return f"EXIF orientation {row.orientation}; the boxes are taken as those of the photo as it is stored"
+
+
 IMAGE_RULES = (
     RowRule(
         "image-id-repeated",
@@ -59,6 +69,7 @@ IMAGE_RULES = (
         "image-size-differs",
         lambda f: (
             f["state"].ne("ok")
+            | turned(f)
             | (f["width"].eq(f["stored_width"]) & f["height"].eq(f["stored_height"])).fillna(False).astype(bool)
         ),
         lambda r: f"fields say {r.width}x{r.height}, the photo is {r.stored_width}x{r.stored_height}",
@@ -84,7 +95,7 @@ IMAGE_RULES = (
     RowRule(
         "photo-rotated",
         lambda f: ~f["orientation"].isin(range(2, 9)),
-        lambda r: f"EXIF orientation {r.orientation}",
+        rotation_message,
     ),
 )
 

@@ -5,6 +5,7 @@ import pandas as pd
 
 from eda.box_format import foreign_formats
 from eda.dataset import UNKNOWN_CLASS, Dataset
+from eda.images import is_turned
 
 SMALL_AREA, LARGE_AREA = 32**2, 96**2
 """Square pixels, COCO's limits (cocodataset.org, detection evaluation): small < 32², medium < 96², large otherwise."""
@@ -18,23 +19,39 @@ SIZE_CLASSES = ("small", "medium", "large")
 def valid_images(dataset: Dataset, facts: pd.DataFrame) -> pd.DataFrame:
     """Return images with their facts and n_boxes, only the first of each (split, image_id).
 
-    frame_width, frame_height: the image's size in pixels, or the annotated size without an image file.
+    frame_width, frame_height: the size in pixels of the frame of the boxes, see `frame_sizes`
+    orientation: EXIF's against that frame, so 1 if the boxes are those of the turned photo
     """
     images = dataset.images.join(facts).drop_duplicates(["split", "image_id"])
     counts = dataset.boxes.groupby(["split", "image_id"]).size().rename("n_boxes")
     images = images.join(counts, on=["split", "image_id"])
     return images.assign(
         n_boxes=images["n_boxes"].fillna(0).astype(int),
+        orientation=images["orientation"].mask(turned(images), 1),
         **frame_sizes(images),
     )
 
 
 def frame_sizes(images: pd.DataFrame) -> dict[str, pd.Series]:
-    """Return frame_width and frame_height: the photo's size, else the annotated one, null if that is not positive."""
+    """Return frame_width and frame_height: the photo's size, else the annotated one, null if that is not positive.
+
+    The photo's size is the stored one, or that after the turn which EXIF asks for (`eda.images.is_turned`).
+    """
+    swapped, sides = turned(images), ("width", "height")
     return {
-        f"frame_{side}": images[f"stored_{side}"].astype("float64").fillna(images[side].where(images[side] > 0))
-        for side in ("width", "height")
+        f"frame_{side}": images[f"stored_{side}"]
+        .mask(swapped, images[f"stored_{other}"])
+        .astype("float64")
+        .fillna(images[side].where(images[side] > 0))
+        for side, other in zip(sides, reversed(sides), strict=True)
     }
+
+
+def turned(images: pd.DataFrame) -> pd.Series:
+    """Return `eda.images.is_turned` of each image."""
+    columns = ["orientation", "stored_width", "stored_height", "width", "height"]
+    known = images[columns].fillna(0).itertuples(index=False)
+    return pd.Series([is_turned(row[0], row[1:3], row[3:5]) for row in known], index=images.index, dtype=bool)
 
 
 def valid_boxes(dataset: Dataset, images: pd.DataFrame) -> pd.DataFrame:

@@ -13,7 +13,7 @@ import yaml
 
 from eda.dataset import UNKNOWN_CLASS, Dataset, order_classes
 from eda.errors import DataError, first_line
-from eda.images import stored_size
+from eda.images import upright_size
 from eda.read.folder import folder_dataset
 from eda.read.photos import Match, PhotoFolder
 from eda.read.tables import Tables, box_row
@@ -146,8 +146,12 @@ def label_path(photo: str) -> str:
 
 
 def add_photo(tables: Tables, split: str, path: str, photo: Match) -> tuple[int, int]:
-    """Add the image of a photo, whose size is in its file; return it, or 0x0 if it cannot be read."""
-    width, height = stored_size(photo.path) if photo.path else (0, 0)
+    """Add the image of a photo, whose size is in its file; return it, or 0x0 if it cannot be read.
+
+    The size is that of the photo after the turn that EXIF asks for: so do YOLO's own programs read it (Ultralytics,
+    exif_size).
+    """
+    width, height = upright_size(photo.path) if photo.path else (0, 0)
     number = len(tables.images) + 1
     row = {"split": split, "image_id": number, "file_name": printable(path), "width": width, "height": height}
     tables.images.append(row)
