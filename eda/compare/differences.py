@@ -104,9 +104,10 @@ def share_row(group: str, row: Row) -> Row:
 
 
 def images_by_rule(side: Side) -> dict[str, set[int]]:
-    """Return the rows of the images that each rule names."""
+    """Return the rows of the images that each rule names, of a pair the finding's own."""
     named: dict[str, set[int]] = {}
-    for rule, rows in zip(side.findings["rule"], side.findings["image_rows"], strict=True):
+    findings = side.findings.assign(related=side.findings.get("related", default=""))
+    for rule, rows, related in findings[["rule", "image_rows", "related"]].itertuples(index=False):
         if len(rows):
-            named.setdefault(str(rule), set()).add(int(rows[0]))
+            named.setdefault(str(rule), set()).update(map(int, rows[:1] if related else rows))
     return named
