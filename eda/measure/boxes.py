@@ -17,13 +17,13 @@ SIZE_CLASSES = ("small", "medium", "large")
 
 
 def valid_images(dataset: Dataset, facts: pd.DataFrame) -> pd.DataFrame:
-    """Return images with their facts and n_boxes, only the first of each (split, image_id).
+    """Return images with their facts and n_boxes (without those set aside), only the first of each (split, image_id).
 
     frame_width, frame_height: the size in pixels of the frame of the boxes, see `frame_sizes`
     orientation: EXIF's against that frame, so 1 if the boxes are those of the turned photo
     """
     images = dataset.images.join(facts).drop_duplicates(["split", "image_id"])
-    counts = dataset.boxes.groupby(["split", "image_id"]).size().rename("n_boxes")
+    counts = dataset.boxes[~dataset.boxes["set_aside"]].groupby(["split", "image_id"]).size().rename("n_boxes")
     images = images.join(counts, on=["split", "image_id"])
     return images.assign(
         n_boxes=images["n_boxes"].fillna(0).astype(int),

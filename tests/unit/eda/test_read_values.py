@@ -108,6 +108,7 @@ def test_crowds_are_left_out_of_the_statistics(coco: CocoFolder, flag: str) -> N
     assert len(exploration.boxes) == 7
     assert exploration.excluded_boxes == 0
     assert exploration.set_aside_boxes == 1
+    assert exploration.images["n_boxes"].to_list() == [1, 2, 2, 2]
 
 
 def test_one_box_without_an_area(coco: CocoFolder) -> None:
