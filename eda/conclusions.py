@@ -7,6 +7,8 @@ import numpy as np
 from eda.check.class_rules import recall_margin
 from eda.check.findings import summary
 from eda.check.rules_of_embeddings import EMBEDDING_RULES
+from eda.dataset import WHOLE
+from eda.embeddings.labels import FOLDS, MIN_BOXES, learnable
 from eda.explore import Exploration
 from eda.measure.anchors import FINEST_STRIDE, MAX_THIN_SHARE, input_size_table, suggested_input_size
 from eda.measure.boxes import size_table
@@ -22,6 +24,9 @@ UNSURE_POINTS = 10
 """Points of recall: a wider 95% interval does not tell detectors apart that differ as published ones do."""
 
 MOSTLY = 0.5
+
+MIN_LEARNT = 2
+"""Classes that a label's check must tell apart."""
 
 
 def conclusions(exploration: Exploration) -> list[str]:
@@ -105,9 +110,13 @@ def on_overlap(exploration: Exploration) -> Iterator[str]:
 
 def on_splits(exploration: Exploration) -> Iterator[str]:
     if exploration.compared is None:
+        split = exploration.dataset.splits[0]
+        if split == WHOLE:
+            yield "**The data set has no splits**: make them so that no scene is in two of them."
+            return
         yield (
-            f"**One split alone says nothing about the others**: whether {exploration.dataset.splits[0]} is like the "
-            "training data has to be seen with both."
+            f"**One split alone says nothing about the others**: whether {split} is like the training data has to be "
+            "seen with both."
         )
         return
     first, second = exploration.compared
@@ -125,8 +134,14 @@ def on_features(exploration: Exploration) -> Iterator[str]:
     if exploration.embeddings is None:
         return
     doubtful, features = len(exploration.embeddings.doubtful), exploration.embeddings.features
-    judged = len(features.box_rows)
-    if doubtful:
+    boxes = exploration.boxes.loc[features.box_rows]
+    learnt = learnable(boxes)
+    judged = int(boxes["class_name"].isin(learnt).sum())
+    if len(learnt) < MIN_LEARNT:
+        yield (
+            f"**Labels cannot be checked**: {MIN_BOXES} boxes each in {FOLDS} images or more are needed of two classes."
+        )
+    elif doubtful:
         yield (
             f"**Look at {counted(doubtful, 'doubtful label')}**: by the features of {features.model}, "
             f"{percent(doubtful / judged)} of {judged:,} boxes look like another class. Not all of them are wrong."

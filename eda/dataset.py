@@ -114,6 +114,9 @@ class Dataset:
         return f"SYNTHETIC DATA · {self.source}" if self.synthetic else self.source
 
 
+WHOLE = "all"
+"""The split of a data set that has none."""
+
 SPLIT_KINDS = ("train", "val", "test")
 
 

@@ -7,6 +7,7 @@ from functools import partial
 import pandas as pd
 
 from eda.cppe5 import BASELINES
+from eda.dataset import WHOLE
 from eda.embeddings.result import Embeddings
 from eda.explore import Exploration
 from eda.measure.boxes import SIZE_CLASSES, size_table
@@ -66,7 +67,11 @@ def sections(
     if exploration.images["state"].eq("ok").any():
         yield Section("Images", "Resolution, brightness and sharpness.", (plot_resolutions, plot_qualities))
     if exploration.compared is None:
-        yield Section("Splits", f"Only {exploration.dataset.splits[0]} is here: there is nothing to compare it with.")
+        split = exploration.dataset.splits[0]
+        whole = "The data set has no splits that could be compared."
+        yield Section(
+            "Splits", whole if split == WHOLE else f"Only {split} is here: there is nothing to compare it with."
+        )
     else:
         first, second = exploration.compared
         yield Section(

@@ -69,9 +69,7 @@ def class_probabilities(reduced: np.ndarray, boxes: pd.DataFrame) -> pd.DataFram
     Empty if there are fewer than two of them.
     """
     names, groups = boxes["class_name"].astype(str), boxes["image_row"]
-    counts = names.value_counts()
-    in_images = groups.groupby(names).nunique().reindex(counts.index)
-    learnt = sorted(counts.index[(counts >= MIN_BOXES) & (in_images >= FOLDS)])
+    learnt = learnable(boxes)
     known = names.isin(learnt).to_numpy()
     if len(learnt) < 2:
         return pd.DataFrame()
@@ -83,6 +81,14 @@ def class_probabilities(reduced: np.ndarray, boxes: pd.DataFrame) -> pd.DataFram
         rows = boxes.index[known][test]
         table.loc[rows, list(model.classes_)] = model.predict_proba(x[test])
     return table
+
+
+def learnable(boxes: pd.DataFrame) -> list[str]:
+    """Return the classes with at least MIN_BOXES boxes in FOLDS images, sorted."""
+    names = boxes["class_name"].astype(str)
+    counts = names.value_counts()
+    in_images = boxes["image_row"].groupby(names).nunique().reindex(counts.index)
+    return sorted(counts.index[(counts >= MIN_BOXES) & (in_images >= FOLDS)])
 
 
 def votes(reduced: np.ndarray, boxes: pd.DataFrame, predicted: pd.Series) -> dict[str, np.ndarray]:

@@ -5,6 +5,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from eda.dataset import WHOLE
 from eda.explore import Exploration
 from eda.measure.classes import class_table, mean_interval
 from eda.plots.palette import split_colours, view_classes
@@ -106,7 +107,8 @@ def plot_boxes_per_image(exploration: Exploration) -> Plot:
     parts = []
     for split in splits:
         mean, low, high = mean_interval(counts.loc[counts["split"] == split, "n_boxes"])
-        parts.append(f"{mean:.2f} boxes an image in {split} (95% interval {low:.2f} to {high:.2f})")
+        where = "" if split == WHOLE else f" in {split}"
+        parts.append(f"{mean:.2f} boxes an image{where} (95% interval {low:.2f} to {high:.2f})")
     crowded = float((counts["n_boxes"] > 10).mean())
     caption = f"There are {' and '.join(parts)}; {percent(crowded)} of images have more than ten."
     return captioned(exploration, "Boxes in an image", caption, figure)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from eda.dataset import split_rank
+from eda.dataset import WHOLE, split_rank
 from eda.errors import DataError
 
 EXPECTED = (
@@ -14,7 +14,9 @@ EXPECTED = (
 
 ROBOFLOW = "_annotations.coco.json"
 
-OTHER_TASKS = ("captions_", "person_keypoints_", "panoptic_", "stuff_", "image_info_")
+KEYPOINTS = "person_keypoints_"
+
+OTHER_TASKS = ("captions_", KEYPOINTS, "panoptic_", "stuff_", "image_info_")
 """How COCO's own files begin that have no boxes, or repeat those of instances_*.json."""
 
 PACKED = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
@@ -61,7 +63,7 @@ def find_coco(folder: Path) -> Layout | None:
         found = sorted(path for path in folder.glob(pattern) if not path.name.startswith("."))
         boxes = [path for path in found if not path.name.startswith(OTHER_TASKS)]
         # Without instances_*.json, the keypoints' file is the one with the boxes.
-        chosen = boxes or [path for path in found if path.name.startswith("person_keypoints_")]
+        chosen = boxes or [path for path in found if path.name.startswith(KEYPOINTS)]
         if chosen:
             files = distinct_splits([annotation_file(folder, path) for path in chosen])
             ignored = tuple(path for path in found if path not in chosen)
@@ -73,9 +75,9 @@ def annotation_file(root: Path, path: Path) -> AnnotationFile:
     """Return a file with its split, and where its photos may lie."""
     if path.name == ROBOFLOW and path.parent != root:
         return AnnotationFile(path, path.parent.name, (path.parent.name,))
-    split = path.stem.removeprefix("instances_")
+    split = path.stem.removeprefix("instances_").removeprefix(KEYPOINTS)
     bases = ("images", f"images/{split}", split, "data", "")
-    return AnnotationFile(path, "all" if split in UNSPLIT else split, bases)
+    return AnnotationFile(path, WHOLE if split in UNSPLIT else split, bases)
 
 
 def distinct_splits(files: list[AnnotationFile]) -> tuple[AnnotationFile, ...]:

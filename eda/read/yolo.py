@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from eda.dataset import UNKNOWN_CLASS, Dataset, order_classes
+from eda.dataset import UNKNOWN_CLASS, WHOLE, Dataset, order_classes
 from eda.errors import DataError, first_line
 from eda.images import upright_size
 from eda.read.folder import folder_dataset
@@ -42,10 +42,18 @@ class Description(NamedTuple):
 
 
 def find_yolo(folder: Path) -> Path | None:
-    """Return the file that names the classes of a folder in YOLO's layout, or None."""
+    """Return the file that names the classes of a folder in YOLO's layout, or None.
+
+    Other programs keep their settings in YAML files, too.
+    """
     has_labels = any(path.is_dir() for pattern in ("labels", "*/labels") for path in folder.glob(pattern))
     described = [*sorted(folder.glob("*.yaml")), *sorted(folder.glob("*.yml")), folder / "classes.txt"]
-    return next((path for path in described if has_labels and path.is_file()), None)
+    present = [path for path in described if has_labels and path.is_file()]
+    return next(filter(names_classes, present), present[0] if present else None)
+
+
+def names_classes(path: Path) -> bool:
+    return path.suffix == ".txt" or b"names" in path.read_bytes()
 
 
 def read_yolo(described: Path) -> Dataset:
@@ -95,7 +103,7 @@ def read_description(path: Path) -> Description:
         split: [f"{start}/{v}" for v in (value if isinstance(value, list) else [value])]
         for split, value in values.items()
     }
-    return Description(names, folders or {"all": [""]}, pose="kpt_shape" in document)
+    return Description(names, folders or {WHOLE: [""]}, pose="kpt_shape" in document)
 
 
 def split_photos(photos: PhotoFolder, values: list[str], *, alone: bool) -> Iterator[tuple[str, Match]]:

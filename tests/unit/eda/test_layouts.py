@@ -39,7 +39,13 @@ def photos_by_split(coco: CocoFolder) -> None:
             move(coco.path, f"images/{image['file_name']}", f"images/{split}/{image['file_name']}")
 
 
-LAYOUTS = [roboflow, coco_2017, photos_by_split]
+def keypoints(coco: CocoFolder) -> None:
+    for split in coco.documents:
+        move(coco.path, f"annotations/{split}.json", f"annotations/person_keypoints_{split}.json")
+    photos_by_split(coco)
+
+
+LAYOUTS = [roboflow, coco_2017, photos_by_split, keypoints]
 
 
 @pytest.mark.parametrize("arrange", LAYOUTS)

@@ -4,16 +4,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from eda.coco import read_coco
 from eda.conclusions import conclusions
 from eda.explore import explore
 from eda.measure.spatial import co_occurrence
-from eda.plots.classes import class_sentence
+from eda.plots.classes import class_sentence, plot_boxes_per_image
 from eda.plots.gallery import plot_most_crowded
 from eda.plots.images import sharpness_words, size_words
 from eda.plots.sizes import plot_size_and_aspect
 from eda.plots.spatial import co_occurrence_words, overlap_words, plot_co_occurrence, plot_overlaps
 from eda.plots.splits import plot_differences
 from eda.plots.style import counted, some_words
+from eda.sections import sections
 from tests.unit.eda.folder import CocoFolder
 from tests.unit.eda.test_palette import with_classes
 from tests.unit.eda.test_sentences import shown
@@ -120,6 +122,16 @@ def test_splits_of_one_image_are_not_said_to_be_alike(coco: CocoFolder) -> None:
     assert plot is not None
     assert plot.caption == "With 1 image of train and 1 of test, no difference could be told from noise."
     assert "**Too few images to compare test with train**: 1 and 1." in conclusions(exploration)
+
+
+def test_a_data_set_without_splits_has_none_of_that_name(coco: CocoFolder) -> None:
+    (coco.path / "annotations" / "test.json").unlink()
+    (coco.path / "annotations" / "train.json").rename(coco.path / "annotations" / "instances_default.json")
+    exploration = explore(read_coco(coco.path))
+    intros = {part.title: part.intro for part in sections(exploration, None, pixels=False)}
+    assert intros["Splits"] == "The data set has no splits that could be compared."
+    assert "**The data set has no splits**: make them so that no scene is in two of them." in conclusions(exploration)
+    assert plot_boxes_per_image(exploration).caption.startswith("There are 2.00 boxes an image (95% interval")
 
 
 def test_words_for_numbers_and_lists() -> None:

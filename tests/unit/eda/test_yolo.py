@@ -72,6 +72,12 @@ def test_descriptions(yolo: YoloFolder, text: str) -> None:
     assert set(dataset.boxes["category"]) == {"dog"}
 
 
+@pytest.mark.parametrize("name", ["args.yaml", "a.yml", "docker-compose.yaml"])
+def test_other_yaml_is_no_description(yolo: YoloFolder, name: str) -> None:
+    (yolo.path / name).write_text("epochs: 100\n")
+    assert read_folder(yolo.path).classes == ("cat", "dog", "fox")
+
+
 def test_the_description_itself_can_be_named(yolo: YoloFolder) -> None:
     assert len(read_folder(yolo.path / "data.yaml").images) == 2
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from eda.check.embedding_rules import embedding_findings
+from eda.conclusions import conclusions
 from eda.embeddings.cache import Cache
 from eda.embeddings.explore import add_features
 from eda.explore import Exploration, explore
@@ -68,6 +69,19 @@ def test_too_few_images_are_not_compared(coco: CocoFolder, cache: Cache) -> None
         (coco.path / "images" / f"{name}.jpg").unlink()
     found = explore(coco.dataset())
     assert add_features(found, embed(found, cache)) is found
+
+
+def test_labels_that_cannot_be_checked_are_not_called_right(coco: CocoFolder, cache: Cache) -> None:
+    found = explore(coco.dataset())
+    few = add_features(found, embed(found, cache))
+    assert "**Labels cannot be checked**: 10 boxes each in 5 images or more are needed of two classes." in conclusions(
+        few
+    )
+    coco.add_images(8)
+    found = explore(coco.dataset())
+    enough = " ".join(conclusions(add_features(found, embed(found, cache))))
+    assert "Labels cannot be checked" not in enough
+    assert "doubtful" in enough
 
 
 def test_tables_are_written_as_data(planted: Exploration, tmp_path: Path) -> None:
