@@ -1,6 +1,6 @@
 """Altered copies (cropped, mirrored, re-encoded, brighter) and photos of one scene, which a perceptual hash misses."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import NamedTuple
@@ -8,6 +8,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from PIL import Image
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 from tqdm import tqdm
 
 from eda.dataset import Dataset
@@ -76,8 +78,8 @@ def compared_pairs(
         features: of the images.
         nearest: similarities and positions of each image's neighbours (`eda.embeddings.neighbours.nearest`).
     """
-    known = {frozenset(rows) for rows in findings.loc[findings["rule"].isin(HASH_RULES), "image_rows"]}
-    pairs = [pair for pair in candidates(features.image_rows, *nearest) if frozenset(pair[:2]) not in known]
+    known = reported(dataset, findings)
+    pairs = [pair for pair in candidates(features.image_rows, *nearest) if not known(*pair[:2])]
     thumbnails = make_thumbnails(dataset, sorted({row for pair in pairs for row in pair[:2]}))
 
     def compare(pair: tuple[int, int, float]) -> SimilarPair:
@@ -88,6 +90,20 @@ def compared_pairs(
 
     with ThreadPoolExecutor(WORKERS) as pool:
         yield from tqdm(map_ahead(pool, compare, pairs, WORKERS), total=len(pairs), desc="pairs", unit="pair")
+
+
+def reported(dataset: Dataset, findings: pd.DataFrame) -> Callable[[int, int], bool]:
+    """Return what tells whether the hashes' findings report the later of two images with such an image in that split.
+
+    Of an image that is there many times, they pair each copy with one earlier copy of each split only.
+    """
+    splits = dataset.images["split"].to_dict()
+    pairs = [tuple(rows) for rows in findings.loc[findings["rule"].isin(HASH_RULES), "image_rows"]]
+    nodes, places = np.unique(np.array(pairs, dtype=np.int64).reshape(-1, 2), return_inverse=True)
+    links = coo_array((np.ones(len(pairs)), places.reshape(-1, 2).T), shape=(len(nodes), len(nodes)))
+    groups = dict(zip(nodes.tolist(), connected_components(links, directed=False)[1], strict=True)) if pairs else {}
+    named = {(row, splits[other], groups[other]) for row, other in pairs}
+    return lambda row, other: (row, splits[other], groups.get(other)) in named
 
 
 def candidates(rows: np.ndarray, similarities: np.ndarray, positions: np.ndarray) -> Iterator[tuple[int, int, float]]:

@@ -13,7 +13,7 @@ from eda.explore import Exploration
 from eda.plots.charts import Look, axis, scatter_chart
 from eda.plots.gallery import draw_grid, draw_photo
 from eda.plots.palette import CLASS_PALETTE, OTHERS_COLOUR, split_colours, view_classes
-from eda.plots.style import SEVERITY_COLOURS, Plot, captioned, legend_label, new_figure, shorten, styled
+from eda.plots.style import SEVERITY_COLOURS, Plot, captioned, counted, legend_label, new_figure, shorten, styled
 
 NO_BOX = "no box"
 
@@ -44,12 +44,16 @@ def plot_map(exploration: Exploration) -> Plot | None:
     scatter(right, drawn, drawn["split"], split_colours(exploration.dataset.splits), "split")
     unlike = drawn[drawn["unlike"]]
     right.scatter(unlike["x"], unlike["y"], s=90, facecolors="none", edgecolors="#A3123A", linewidths=1.3)
-    ringed = "1 outlier is ringed" if len(unlike) == 1 else f"{len(unlike)} outliers are ringed"
-    same = same_class_share(embeddings, first)
+    ringed = f"{counted(len(unlike), 'outlier is', 'outliers are')} ringed"
+    same = ""
+    if len(first):
+        share = f"{same_class_share(embeddings, first):.0%} of images with boxes"
+        same = f"{share} have their most frequent class in common with their nearest image; "
     caption = (
         f"{images_drawn(len(drawn), len(embeddings.images))} by t-SNE of the model's features, in "
-        f"{len(embeddings.clusters)} clusters: near points are similar images, distances between groups mean nothing. "
-        f"{same:.0%} of images with boxes have their most frequent class in common with their nearest image; {ringed}."
+        f"{counted(len(embeddings.clusters), 'cluster')}: near points are similar images, distances between groups "
+        "mean nothing. "
+        f"{same}{ringed}."
     )
     chart = scatter_chart(
         drawn,
@@ -132,8 +136,8 @@ def plot_similar_pairs(exploration: Exploration, *, pixels: bool = True) -> Plot
     leaks = (images.loc[pairs["row"]].to_numpy() != images.loc[pairs["other"]].to_numpy()).sum()
     copies = int(pairs["kind"].eq("similar").sum())
     caption = (
-        f"{copies:,} pairs are altered copies and {len(pairs) - copies:,} probably show one scene; {leaks:,} of them "
-        f"are across splits. Here are the first {len(shown)}."
+        f"{counted(copies, 'pair is', 'pairs are')} altered copies and {len(pairs) - copies:,} probably show one "
+        f"scene; {leaks:,} of them {'is' if leaks == 1 else 'are'} across splits. Here are the first {len(shown)}."
     )
     figure = draw_grid(exploration, rows, titles, pixels=pixels, columns=4)
     return captioned(exploration, "Similar images", caption, figure, photographic=pixels)

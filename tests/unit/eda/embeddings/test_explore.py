@@ -84,6 +84,19 @@ def test_labels_that_cannot_be_checked_are_not_called_right(coco: CocoFolder, ca
     assert "doubtful" in enough
 
 
+def test_a_map_without_boxes_says_nothing_of_classes(coco: CocoFolder, cache: Cache) -> None:
+    coco.add_images(4)
+    for document in coco.documents.values():
+        document["annotations"] = []
+    found = explore(coco.dataset())
+    plot = plot_map(add_features(found, embed(found, cache)))
+    assert plot is not None
+    assert plot.caption == (
+        "8 images by t-SNE of the model's features, in 1 cluster: near points are similar images, distances between "
+        "groups mean nothing. 0 outliers are ringed."
+    )
+
+
 def test_tables_are_written_as_data(planted: Exploration, tmp_path: Path) -> None:
     write_measures(planted, [], tmp_path)
     tables = json.loads((tmp_path / "measures.json").read_text(encoding="utf-8"))["tables"]
@@ -99,7 +112,7 @@ def test_plots_and_tables(planted: Exploration) -> None:
     assert "histogram 1.0 (a test)" in part.intro
     pairs = plot_similar_pairs(planted, pixels=False)
     assert pairs is not None
-    assert "2 pairs are altered copies and 0 probably show one scene; 1 of them are across splits" in pairs.caption
+    assert "2 pairs are altered copies and 0 probably show one scene; 1 of them is across splits" in pairs.caption
     drawn_map = plot_map(planted)
     assert drawn_map is not None
     assert "14 images" in drawn_map.caption
