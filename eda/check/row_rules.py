@@ -126,9 +126,7 @@ BOX_RULES = (
         lambda f: (
             f["w"].isna() | f["frame_width"].isna() | overshoot(f, "frame_width", "frame_height").le(EDGE_TOLERANCE)
         ),
-        lambda r: (
-            f"{overshoot_of(r, r.frame_width, r.frame_height):g} pixels past {r.frame_width:g}x{r.frame_height:g}"
-        ),
+        lambda r: past_message(r, "", r.frame_width, r.frame_height),
     ),
     RowRule(
         "box-past-fields",
@@ -138,7 +136,7 @@ BOX_RULES = (
             | (f["width"].eq(f["frame_width"]) & f["height"].eq(f["frame_height"]))
             | overshoot(f, "width", "height").le(EDGE_TOLERANCE)
         ),
-        lambda r: f"{overshoot_of(r, r.width, r.height):g} pixels past the fields {r.width:g}x{r.height:g}",
+        lambda r: past_message(r, "the fields ", r.width, r.height),
     ),
     RowRule(
         "box-area-differs",
@@ -171,6 +169,7 @@ def overshoot(frame: pd.DataFrame, width: str, height: str) -> pd.Series:
     return pd.concat(sides, axis=1).max(axis=1)
 
 
-def overshoot_of(row: Any, width: float, height: float) -> float:
-    """Return `overshoot` of one box."""
-    return float(np.max([-row.x, -row.y, row.x + row.w - width, row.y + row.h - height]))
+def past_message(row: Any, what: str, width: float, height: float) -> str:
+    """Say by how many pixels one box exceeds a frame."""
+    pixels = float(np.max([-row.x, -row.y, row.x + row.w - width, row.y + row.h - height]))
+    return f"{pixels:g} pixel{'' if pixels == 1 else 's'} past {what}{width:g}x{height:g}"

@@ -126,6 +126,12 @@ def test_names_and_formats_that_differ(coco: CocoFolder, name: str, encoded: str
     assert ("photo-format-differs", 1, None) in coco.rules()
 
 
+@pytest.mark.parametrize(("left", "words"), [(-1, "1 pixel past 200x120"), (-2, "2 pixels past 200x120")])
+def test_pixels_past_the_edge_are_counted(coco: CocoFolder, left: int, words: str) -> None:
+    change_box(coco, [left, 20, 40, 50])
+    assert coco.messages()["box-past-photo"] == words
+
+
 @pytest.mark.parametrize("level", [0, 17, 255])
 def test_blank_photos_are_no_near_duplicates(coco: CocoFolder, level: int) -> None:
     for image_id in (1, 2, 3):
