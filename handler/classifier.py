@@ -18,7 +18,8 @@ from handler.decode.decoder import Decoder
 from handler.drift.monitor import open_monitor
 from handler.engines.choice import open_engine
 from handler.errors import STOPPING, RequestError
-from handler.explanations.methods import Explanation, Wanted, method_of
+from handler.explanations.choice import method_of
+from handler.explanations.method import Explanation, Turns, Wanted
 from handler.explanations.request import ExplainRequest, parse_explain_request
 from handler.explanations.response import respond
 from handler.items import AnyRequest, Item, PredictRequest, by_kind, item_of
@@ -64,7 +65,7 @@ class ImageClassifier:
             self.request_log = RequestLog.from_environment(self.served)
             threads = threads_per_worker(settings, model_config.get("minWorkers", 1))
             choice = open_engine(self.manifest, directory, settings, threads, context.system_properties.get("gpu_id"))
-            self.method = method_of(choice.engine, self.manifest, directory, settings.explanation_seconds)
+            self.method = method_of(choice.engine, self.manifest, directory)
             self.metrics = Metrics(context.metrics, context.model_name)
             monitor = open_monitor(self.manifest, directory, settings.drift_window, self.metrics)
         except (OSError, ValueError) as error:
@@ -183,10 +184,11 @@ class ImageClassifier:
 
     def explain(self, items: Sequence[Item[ExplainRequest]], responses: Responses) -> None:
         """Say of each image which part of it spoke for a class."""
+        turns = Turns(self.settings.explanation_seconds, len(items))
         for together in [items] if items and self.method.together else [[item] for item in items]:
             explained: list[tuple[Item[ExplainRequest], list[Explanation]]] = []
             with responses.guard("explanation", *(item.index for item in together)), self.metrics.timed("explanation"):
-                found = self.method.explain([each for item in together for each in _wanted(item)])
+                found = self.method.explain([each for item in together for each in _wanted(item)], turns)
                 explained = [(item, list(islice(found, len(item.images)))) for item in together]
             for item, explanations in explained:
                 with responses.guard("postprocess", item.index):

@@ -17,6 +17,7 @@
 415    unsupported-format            not an image, or a format that is not supported
 415    unsupported-content-encoding  a `Content-Encoding` other than gzip and deflate, or a body that is not in it
 422    damaged-image                 an image that is cut off or cannot be read
+429    too-many-explanations         more explanations at once than fit; `Retry-After` says when to send it again
 500    internal-error                a fault of the server; its log has the stage and the response's `x-request-id`
 503    out-of-memory                 no memory left for these images; `Retry-After` says when to send them again
 503    stopping                      the server is shutting down; `Retry-After` says when to send it again
@@ -79,6 +80,7 @@ UNSUPPORTED_CONTENT_ENCODING = Problem(
     "unsupported-content-encoding", 415, "The body's encoding is not supported", accept_encoding="gzip, deflate"
 )
 DAMAGED_IMAGE = Problem("damaged-image", 422, "The image is damaged")
+TOO_MANY_EXPLANATIONS = Problem("too-many-explanations", 429, "Too many explanations at once", retry_after=1)
 INTERNAL_ERROR = Problem("internal-error", 500, "The server failed to respond")
 OUT_OF_MEMORY = Problem("out-of-memory", 503, "The server has no memory left for this request", retry_after=10)
 STOPPING = Problem("stopping", 503, "The server is stopping", retry_after=10)
@@ -101,6 +103,7 @@ TABLE: tuple[Problem, ...] = (
     UNSUPPORTED_FORMAT,
     UNSUPPORTED_CONTENT_ENCODING,
     DAMAGED_IMAGE,
+    TOO_MANY_EXPLANATIONS,
     INTERNAL_ERROR,
     OUT_OF_MEMORY,
     STOPPING,

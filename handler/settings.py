@@ -30,7 +30,7 @@ class Settings:
         large_jpegs: `exact` decodes every JPEG whole, as the source does; `scaled` decodes one that is far larger than
             the model's input smaller, which is up to half the work and moves scores by a few hundredths.
         drift_window: how many of the last images are compared with the archive's reference; 0 for none.
-        explanation_seconds: most seconds to explain the images of a request by occlusion, where the network has no
+        explanation_seconds: most seconds to explain the images of a batch by occlusion, where the network has no
             feature map to do it at once; 0 for no explanations of such a network.
     """
 

@@ -13,7 +13,7 @@ from handler.decode.deadline import TimeBudget
 from handler.decode.image import decode_image, upright_size
 from handler.decode.jpeg import MIN_OVERSAMPLING
 from handler.decode.resize import Region, region_of
-from handler.explanations.methods import Explanation
+from handler.explanations.method import Explanation
 from handler.explanations.request import ExplainRequest
 from handler.manifest import Manifest
 from handler.protocols.encoding import Response

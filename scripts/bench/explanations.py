@@ -23,7 +23,8 @@ from handler.decode.image import decode_image
 from handler.decode.resize import to_input
 from handler.engines.cpu import cpu_name
 from handler.errors import RequestError
-from handler.explanations.methods import Explanation, Method, Occlusion, Wanted
+from handler.explanations.method import Explanation, Method, Turns, Wanted
+from handler.explanations.occlusion import Occlusion
 from handler.model import normalize
 from handler.protocols.timeout import NO_DEADLINE
 from handler.scores import scores_of
@@ -40,6 +41,7 @@ from scripts.common.progress import progress
 
 FIGURES = BUILD / "explanations.json"
 EXPLAIN = {"explain": "True"}
+SECONDS = Settings.explanation_seconds
 PAIRS = 40  # a prediction and an explanation each
 GRAD_CAM, RANDOM = "captum's Grad-CAM", "random"
 RANDOM_SIDE = 7  # cells: as many as the last feature map of a ResNet-50 has
@@ -110,15 +112,15 @@ class TimedOcclusion:
     together = False
 
     def __init__(self, local: Local) -> None:
-        self._method = Occlusion(local.handler.model.engine, local.handler.manifest, Settings().explanation_seconds)
+        self._method = Occlusion(local.handler.model.engine, local.handler.manifest)
         self._runs: list[int] = []
         self._seconds: list[float] = []
 
-    def explain(self, wanted: Sequence[Wanted]) -> Iterator[Explanation]:
+    def explain(self, wanted: Sequence[Wanted], turns: Turns) -> Iterator[Explanation]:
         """See `Method.explain`."""
         for each in wanted:
             start = time.perf_counter()
-            (found,) = self._method.explain([each])
+            (found,) = self._method.explain([each], turns)
             self._seconds.append(time.perf_counter() - start)
             self._runs.append(found.grid.numel())
             yield found
@@ -126,7 +128,7 @@ class TimedOcclusion:
     def figures(self) -> dict[str, float]:
         """Return the time that an image had and took, and how many covered copies of it the network saw: medians."""
         return {
-            "limit_seconds": Settings().explanation_seconds,
+            "limit_seconds": SECONDS,
             "seconds": statistics.median(self._seconds),
             "runs": statistics.median(self._runs),
             "fewest_runs": min(self._runs),
@@ -148,9 +150,9 @@ def measure(
     with progress("explanations", len(files)) as advance:
         for index, file in enumerate(files):
             pixels = to_input(decode_image(file.read_bytes(), Settings().max_pixels), source.input)
-            image = normalize(pixels[None], source.input)[0]
+            image, wanted = normalize(pixels[None], source.input)[0], [Wanted(pixels, None, NO_DEADLINE)]
             try:
-                explained = [each for method in methods for each in method.explain([Wanted(pixels, None, NO_DEADLINE)])]
+                explained = [next(method.explain(wanted, Turns(SECONDS, 1))) for method in methods]
             except RequestError as error:
                 raise CommandError(f"{file} cannot be explained: {error.detail}") from error
             class_id = explained[0].class_id

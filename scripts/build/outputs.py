@@ -1,7 +1,7 @@
 """What a network computes on its way to the logits, for its programs to return beside them.
 
 The features are what the last linear layer reads. Where they are the average of a map over all its places, the map says
-how much each place adds to a logit: handler/explanations/methods.py.
+how much each place adds to a logit: handler/explanations/activation_map.py.
 """
 
 from collections.abc import Callable, Iterator

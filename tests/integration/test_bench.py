@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from handler.explanations.methods import GRIDS
+from handler.explanations.occlusion import GRIDS
 from scripts.bench import explanations, folder, goals, jpegs, lone, overload, precision, report, service, tracing_cost
 from scripts.bench.benchmark import Work, measure
 from scripts.bench.peers.server import APPS

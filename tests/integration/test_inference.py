@@ -176,7 +176,8 @@ def test_batch_of_requests_at_every_limit(inference: str, server: TorchServe) ->
 
 def test_every_error_has_a_test() -> None:
     """The others are tested in tests/unit/handler/test_classifier.py: no request can cause them."""
-    elsewhere = {errors.INTERNAL_ERROR, errors.OUT_OF_MEMORY, errors.STOPPING, errors.NO_EXPLANATIONS}
+    elsewhere = {errors.INTERNAL_ERROR, errors.OUT_OF_MEMORY, errors.STOPPING}
+    elsewhere |= {errors.NO_EXPLANATIONS, errors.TOO_MANY_EXPLANATIONS}  # tests/unit/handler/explanations
     assert {problem for problem, _ in CASES} == set(TABLE) - elsewhere
 
 

@@ -6,6 +6,7 @@ import re
 import pytest
 
 from handler import errors
+from handler.explanations import occlusion
 from handler.protocols import timeout
 from scripts.common.paths import CONFIG, PROJECT
 
@@ -30,10 +31,15 @@ def test_problem_documents_have_the_handlers_shape() -> None:
         )  # the same slug means the same everywhere
 
 
-def test_the_gateway_has_the_handlers_words_for_a_deadline() -> None:
-    """nginx cannot intercept only its own 504s, so it writes the handler's anew."""
-    document = json.loads(errors.RequestError(errors.DEADLINE_EXCEEDED, timeout.DETAIL).document())
-    bodies = re.findall(r"return 504 '(.*)\\n';", (NGINX / "problems.conf").read_text())
+@pytest.mark.parametrize(
+    ("problem", "detail"),
+    [(errors.DEADLINE_EXCEEDED, timeout.DETAIL), (errors.TOO_MANY_EXPLANATIONS, occlusion.DETAIL)],
+    ids=lambda value: getattr(value, "slug", ""),
+)
+def test_the_gateway_has_the_handlers_words(problem: errors.Problem, detail: str) -> None:
+    """nginx cannot intercept only its own 429s and 504s, so it writes the handler's anew."""
+    document = json.loads(errors.RequestError(problem, detail).document())
+    bodies = re.findall(rf"return {problem.status} '(.*)\\n';", (NGINX / "problems.conf").read_text())
     assert document in [json.loads(body) for body in bodies]
 
 

@@ -5,6 +5,7 @@ import json
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,7 +20,7 @@ from ts.context import Context
 
 from handler.classifier import ImageClassifier
 from handler.decode import deadline
-from handler.explanations.methods import Occlusion
+from handler.explanations.occlusion import Occlusion
 from handler.manifest import LOGITS
 from tests.conftest import encoded, picture, stored_as
 from tests.unit.handler.batches import PHOTO, handled, loaded, new_context
@@ -83,9 +84,33 @@ def test_a_failing_explanation_harms_no_prediction(classifier: ImageClassifier, 
         def run(self, batch: Tensor) -> Tensor:
             raise ZeroDivisionError
 
-    classifier.method = Occlusion(Broken(), classifier.manifest, 2)
+    classifier.method = Occlusion(Broken(), classifier.manifest)
     responses = handled(classifier, context, ({"body": PHOTO}, EXPLAIN), ({"body": PHOTO}, {}))
     assert [status for status, _, _ in responses] == [500, 200]
+
+
+def test_all_explanations_of_a_batch_take_no_longer_than_one(
+    classifier: ImageClassifier, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Predictions beside them wait for the time of one, and are what they are alone."""
+    (alone,) = handled(classifier, context, ({"body": PHOTO}, {}))
+    now = time.monotonic()
+
+    class Slow(Bright):
+        def run(self, batch: Tensor) -> Tensor:
+            nonlocal now
+            now += 0.03 * len(batch)
+            return super().run(batch)
+
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    start = now
+    classifier.method = Occlusion(Slow(), classifier.manifest)
+    responses = handled(classifier, context, ({"body": PHOTO}, {}), *[({"body": PHOTO}, EXPLAIN)] * 7)
+    assert responses[0] == alone
+    assert [status for status, _, _ in responses[1:]] == [200] * 6 + [429]
+    assert json.loads(responses[-1][2])["type"] == "/problems/too-many-explanations"
+    assert context.get_response_headers(7)["Retry-After"] == "1"
+    assert now - start <= classifier.settings.explanation_seconds + 0.03
 
 
 def test_a_client_that_has_stopped_waiting(classifier: ImageClassifier, context: Context) -> None:
@@ -121,7 +146,7 @@ def test_the_place_of_the_grid_in_the_image(
     classifier: ImageClassifier, context: Context, orientation: int, width: int, height: int
 ) -> None:
     """The cell that speaks most lies over the white square of the upright image."""
-    classifier.method = Occlusion(Bright(), classifier.manifest, 60)
+    classifier.method = Occlusion(Bright(), classifier.manifest)
     left, top = width // 2 - 12, height // 2 + 4
     upright = lit(width, height, left, top, 8)
     exif = Image.Exif()
@@ -139,7 +164,7 @@ def test_the_place_of_the_grid_in_the_image(
 
 
 def test_a_picture(classifier: ImageClassifier, context: Context) -> None:
-    classifier.method = Occlusion(Bright(), classifier.manifest, 60)
+    classifier.method = Occlusion(Bright(), classifier.manifest)
     data = encoded(lit(120, 80, 48, 44, 8), "PNG")
     ((status, content_type, body),) = handled(
         classifier, context, ({"body": data}, EXPLAIN | {"Accept": "image/png", "X-Class": "0"})
@@ -159,7 +184,7 @@ def test_a_picture(classifier: ImageClassifier, context: Context) -> None:
 def test_the_place_of_the_colours_in_a_smaller_picture(
     classifier: ImageClassifier, context: Context, width: int, height: int
 ) -> None:
-    classifier.method = Occlusion(Bright(), classifier.manifest, 60)
+    classifier.method = Occlusion(Bright(), classifier.manifest)
     side = min(width, height) // 2
     data = encoded(lit(width, height, (width - side) // 2, (height - side) // 2, side), "PNG")
     ((_, _, body),) = handled(classifier, context, ({"body": data}, EXPLAIN | {"Accept": "image/png", "X-Class": "0"}))
@@ -196,7 +221,8 @@ def test_a_picture_of_a_large_image_is_smaller(classifier: ImageClassifier, cont
 
 
 def test_no_explanations_where_an_operator_allows_none(classifier: ImageClassifier, context: Context) -> None:
-    classifier.method = Occlusion(Bright(), classifier.manifest, 0)
+    classifier.method = Occlusion(Bright(), classifier.manifest)
+    classifier.settings = replace(classifier.settings, explanation_seconds=0)
     ((status, _, body),) = handled(classifier, context, ({"body": PHOTO}, EXPLAIN))
     assert (status, json.loads(body)["type"]) == (404, "/problems/no-explanations")
 

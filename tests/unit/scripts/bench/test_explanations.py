@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from handler.explanations.methods import GRIDS
+from handler.explanations.occlusion import GRIDS
 from scripts.bench import explanations
 from scripts.bench.faithfulness import area, faithfulness, ranks
 from scripts.common.errors import CommandError
