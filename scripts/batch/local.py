@@ -1,5 +1,6 @@
 """Images in this process: the handler is called as TorchServe's worker calls it."""
 
+import gc
 import os
 import sys
 import tempfile
@@ -119,4 +120,7 @@ def opened(model: str, top_k: int | None) -> Iterator[Local]:
     with tempfile.TemporaryDirectory(prefix="predict-") as folder:
         with zipfile.ZipFile(path) as file:
             file.extractall(folder)
-        yield Local(Path(folder), manifest.name, top_k)
+        try:
+            yield Local(Path(folder), manifest.name, top_k)
+        finally:
+            gc.unfreeze()  # what the handler has frozen would not be freed at exit, and Triton would call it leaked

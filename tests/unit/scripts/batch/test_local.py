@@ -2,7 +2,6 @@
 
 import gc
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,10 +13,11 @@ from tests.conftest import encoded, picture
 from tests.unit.handler.batches import PHOTO
 
 
-@pytest.fixture(autouse=True)
-def unfrozen() -> Iterator[None]:
-    yield
-    gc.unfreeze()
+def test_nothing_stays_frozen(tiny_archive: Path) -> None:
+    """What is frozen is not freed at exit, and Triton prints a page about it."""
+    with opened(str(tiny_archive), top_k=None):
+        assert gc.get_freeze_count()
+    assert not gc.get_freeze_count()
 
 
 def test_rows_of_more_than_a_batch(tiny_archive: Path, tmp_path: Path) -> None:
