@@ -1,6 +1,7 @@
 """More requests than the server can take, with deadlines and without: how many responses come in time.
 
-The load generator stamps `X-Request-Start` as the gateway does. Prints a table and writes build/overload.json.
+The load generator stamps `X-Request-Start` as the gateway does. It has a CPU of its own, in the closed loop and in the
+open one: sending twice as much takes time that is not the server's. Prints a table and writes build/overload.json.
 """
 
 import json
@@ -13,9 +14,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from handler.cpus import cpus
 from handler.engines.cpu import cpu_name
 from scripts.bench import jpegs, service
+from scripts.bench.placement import Placement, running_on
 from scripts.build import archive
 from scripts.common.errors import CommandError
 from scripts.common.paths import BUILD
@@ -45,7 +46,7 @@ class Plan:
 
     factor: float = 2.0
     deadline: float = 1.0
-    rounds: int = 3
+    rounds: int = 5
     seconds: float = 15.0
     settle: float = 5.0
 
@@ -151,7 +152,7 @@ def table(results: Mapping[str, Any]) -> str:
     """Return the results as text."""
     plan, serving = results["plan"], results["serving"]
     lines = [
-        f"{results['model']} on {results['cpus']} CPUs ({results['cpu']})",
+        f"{results['model']}, CPUs of the server: {results['cpus']} ({results['cpu']}); {results['placement']}",
         f"served by {serving['engine']} in {serving['precision']}, medians of {plan['rounds']} rounds",
         f"{CLIENTS} clients, each after its last response: {results['images_per_second']:.1f} images/s",
         f"{plan['factor']:g} times as many, from clients that wait {plan['deadline']:g} s:",
@@ -173,9 +174,14 @@ def run(model: str, images: str, port: int, plan: Plan) -> None:
     ports.require_free()
     packed = archive.ensure(model, "")
     BUILD.mkdir(exist_ok=True)
+    placement = Placement.of_this_machine()
     with stopping_on_signals(), tempfile.TemporaryDirectory(prefix="overload-", dir=BUILD) as folder:
         real = jpegs.real(images, Path(folder))
-        with TorchServe({packed.stem: packed.name}, ports=ports, run_directory=Path(folder) / "serve") as server:
+        with (
+            running_on(placement.server),
+            TorchServe({packed.stem: packed.name}, ports=ports, run_directory=Path(folder) / "serve") as server,
+            running_on(placement.generator),
+        ):
             served = service.Served(server, packed.stem)
             service.warm_up(served, real, WARM_UP)
             rounds = []
@@ -187,7 +193,8 @@ def run(model: str, images: str, port: int, plan: Plan) -> None:
     results = summary(rounds) | {
         "model": packed.stem,
         "cpu": cpu_name(),
-        "cpus": cpus(),
+        "cpus": len(placement.server),
+        "placement": str(placement),
         "serving": serving,
         "plan": asdict(plan),
         "rounds": rounds,

@@ -64,7 +64,7 @@ def lone(model: str, port: int, images: str, requests: int) -> None:
 @options.model
 @options.port
 @options.images
-@options.rounds
+@click.option("--rounds", default=5, help="Number of repetitions.")
 @click.option("--seconds", default=15.0, help="Seconds per measurement.")
 @click.option("--factor", default=2.0, help="How many times the server's rate to send.")
 @click.option("--deadline", default=1.0, help="Seconds that each client waits.")

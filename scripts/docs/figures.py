@@ -179,17 +179,15 @@ def overload() -> str:
         "p50 of the responses 200, s",
     )
     return (
-        f"{_setting(found)}; {found['plan']['rounds']} rounds of {found['plan']['seconds']:g} s, with "
-        f"{found['plan']['factor']:g} times the {found['images_per_second']:.0f} images/s that it takes:\n\n"
+        f"{_setting(found)}; {found['placement']}; {found['plan']['rounds']} rounds of {found['plan']['seconds']:g} s, "
+        f"with {found['plan']['factor']:g} times the {found['images_per_second']:.0f} images/s that it takes:\n\n"
         + table(head, rows)
     )
 
 
 def _setting(found: Figures) -> str:
-    serving = found["serving"]
-    return (
-        f"{found['cpus']} cores ({found['cpu']}) with {found['model']} ({serving['engine']} in {serving['precision']})"
-    )
+    serving, cores = found["serving"], f"{found['cpus']} core{'s' if found['cpus'] > 1 else ''}"
+    return f"{cores} ({found['cpu']}) with {found['model']} ({serving['engine']} in {serving['precision']})"
 
 
 def drift() -> str:

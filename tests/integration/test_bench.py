@@ -89,7 +89,7 @@ def test_overload(tiny_archive: Path, tmp_path: Path) -> None:
     for name in overload.SAYS:
         assert set(figures[name]["outcomes"]) == {"200"}
         assert figures[name]["in_time"] == figures[name]["sent"] > 0
-    machine = {"model": "tiny-resnet", "cpu": "x", "cpus": 2, "serving": serving, "plan": asdict(plan)}
+    machine = {"model": "tiny-resnet", "cpu": "x", "cpus": 2, "placement": "", "serving": serving, "plan": asdict(plan)}
     assert "0.2 times as many, from clients that wait 30 s" in overload.table(overload.summary([figures]) | machine)
 
 
@@ -123,7 +123,7 @@ def test_a_folder(tiny_archive: Path, tmp_path: Path) -> None:
     assert len(found["rounds"]) == 2
     for each in found["rounds"]:
         assert each["ratio"] == each["predict"] / each["clients"] > 0
-    machine = {"model": "tiny-resnet", "cpu": "x", "cpus": 2, "serving": serving, "plan": asdict(plan)}
+    machine = {"model": "tiny-resnet", "cpu": "x", "cpus": 2, "placement": "", "serving": serving, "plan": asdict(plan)}
     printed = folder.lines(machine | folder.summary(found["rounds"]) | found)
     assert f"predict of {found['images']} images" in printed[2]
 

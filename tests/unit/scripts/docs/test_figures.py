@@ -133,9 +133,13 @@ def test_overload(monkeypatch: pytest.MonkeyPatch) -> None:
     rounds = [{"with_deadlines": {"share": share}, "without_deadlines": {"share": 0.0}} for share in (0.9, 0.8, 1.0)]
     found = {**SETTING, "plan": {"deadline": 1.0, "rounds": 3, "seconds": 15.0, "factor": 2.0}, "rounds": rounds}
     found |= {"images_per_second": 40.4, "with_deadlines": {"share": 0.9, "p50": 0.801}}
+    found |= {"cpus": 1, "placement": "the load generator has a CPU of its own"}
     found |= {"without_deadlines": {"share": 0.0, "p50": 3.2}}
     monkeypatch.setattr(figures, "read", lambda _: found)
     text = figures.overload()
+    assert text.startswith(
+        "1 core (a CPU) with m (onnx in float32); the load generator has a CPU of its own; 3 rounds of"
+    )
     assert "3 rounds of 15 s, with 2 times the 40 images/s that it takes" in text
     assert text.splitlines()[-2:] == [
         "| with `X-Request-Timeout` | 90% | 90%, 80%, 100% | 0.80 |",
