@@ -5,6 +5,7 @@ import gc
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from handler.after_response import AfterResponse
 from handler.batch_responses import Responses
 from handler.decode.deadline import TimeBudget
 from handler.decode.decoder import Decoder
@@ -37,6 +39,7 @@ from handler.protocols.rows import keep_repeated_fields
 from handler.protocols.timeout import Deadline, deadline_of
 from handler.request_log import RequestLog, errors_to_stderr
 from handler.settings import Settings, threads_per_worker
+from handler.timeline import Timeline
 from handler.tracing import open_tracing
 
 logger = logging.getLogger(__name__)
@@ -71,6 +74,7 @@ class ImageClassifier:
         except (OSError, ValueError) as error:
             raise RuntimeError(str(error)) from error
         self.settings = settings
+        self.after_response = AfterResponse()
         self.load_shedding = LoadShedding()
         self.description = self.manifest.to_json(serving=choice.to_document()).encode()
         self.page = Page.of(self.manifest, context.model_name, choice.engine)
@@ -112,11 +116,14 @@ class ImageClassifier:
             if scored and not explained:  # an explanation may take longer than any prediction
                 self.load_shedding.add(time.monotonic() - start)
         self.tracing.record(responses.timelines, context)
-        self.request_log.write(responses.timelines)
-        self.metrics.write()
-        if responses.failed:
-            gc.collect()  # an error, its traceback and the pixels in its frames refer to each other: megabytes each
+        self.after_response.do(partial(self._conclude, responses.timelines, responses.failed))
         return responses.bodies
+
+    def _conclude(self, timelines: Sequence[Timeline], failed: bool) -> None:
+        self.request_log.write(timelines)
+        self.metrics.write()
+        if failed:
+            gc.collect()  # an error, its traceback and the pixels in its frames refer to each other: megabytes each
 
     def preprocess(
         self, data: Sequence[Mapping[str, Any]], context: Any, responses: Responses
@@ -179,8 +186,7 @@ class ImageClassifier:
                     predictions_of(row, request.top_k, request.threshold, self.manifest.labels) for row in scores
                 ]
                 responses.succeed(item.index, *request.respond(predictions, item.failures, self.served))
-                for confidence in scores.amax(dim=1).tolist():
-                    self.metrics.confidence(confidence)
+                self.after_response.do(partial(self.metrics.confidences, scores))
 
     def explain(self, items: Sequence[Item[ExplainRequest]], responses: Responses) -> None:
         """Say of each image which part of it spoke for a class."""

@@ -29,7 +29,7 @@ class Lifecycle:
     """
 
     def __init__(self, directory: Path | None) -> None:
-        self._directory = directory
+        self._stopping = str(directory / STOPPING_FILE) if directory else None
         self._batches = 0
         self._lock: int | None = None  # a file descriptor, which stays open as long as the process lives
         if directory:
@@ -61,7 +61,7 @@ class Lifecycle:
 
     def is_stopping(self) -> bool:
         """Whether the server is shutting down: TorchServe alone would cut the requests that still come."""
-        return self._directory is not None and (self._directory / STOPPING_FILE).exists()
+        return self._stopping is not None and os.access(self._stopping, os.F_OK)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Literal
 
+from torch import Tensor
 from ts.metrics.metric_cache_errors import MetricsCacheKeyError
 from ts.metrics.metric_type_enum import MetricTypes
 
@@ -74,9 +75,14 @@ class Metrics:
         """Observe the images of one call of the engine."""
         self._observe("classifier_batch_images", images)
 
-    def confidence(self, score: float) -> None:
-        """Observe the score of an image's top-1 class, 0 to 1."""
-        self._observe("classifier_confidence_ratio", round(score, 4))
+    def confidences(self, scores: Tensor) -> None:
+        """Observe the score of each image's top-1 class, 0 to 1.
+
+        Args:
+            scores: of shape (images, classes).
+        """
+        for score in scores.amax(dim=1).tolist():
+            self._observe("classifier_confidence_ratio", round(score, 4))
 
     def model(self, version: str, serving: tuple[str, str, str], fallback: bool) -> None:
         """Say which model runs, and on which engine, in which precision, with which instructions."""

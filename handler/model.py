@@ -1,6 +1,7 @@
 """The network on uint8 images: stack, normalise, run, scores."""
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -37,22 +38,36 @@ class Model:
 
     def scores(self, images: Sequence[Tensor]) -> Tensor:
         """Return the scores (images, classes) of at least one uint8 image (3, *spec.size)."""
-        return torch.cat(list(self._scores(images)))
+        batches = list(self._scores(images))
+        return batches[0] if len(batches) == 1 else torch.cat(batches)
 
     def _scores(self, images: Sequence[Tensor]) -> Iterator[Tensor]:
         for start in range(0, len(images), MAX_BATCH):
-            batch = torch.stack(list(images[start : start + MAX_BATCH]))
-            self._metrics.batch(len(batch))
+            part = images[start : start + MAX_BATCH]
+            self._metrics.batch(len(part))
             with self._metrics.timed("inference"):
-                found = self.engine.run_with(normalize(batch, self._spec), self._outputs)
+                batch = normalize(_stack(part), self._spec)
+                found = self.engine.run_with(batch, self._outputs)
             scores = scores_of(found[LOGITS], self._kind)
             if self._monitor:
                 self._monitor.observe(batch, scores, found.get(FEATURES))
             yield scores
 
 
+def _stack(images: Sequence[Tensor]) -> Tensor:
+    """Return uint8 images (3, height, width) as one float32 batch, each pixel read and written once."""
+    return torch.stack(tuple(images), out=torch.empty(len(images), *images[0].shape, device=images[0].device))
+
+
 def normalize(batch: Tensor, spec: InputSpec) -> Tensor:
     """Scale uint8 (N, 3, height, width) to the float32 that the network was trained on: (x * rescale - mean) / std."""
-    mean = torch.tensor(spec.mean, device=batch.device).view(3, 1, 1)
-    std = torch.tensor(spec.std, device=batch.device).view(3, 1, 1)
-    return batch.to(torch.float32).mul_(spec.rescale / std).sub_(mean / std)
+    factor, offset = _factor_and_offset(spec.rescale, spec.mean, spec.std, batch.device)
+    return batch.to(torch.float32).mul_(factor).sub_(offset)
+
+
+@cache
+def _factor_and_offset(
+    rescale: float, mean: tuple[float, ...], std: tuple[float, ...], device: torch.device
+) -> tuple[Tensor, Tensor]:
+    scale = torch.tensor(std, device=device).view(3, 1, 1)
+    return rescale / scale, torch.tensor(mean, device=device).view(3, 1, 1) / scale

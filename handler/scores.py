@@ -13,5 +13,5 @@ def scores_of(logits: Tensor, scores: ScoresName) -> Tensor:
         logits: of any floating-point type, shape (N, classes).
         scores: `softmax` over all classes, or the `sigmoid` of each.
     """
-    function = torch.sigmoid if scores == "sigmoid" else torch.nn.Softmax(dim=-1)
-    return function(logits.to(torch.float32))
+    logits = logits.to(torch.float32)
+    return torch.sigmoid(logits) if scores == "sigmoid" else torch.softmax(logits, -1)

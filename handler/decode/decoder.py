@@ -6,7 +6,7 @@ Pillow decodes. JPEGs, whose pixels no deadline could interrupt, are decoded mea
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -137,7 +137,10 @@ class Decoder:
 
     def _finish_all(self, started: Future[list[_Started]], budget: _Budget) -> list[Tensor]:
         images = started.result()
-        wait(image.network_input for image in images)
+        inputs = [image.network_input for image in images]
+        errors = [each.exception() for each in inputs]  # waits for all
+        if not any(errors):
+            return [each.result() for each in inputs]
         return budget.time.run(lambda: list(self._finish(images, budget.timeline)))
 
     def _finish(self, images: Sequence[_Started], timeline: Timeline | None) -> Iterator[Tensor]:

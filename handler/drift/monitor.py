@@ -47,7 +47,7 @@ class Monitor:
         Whatever goes wrong here must not harm a prediction: it is logged, and drift is not measured from then on.
 
         Args:
-            images: uint8 (N, 3, height, width).
+            images: (N, 3, height, width), normalised or not.
             scores: (N, classes).
             features: pooled, (N, C), where the reference has such.
         """

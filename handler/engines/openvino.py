@@ -44,6 +44,7 @@ class OpenVinoEngine:
             "INFERENCE_PRECISION_HINT": HINTS[precision],
         }
         self._request = core.compile_model(program, "CPU", config).create_infer_request()
+        self._tensor = openvino.Tensor
 
     def run(self, batch: Tensor) -> Tensor:
         """See `Engine.run`."""
@@ -51,7 +52,9 @@ class OpenVinoEngine:
 
     def run_with(self, batch: Tensor, outputs: Sequence[str]) -> dict[str, Tensor]:
         """See `Engine.run_with`."""
-        found = self._request.infer([batch.contiguous().numpy()], share_inputs=True, share_outputs=True)
+        # For an array, OpenVINO's Python part would look up all inputs first: 0.1 ms after a network has run.
+        tensor = self._tensor(batch.contiguous().numpy(), shared_memory=True)
+        found = self._request.infer(tensor, share_inputs=True, share_outputs=True)
         wanted = {LOGITS: found[0]} | {name: found[name] for name in outputs}
         return {
             name: torch.from_numpy(values.copy()) for name, values in wanted.items()

@@ -2,7 +2,7 @@
 
 from typing import TypedDict
 
-import torch
+import numpy as np
 from torch import Tensor
 
 
@@ -26,8 +26,11 @@ def predictions_of(scores: Tensor, top_k: int, threshold: float, labels: tuple[s
         threshold: their minimum score.
         labels: class names in index order.
     """
-    order = torch.sort(scores, descending=True, stable=True)
-    top = zip(order.indices[:top_k].tolist(), order.values[:top_k].tolist(), strict=True)
+    negated = -scores.numpy()
+    last = min(top_k, len(negated)) - 1
+    found = np.flatnonzero(negated <= np.partition(negated, last)[last])  # the top k and ties with the last of them
+    order = found[np.argsort(negated[found], kind="stable")][:top_k]
+    top = zip(order.tolist(), (-negated[order]).tolist(), strict=True)
     return [
         {"class_id": index, "label": labels[index], "score": round(score, 6)}
         for index, score in top

@@ -91,6 +91,7 @@ def test_the_images_of_a_request_share_its_limit_of_time(
     monkeypatch.setattr("handler.decode.deadline.call_within", watched)
     clock = map(float, range(1000))  # each call takes 1 s
     monkeypatch.setattr("handler.decode.deadline.time", SimpleNamespace(monotonic=lambda: next(clock)))
-    responses = handled(classifier, context, tensor_request(PHOTO, PHOTO))
+    without_end = PHOTO[:-2]  # of which libjpeg warns, so that it is decoded once more
+    responses = handled(classifier, context, tensor_request(without_end, without_end))
     assert responses[0][0] == 200
     assert allowed == [4, 3, 2, 1]  # opened, opened, decoded, decoded
