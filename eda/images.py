@@ -170,12 +170,13 @@ def upright_size(path: Path) -> tuple[int, int]:
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """Return an image in RGB; levels of more than 8 bits are scaled, where Pillow would cut them off."""
+    """Return an image in RGB, loaded, itself if it is; levels of more than 8 bits are scaled: Pillow would cut them."""
+    image.load()
     if image.mode.startswith("I") or image.mode == "F":
         levels = np.nan_to_num(np.asarray(image).astype(np.float64))
         scaled = np.clip(levels / white_level(image.mode, float(levels.max(initial=0))), 0, 1)
         image = Image.fromarray((scaled * 255).round().astype(np.uint8))
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def white_level(mode: str, highest: float) -> float:

@@ -2,12 +2,14 @@
 
 import base64
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import vl_convert
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from PIL import Image
 from tqdm import tqdm
 
 from eda.check.findings import COLUMNS, summary, write_findings
@@ -163,12 +165,14 @@ def draw_all(exploration: Exploration, parts: Sequence[Section]) -> dict[str, li
 
     Those that show photos get fewer pixels if they would take more than PLOTS_SHARE.
     """
-    drawn: list[tuple[str, EmbeddedPlot]] = []
+    waiting: list[tuple[str, Future[EmbeddedPlot]]] = []
     drawings = [(part, draw) for part in parts for draw in part.plots]
-    for part, draw in tqdm(drawings, desc="plots", unit="plot"):
-        plot = draw(exploration)
-        if plot is not None:
-            drawn.append((part.title, embed(plot)))
+    with ThreadPoolExecutor(1) as pool:  # compresses a plot while the next one is drawn
+        for part, draw in tqdm(drawings, desc="plots", unit="plot"):
+            plot = draw(exploration)
+            if plot is not None:
+                waiting.append((part.title, pool.submit(compress, plot, plot.drawn())))
+    drawn = [(title, plot.result()) for title, plot in waiting]
     photographic = [plot for _, plot in drawn if plot.kind == "jpeg"]
     contents = shrink_pictures([plot.content for plot in photographic], PLOTS_SHARE * 3 // 4)
     for plot, content in zip(photographic, contents, strict=True):
@@ -177,5 +181,9 @@ def draw_all(exploration: Exploration, parts: Sequence[Section]) -> dict[str, li
 
 
 def embed(plot: Plot) -> EmbeddedPlot:
+    return compress(plot, plot.drawn())
+
+
+def compress(plot: Plot, drawn: Image.Image) -> EmbeddedPlot:
     kind = "jpeg" if plot.photographic else "png"
-    return EmbeddedPlot(plot.title, plot.caption, plot.width, kind, plot.encoded(), plot.chart)
+    return EmbeddedPlot(plot.title, plot.caption, plot.width, kind, plot.compress(drawn), plot.chart)

@@ -50,10 +50,11 @@ def thumbnails(dataset: Dataset, rows: Sequence[int], max_bytes: int, sides: Seq
 def fitting_side(dataset: Dataset, rows: Sequence[int], max_bytes: int, sides: Sequence[int] = SIDES) -> int:
     """Return the largest of `sides` with which all photos fit, or the last, by a sample that is spread over all."""
     sample = rows[:: max(1, len(rows) // SAMPLE)][:SAMPLE]
-    for side in sides:
-        mean = mean_length(thumbnail(dataset, row, side) for row in sample)
-        if mean * len(rows) <= max_bytes:
-            return side
+    with ThreadPoolExecutor(WORKERS) as pool:
+        for side in sides:
+            mean = mean_length(pool.map(partial(thumbnail, dataset, side=side), sample))
+            if mean * len(rows) <= max_bytes:
+                return side
     return sides[-1]
 
 

@@ -197,12 +197,12 @@ def draw_image(size: tuple[int, int], worn: list[tuple[str, list[int]]], grain: 
     room = (rng.integers(40, 215, (6, 8, 3)) * light).astype(np.uint8)
     # Drawing small and enlarging varies the sharpness cheaply.
     small = (round(size[0] * sharpness), round(size[1] * sharpness))
-    image = Image.fromarray(room).resize(small, Image.Resampling.BICUBIC)
+    image = Image.fromarray(room).resize(small, Image.Resampling.BILINEAR)
     pen = ImageDraw.Draw(image)
     for name, (x, y, w, h) in sorted(worn, key=lambda item: -item[1][2] * item[1][3]):
         corners = [edge * sharpness for edge in (x, y, x + w - 1, y + h - 1)]
         pen.ellipse(corners, fill=tuple(round(level * light) for level in COLOURS[name]), outline=(30, 30, 30))
-    image = image.resize(size, Image.Resampling.BICUBIC)
+    image = image.resize(size, Image.Resampling.BILINEAR)
     left, top = (int(edge) for edge in rng.integers(0, GRAIN_SIDE - MAX_SIDE, 2))
     patch = grain.crop((left, top, left + size[0], top + size[1]))
     out = io.BytesIO()

@@ -14,7 +14,6 @@ from tqdm import tqdm
 
 from eda.dataset import Dataset
 from eda.embeddings.alignment import NONE, Alignment, align, thumbnail
-from eda.embeddings.features import map_ahead
 from eda.embeddings.neighbours import MAX_ROBUST_Z, robust_z
 from eda.embeddings.result import Features
 from eda.images import open_image
@@ -81,15 +80,10 @@ def compared_pairs(
     known = reported(dataset, findings)
     pairs = [pair for pair in candidates(features.image_rows, *nearest) if not known(*pair[:2])]
     thumbnails = make_thumbnails(dataset, sorted({row for pair in pairs for row in pair[:2]}))
-
-    def compare(pair: tuple[int, int, float]) -> SimilarPair:
-        row, other, similarity = pair
+    for row, other, similarity in tqdm(pairs, desc="pairs", unit="pair"):  # two threads would wait for the GIL
         first, second = thumbnails[row], thumbnails[other]
         aligned = NONE if first is None or second is None else align(first, second)
-        return SimilarPair(row, other, "similar", similarity, aligned)
-
-    with ThreadPoolExecutor(WORKERS) as pool:
-        yield from tqdm(map_ahead(pool, compare, pairs, WORKERS), total=len(pairs), desc="pairs", unit="pair")
+        yield SimilarPair(row, other, "similar", similarity, aligned)
 
 
 def reported(dataset: Dataset, findings: pd.DataFrame) -> Callable[[int, int], bool]:

@@ -1,5 +1,6 @@
 """Add the features of an archive's model to an exploration, with all that is measured on them."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -52,7 +53,10 @@ def measure(exploration: Exploration, features: Features) -> Embeddings:
     similarities, positions = neighbours
     reduced = reduce(features.images)
     labels = cluster(reduced)
-    mapped, places = project(reduced)
+    with ThreadPoolExecutor(1) as pool:  # t-SNE needs no GIL
+        projection = pool.submit(project, reduced)
+        pairs = similar_pairs(exploration.dataset, exploration.findings, features, neighbours)
+    mapped, places = projection.result()
     classes = exploration.dataset.classes
     explored = exploration.images.loc[features.image_rows]
     images = pd.DataFrame(
@@ -70,7 +74,6 @@ def measure(exploration: Exploration, features: Features) -> Embeddings:
         index=features.image_rows,
     )
     images.iloc[mapped, [0, 1]] = places
-    pairs = similar_pairs(exploration.dataset, exploration.findings, features, neighbours)
     boxes = exploration.boxes.loc[features.box_rows]
     return Embeddings(
         features=features,

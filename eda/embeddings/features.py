@@ -57,6 +57,13 @@ class Work(NamedTuple):
     items: list[Item]
 
 
+class Batch(NamedTuple):
+    """Inputs of the network, and the keys of their items."""
+
+    keys: list[bytes]
+    inputs: list[Tensor]
+
+
 def compute_features(
     dataset: Dataset, images: pd.DataFrame, boxes: pd.DataFrame, network: Network, cache: Cache
 ) -> Features:
@@ -76,10 +83,11 @@ def compute_features(
         for row, group in items.items()
         if (unknown := [item for item in group if item.key not in found])
     ]
-    for keys, inputs in batches(dataset, missing, network.manifest.input):
-        vectors, top1 = network.embed(inputs)
-        cache.put(keys, vectors, top1)
-        found |= cache.get(keys)  # rounded as they will be in the next run
+    with ThreadPoolExecutor(network.callers) as pool:
+        prepared = batches(dataset, missing, network.manifest.input)
+        for keys, vectors, top1 in map_ahead(pool, partial(embed, network), prepared, network.callers):
+            cache.put(keys, vectors, top1)
+            found |= cache.get(keys)  # rounded as they will be in the next run
     flat = [item for group in items.values() for item in group if item.key in found]
     whole, parts = [item for item in flat if item.box is None], [item for item in flat if item.box is not None]
     return Features(
@@ -90,6 +98,12 @@ def compute_features(
         boxes=vectors_of(parts, found),
         box_rows=np.array([item.row for item in parts], dtype=np.int64),
     )
+
+
+def embed(network: Network, batch: Batch) -> tuple[list[bytes], np.ndarray, np.ndarray]:
+    """Return the keys, float32 features (N, C) and top-1 class ids (N,) of a batch."""
+    vectors, top1 = network.embed(batch.inputs)
+    return batch.keys, vectors, top1
 
 
 def items_by_image(images: pd.DataFrame, boxes: pd.DataFrame, program: str) -> dict[int, list[Item]]:
@@ -113,8 +127,8 @@ def vectors_of(items: list[Item], found: dict[bytes, tuple[np.ndarray, int]]) ->
     return np.asarray(normalize(vectors, copy=False))
 
 
-def batches(dataset: Dataset, missing: list[Work], spec: InputSpec) -> Iterator[tuple[list[bytes], list[Tensor]]]:
-    """Yield keys with their network inputs, decoded on threads a few images ahead; show progress on stderr."""
+def batches(dataset: Dataset, missing: list[Work], spec: InputSpec) -> Iterator[Batch]:
+    """Yield batches of at most MAX_BATCH, decoded on threads a few images ahead; show progress on stderr."""
     keys: list[bytes] = []
     inputs: list[Tensor] = []
     with ThreadPoolExecutor(WORKERS) as pool:
@@ -122,10 +136,10 @@ def batches(dataset: Dataset, missing: list[Work], spec: InputSpec) -> Iterator[
         for more_keys, more_inputs in tqdm(prepared, total=len(missing), desc="features", unit="image"):
             keys, inputs = keys + more_keys, inputs + more_inputs
             while len(inputs) >= MAX_BATCH:
-                yield keys[:MAX_BATCH], inputs[:MAX_BATCH]
+                yield Batch(keys[:MAX_BATCH], inputs[:MAX_BATCH])
                 keys, inputs = keys[MAX_BATCH:], inputs[MAX_BATCH:]
     if inputs:
-        yield keys, inputs
+        yield Batch(keys, inputs)
 
 
 def map_ahead(

@@ -6,8 +6,8 @@ import tempfile
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+from queue import SimpleQueue
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from eda.embeddings.archives import require_features
 from eda.errors import ArchiveError
 from handler.cpus import cpus
 from handler.engines.choice import open_engine
-from handler.engines.engine import MAX_BATCH, Engine
+from handler.engines.engine import Engine
 from handler.lifecycle import TRIALS_DIRECTORY
 from handler.manifest import FEATURES, LOGITS, Manifest
 from handler.model import normalize
@@ -25,18 +25,24 @@ from handler.settings import Settings
 
 TRIALS = Path("build/trials")
 
+ENGINES = 2
+"""Side by side, each on its share of the CPUs: one engine's threads would wait for each other in every layer."""
 
-@dataclass(frozen=True)
+
 class Network:
     """A model that computes features.
 
     Args:
         manifest: the archive's.
-        engine: runs its program.
+        engines: they run its program, each for one caller at a time.
     """
 
-    manifest: Manifest
-    engine: Engine
+    def __init__(self, manifest: Manifest, engines: Sequence[Engine]) -> None:
+        self.manifest = manifest
+        self.callers = len(engines)
+        self._idle: SimpleQueue[Engine] = SimpleQueue()
+        for engine in engines:
+            self._idle.put(engine)
 
     @property
     def label(self) -> str:
@@ -45,14 +51,17 @@ class Network:
         return f"{self.manifest.name} {self.manifest.version} ({self.manifest.source}{fallback})"
 
     def embed(self, images: Sequence[Tensor]) -> tuple[np.ndarray, np.ndarray]:
-        """Return float32 features (N, C) and top-1 class ids (N,) of at least one uint8 input (3, height, width)."""
-        features, top1 = [], []
-        for start in range(0, len(images), MAX_BATCH):
-            batch = normalize(torch.stack(list(images[start : start + MAX_BATCH])), self.manifest.input)
-            found = self.engine.run_with(batch, (FEATURES,))
-            features.append(found[FEATURES].numpy())
-            top1.append(found[LOGITS].argmax(dim=1).numpy())
-        return np.concatenate(features), np.concatenate(top1)
+        """Return float32 features (N, C) and top-1 class ids (N,) of uint8 inputs (3, height, width), a batch.
+
+        As many threads as there are engines (`callers`) may call it at the same time; further ones wait.
+        """
+        batch = normalize(torch.stack(list(images)), self.manifest.input)
+        engine = self._idle.get()
+        try:
+            found = engine.run_with(batch, (FEATURES,))
+        finally:
+            self._idle.put(engine)
+        return found[FEATURES].numpy(), found[LOGITS].argmax(dim=1).numpy()
 
 
 @contextmanager
@@ -75,11 +84,12 @@ def open_network(archive: Path) -> Iterator[Network]:
         level = logger.level
         logger.setLevel(logging.ERROR)  # which engines cannot be used here is a server's concern
         try:
-            engine = open_engine(manifest, Path(name), Settings(), cpus()).engine
+            engines = min(ENGINES, cpus())
+            opened = [open_engine(manifest, Path(name), Settings(), cpus() // engines).engine for _ in range(engines)]
         except RuntimeError as error:
             raise ArchiveError(f"{archive} cannot be run: {error}") from error
         finally:
             logger.setLevel(level)
             if before is None:
                 del os.environ[TRIALS_DIRECTORY]
-        yield Network(manifest, engine)
+        yield Network(manifest, opened)

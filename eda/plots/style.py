@@ -81,17 +81,25 @@ class Plot:
 
     def encoded(self) -> bytes:
         """Return the figure as a JPEG file if it is photographic, as a PNG file otherwise."""
-        drawn, out = io.BytesIO(), io.BytesIO()
+        return self.compress(self.drawn())
+
+    def drawn(self) -> Image.Image:
+        """Return the figure's pixels."""
+        out = io.BytesIO()
         with styled():
             use_fonts(self.figure)
-            self.figure.savefig(drawn, format="png", pil_kwargs={"compress_level": 1})
-        with Image.open(drawn) as image:
-            opaque = image.convert("RGB")
+            self.figure.savefig(out, format="rgba")
+        width, height = (int(side * RC["savefig.dpi"]) for side in self.figure.get_size_inches())
+        return Image.frombytes("RGBA", (width, height), out.getvalue()).convert("RGB")
+
+    def compress(self, drawn: Image.Image) -> bytes:
+        """Return these pixels of the figure as a file; needs no matplotlib, so a thread may do it."""
+        out = io.BytesIO()
         if self.photographic:
-            opaque.save(out, "JPEG", quality=JPEG_QUALITY)
+            drawn.save(out, "JPEG", quality=JPEG_QUALITY)
         else:
             # A palette makes the file a third as large without a visible difference.
-            opaque.quantize(256).save(out, "PNG", optimize=True)
+            drawn.quantize(256).save(out, "PNG", optimize=True)
         return out.getvalue()
 
     def _ipython_display_(self) -> None:

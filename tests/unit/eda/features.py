@@ -2,7 +2,6 @@
 
 import io
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -15,6 +14,7 @@ from eda.embeddings.features import compute_features
 from eda.embeddings.network import Network
 from eda.embeddings.result import Features
 from eda.explore import Exploration
+from handler.engines.engine import Engine
 from handler.manifest import FEATURES, LOGITS, ONNX_PROGRAM, InputSpec, Manifest
 from tests.unit.handler.engines.fake import FakeEngine
 
@@ -39,8 +39,8 @@ class HistogramEngine(FakeEngine):
         return {LOGITS: batch.mean(dim=(2, 3)), FEATURES: counts.to(torch.float32).sqrt()}
 
 
-def histogram_network() -> Network:
-    """Return a network of three classes that reads 48 x 48 pixels."""
+def histogram_network(*engines: Engine) -> Network:
+    """Return a network of three classes that reads 48 x 48 pixels, by default with one HistogramEngine."""
     spec = InputSpec({"shortest_edge": 48}, (48, 48), "bicubic", 1 / 255, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
     manifest = Manifest(
         name="histogram",
@@ -56,13 +56,11 @@ def histogram_network() -> Network:
         fingerprint="0",
         outputs=(LOGITS, FEATURES),
     )
-    return Network(manifest, HistogramEngine())
+    return Network(manifest, engines or [HistogramEngine()])
 
 
-def embed(found: Exploration, cache: Cache, engine: HistogramEngine | None = None) -> Features:
-    network = histogram_network()
-    network = network if engine is None else replace(network, engine=engine)
-    return compute_features(found.dataset, found.images, found.boxes, network, cache)
+def embed(found: Exploration, cache: Cache, *engines: Engine) -> Features:
+    return compute_features(found.dataset, found.images, found.boxes, histogram_network(*engines), cache)
 
 
 def drawn_photo(seed: int) -> bytes:

@@ -79,8 +79,7 @@ def side_of(path: Path, photos: Sequence[Image.Image]) -> Side:
 
 
 def likeness(first: Side, second: Side, cache: Path) -> Likeness:
-    network = histogram_network()
-    network = type(network)(network.manifest, EdgeEngine())
+    network = histogram_network(EdgeEngine())
     joint = join(first, second)
     with open_cache(cache) as stored:
         features = compute_features(joint.dataset, joint.images, joint.boxes.iloc[:0], network, stored)

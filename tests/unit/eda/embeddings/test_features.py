@@ -1,11 +1,15 @@
 """Features of images and boxes."""
 
+import threading
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from eda.embeddings.cache import Cache
+from eda.embeddings.cache import Cache, open_cache
 from eda.embeddings.features import MIN_SIDE, box_input
 from eda.explore import explore
 from tests.unit.eda.features import HistogramEngine, embed, histogram_network
@@ -32,6 +36,35 @@ def test_a_second_run_computes_only_what_is_new(coco: CocoFolder, cache: Cache) 
     coco.box()["bbox"] = [12, 20, 40, 50]
     embed(explore(coco.dataset()), cache, engine)
     assert engine.images == 1
+
+
+class WaitingEngine(HistogramEngine):
+    """Computes its first batch when the other engine has one too."""
+
+    def __init__(self, other_started: threading.Barrier) -> None:
+        super().__init__()
+        self._other_started = other_started
+
+    def run_with(self, batch: Tensor, outputs: Sequence[str]) -> dict[str, Tensor]:
+        if not self.images:
+            self._other_started.wait(timeout=30)
+        return super().run_with(batch, outputs)
+
+
+def test_engines_compute_side_by_side(coco: CocoFolder, cache: Cache, tmp_path: Path) -> None:
+    for position in range(30):
+        coco.documents["train"]["annotations"].append(
+            {**coco.box(), "id": 100 + position, "bbox": [position, 9, 30, 40]}
+        )
+    found = explore(coco.dataset())
+    both = threading.Barrier(2)
+    engines = WaitingEngine(both), WaitingEngine(both)
+    features = embed(found, cache, *engines)
+    assert sum(engine.images for engine in engines) == len(features.images) + len(features.boxes)
+    with open_cache(tmp_path / "other.sqlite") as other:
+        alone = embed(found, other)
+    assert np.array_equal(features.boxes, alone.boxes)
+    assert features.top1 == alone.top1
 
 
 def test_unreadable_images_and_small_boxes_have_no_features(coco: CocoFolder, cache: Cache) -> None:
