@@ -4,8 +4,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
-from eda.embeddings.archives import MODEL_STORE, find_archive
-from eda.errors import ArchiveError
+from eda.embeddings.archives import MODEL_STORE, choose_archive
 from eda.explore import Exploration
 
 TOO_FEW = "Too few images can be read to compare them."
@@ -33,10 +32,9 @@ def embed(
     Raises:
         ArchiveError: the named archive cannot compute features. Without a name, that is no error.
     """
-    try:
-        archive = named or find_archive(store)
-    except ArchiveError as error:
-        return exploration, f"No model: {error}"
+    archive = choose_archive(named, store)
+    if isinstance(archive, str):
+        return exploration, archive
     with step("features"):
         from eda.embeddings.explore import add_features, explored_features  # noqa: PLC0415  (torch takes seconds)
 

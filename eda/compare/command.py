@@ -14,8 +14,7 @@ from eda.compare.plots import plot_copies, plot_effects, plot_sides, plot_unlike
 from eda.compare.result import Likeness
 from eda.compare.side import Side, read_side
 from eda.compare.two_sample import MIN_VECTORS
-from eda.embeddings.archives import MODEL_STORE, find_archive
-from eda.errors import ArchiveError
+from eda.embeddings.archives import MODEL_STORE, choose_archive
 from eda.export import SCHEMA_VERSION, records
 from eda.measure.splits import FALSE_DISCOVERIES, lowest_p
 from eda.output import require_writable, writing
@@ -71,10 +70,9 @@ def liken(first: Side, second: Side, named: Path | None, store: Path = MODEL_STO
     reports = [name for name, side in zip(NAMES, (first, second), strict=True) if side.dataset is None]
     if reports:
         return None, f"{' and '.join(reports)}: a report without its photos; name the folder of data to compare them."
-    try:
-        archive = named or find_archive(store)
-    except ArchiveError as error:
-        return None, f"No model: {error}"
+    archive = choose_archive(named, store)
+    if isinstance(archive, str):
+        return None, archive
     from eda.compare.likeness import compare_photos  # noqa: PLC0415  (torch takes seconds to import)
 
     found = compare_photos(first, second, archive)

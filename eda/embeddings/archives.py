@@ -27,6 +27,14 @@ def find_archive(store: Path = MODEL_STORE) -> Path:
     raise ArchiveError(f"{found}; {BUILD_IT}.")
 
 
+def choose_archive(named: Path | None, store: Path = MODEL_STORE) -> Path | str:
+    """Return the named archive, or else the newest in the store that returns features; a sentence if there is none."""
+    try:
+        return named or find_archive(store)
+    except ArchiveError as error:
+        return f"No model: {error}"
+
+
 def require_features(archive: Path) -> Manifest:
     """Return an archive's manifest; raise ArchiveError if its programs return no features."""
     manifest = read_manifest(archive)

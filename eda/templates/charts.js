@@ -23,7 +23,7 @@ function config(width) {
     axis: {labelColor: ink, titleColor: ink, gridColor: line, domainColor: soft, tickColor: soft, labelFontSize: 12,
       titleFontSize: 13, titleFontWeight: 400},
     legend: {labelColor: ink, titleColor: ink, labelFontSize: 12, titleFontSize: 12,
-      symbolBaseFillColor: soft, symbolBaseStrokeColor: soft, columns: Math.max(1, Math.floor(width / 260))},
+      symbolBaseFillColor: soft, symbolBaseStrokeColor: soft, columns: Math.max(1, Math.floor(width / 330))},
   };
 }
 

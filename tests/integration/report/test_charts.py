@@ -1,17 +1,21 @@
 """Plots that can be inspected, in the browser: a point's details, light and dark, on paper and without a script."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
+import pandas as pd
 import pytest
 from playwright.sync_api import Locator, Page
 
 from eda.explore import Exploration
 from eda.page import write_report
+from eda.plots.charts import Look, axis, scatter_chart
 from eda.plots.images import plot_resolutions
 from eda.plots.palette import CLASS_PALETTE, contrast, on_dark
 from eda.plots.sizes import plot_size_and_aspect
+from eda.plots.style import Plot, captioned, new_figure
 from eda.sections import Section
 from tests.integration.report.conftest import Open
 
@@ -73,6 +77,24 @@ def test_the_scheme_may_change(open_report: Open, charts: Path) -> None:
     assert first_chart(page).get_attribute("data-drawn") == "light"
     page.emulate_media(color_scheme="dark")
     page.locator("[data-chart='0'][data-drawn=dark]").wait_for()
+
+
+@pytest.mark.parametrize("width", [400, 1000])
+def test_mixes_that_begin_alike_differ_in_the_legend(
+    open_report: Open, sample: Exploration, tmp_path: Path, width: int
+) -> None:
+    names = ["Coverall + Face_Shield + Gloves + Goggles", "Coverall + Face_Shield + Gloves + Mask"]
+    points = pd.DataFrame({"x": [0.0, 1.0], "y": [0.0, 1.0], "mix": names})
+    look = Look("mix", dict(zip(names, CLASS_PALETTE, strict=False)))
+
+    def draw(exploration: Exploration) -> Plot:
+        chart = scatter_chart(points, axis("x", "x"), axis("y", "y"), look, ["mix"])
+        return replace(captioned(exploration, "Map", "A map.", new_figure(4, 3)[0]), chart=chart)
+
+    page = open_report(
+        write_report(sample, [Section("Findings", "", (draw,))], tmp_path), viewport={"width": width, "height": 800}
+    )
+    assert first_chart(page).locator(".role-legend-label text").all_text_contents() == names
 
 
 @pytest.mark.parametrize("width", [400, 1000])

@@ -62,6 +62,15 @@ def test_nothing_is_wider_than_the_screen(open_report: Open, whole: Path, width:
     assert box["x"] + box["width"] <= width
 
 
+def test_a_file_name_has_room(open_report: Open, whole: Path) -> None:
+    page = open_report(whole, viewport={"width": 1000, "height": 800})
+    cell = page.locator("#findings td.file").first
+    cell.evaluate(
+        "cell => cell.replaceChildren(Object.assign(document.createElement('span'), {textContent: 'image-01.png'}))"
+    )
+    assert cell.locator("span").evaluate("span => span.getClientRects().length") == 1
+
+
 def test_plots_keep_their_size_on_a_phone(open_report: Open, whole: Path) -> None:
     page = open_report(whole, viewport={"width": 400, "height": 800})
     images = page.locator("figure .plot img").all()
