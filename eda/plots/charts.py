@@ -15,9 +15,6 @@ MAX_POINTS = 3000
 HEIGHT = 380
 """Pixels; the width is the page's."""
 
-LABEL_LIMIT = 300
-"""Pixels of a name in the legend: more than a phone is wide would be cut off there."""
-
 IMAGE = "image_row"
 """Column with the row label of a point's image; the page shows its photo beside the point."""
 
@@ -70,7 +67,7 @@ def scatter_chart(points: pd.DataFrame, x: Axis, y: Axis, look: Look, hover: lis
     picked = alt.selection_point(fields=[group], bind="legend")
     present = [name for name in colours if frame[group].eq(name).any()]
     scale = alt.Scale(domain=present, range=[colours[name] for name in present])
-    legend = alt.Legend(orient="bottom", symbolOpacity=1, symbolType="circle", labelLimit=LABEL_LIMIT)
+    legend = alt.Legend(orient="bottom", symbolOpacity=1, symbolType="circle")
     channels: dict[str, Any] = {
         "x": alt.X(**x),
         "y": alt.Y(**y),

@@ -23,7 +23,8 @@ function config(width) {
     axis: {labelColor: ink, titleColor: ink, gridColor: line, domainColor: soft, tickColor: soft, labelFontSize: 12,
       titleFontSize: 13, titleFontWeight: 400},
     legend: {labelColor: ink, titleColor: ink, labelFontSize: 12, titleFontSize: 12,
-      symbolBaseFillColor: soft, symbolBaseStrokeColor: soft, columns: Math.max(1, Math.floor(width / 330))},
+      symbolBaseFillColor: soft, symbolBaseStrokeColor: soft, columns: Math.max(1, Math.floor(width / 400)),
+      labelLimit: Math.min(380, width - 40), layout: {bottom: {anchor: "start", direction: width < 600 ? "vertical" : "horizontal"}}},
   };
 }
 
@@ -42,7 +43,8 @@ function showHint(_, event, item, values) {
 async function drawChart(box) {
   const chart = DATA.charts[box.dataset.chart];
   box.parentElement.classList.add("charted");
-  const spec = {...recoloured(chart.spec, chart.dark), description: box.dataset.description,
+  const height = chart.spec.height + (box.clientWidth < 600 ? 160 : 0); // on a phone, the legend is below in one column
+  const spec = {...recoloured(chart.spec, chart.dark), height, description: box.dataset.description,
     datasets: {points: pointsOf(chart)}, autosize: {type: "fit", contains: "padding"}};
   const options = {actions: false, renderer: "svg", ast: true, config: config(box.clientWidth), tooltip: showHint};
   await window.vegaEmbed(box, spec, options);

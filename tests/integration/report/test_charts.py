@@ -84,8 +84,8 @@ def test_mixes_that_begin_alike_differ_in_the_legend(
     open_report: Open, sample: Exploration, tmp_path: Path, width: int
 ) -> None:
     names = ["Coverall + Face_Shield + Gloves + Goggles", "Coverall + Face_Shield + Gloves + Mask"]
-    points = pd.DataFrame({"x": [0.0, 1.0], "y": [0.0, 1.0], "mix": names})
-    look = Look("mix", dict(zip(names, CLASS_PALETTE, strict=False)))
+    points = pd.DataFrame({"x": [0.0, 1.0], "y": [0.0, 1.0], "mix": names, "split": ["train", "test"]})
+    look = Look("mix", dict(zip(names, CLASS_PALETTE, strict=False)), shape="split")
 
     def draw(exploration: Exploration) -> Plot:
         chart = scatter_chart(points, axis("x", "x"), axis("y", "y"), look, ["mix"])
@@ -94,7 +94,11 @@ def test_mixes_that_begin_alike_differ_in_the_legend(
     page = open_report(
         write_report(sample, [Section("Findings", "", (draw,))], tmp_path), viewport={"width": width, "height": 800}
     )
-    assert first_chart(page).locator(".role-legend-label text").all_text_contents() == names
+    chart = first_chart(page)
+    labels = chart.locator(".role-legend-label text")
+    assert labels.all_text_contents() == [*names, "test", "train"]
+    right = chart.evaluate("chart => chart.getBoundingClientRect().right")
+    assert all(label.evaluate("label => label.getBoundingClientRect().right") <= right for label in labels.all())
 
 
 @pytest.mark.parametrize("width", [400, 1000])
