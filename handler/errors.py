@@ -4,7 +4,7 @@
 400    empty-body                    the request has no body
 400    photo-sent-as-form            sent with a form's content type, as curl's `--data-binary` does: use `-T photo.jpg`
 400    invalid-json                  broken JSON, or JSON that is not `{"instances": [{"b64": …}]}`
-400    invalid-base64                an instance that is not base64
+400    invalid-base64                an instance, or the image of a form, that is not base64
 400    invalid-parameter             an option out of range, misspelled, or where it has no effect
 400    no-image                      a form or JSON without an image
 400    several-images                a form with more than one image; several for a picture of an explanation

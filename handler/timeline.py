@@ -16,6 +16,7 @@ START = re.compile(r"(?:t=)?([0-9]{10,16}(?:\.[0-9]{1,9})?)")  # since 1970
 # (from this value on, how many of them are a second): proxies write seconds, milliseconds or microseconds. A time in
 # seconds is smaller until the year 5138, one in milliseconds was larger from 1973 on.
 UNITS = ((1e14, 1e6), (1e11, 1e3))
+MAX_AGE = 3600.0  # s: no queue is that long; an older time is a wrong clock's, or one that a client keeps sending
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")  # as the gateway has it
 ARRIVED, FORWARDED = "x-request-start", "x-request-forwarded"
 # https://www.w3.org/TR/trace-context/#traceparent-header: what a later version adds stands behind the flags.
@@ -29,12 +30,13 @@ NOT_LOGGED = {"X-Request-Log": "off"}
 
 
 def seconds_since_1970(stamp: str) -> float | None:
-    """Read the time that a proxy has written into a header; None where there is none."""
+    """Read the time that a proxy has written into a header; None where there is none, or one of over an hour ago."""
     found = START.fullmatch(stamp.strip())
     if not found:
         return None
     since_1970 = float(found[1])
-    return since_1970 / next((parts for bound, parts in UNITS if since_1970 >= bound), 1.0)
+    since_1970 /= next((parts for bound, parts in UNITS if since_1970 >= bound), 1.0)
+    return since_1970 if time.time() - since_1970 <= MAX_AGE else None
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ B64 = base64.b64encode(IMAGE).decode()
 JSON = json.dumps({"instances": [{"b64": B64}]}).encode()
 BOUNDARY = "----boundary"
 MULTIPART = f"multipart/form-data; boundary={BOUNDARY}"
+FILE_NAME = b'; filename="a.jpg"'
 URL_ENCODED = "application/x-www-form-urlencoded"
 STATUSES = {problem.slug: problem.status for problem in TABLE}
 
@@ -79,7 +80,7 @@ def form(*parts: tuple[str, bytes], **headers: str) -> bytes:
     """
     lines = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
     heads = (
-        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"; filename="a.jpg"\r\n{lines}\r\n'
+        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"{FILE_NAME.decode()}\r\n{lines}\r\n'
         for name, _ in parts
     )
     body = b"".join(head.encode() + value + b"\r\n" for head, (_, value) in zip(heads, parts, strict=True))
@@ -125,9 +126,13 @@ def _forms() -> Iterator[ClientCase]:
     yield ClientCase("another boundary", form(("data", IMAGE)), wrong, "no-image")
     yield ClientCase("a topk", form(("data", IMAGE), ("topk", b"1")), headers, "invalid-parameter")
     yield ClientCase("binary parts", form(("data", IMAGE), Content_Transfer_Encoding="binary"), headers)
-    # TorchServe's parser of forms knows no base64, and responds by itself.
-    mail = form(("data", base64.encodebytes(IMAGE)), Content_Transfer_Encoding="base64")
-    yield ClientCase("parts in base64", mail, headers, directly=500)
+    lines = base64.encodebytes(IMAGE)
+    mail, wrong_mail = (form(("data", text), Content_Transfer_Encoding="base64") for text in (lines, lines + b"!"))
+    # TorchServe's parser of forms knows no file in base64, and responds by itself.
+    yield ClientCase("a file in base64", mail, headers, directly=500)
+    yield ClientCase("a part in base64", mail.replace(FILE_NAME, b""), headers)
+    yield ClientCase("a part that is no base64", wrong_mail.replace(FILE_NAME, b""), headers, "invalid-base64")
+    yield ClientCase("a field of base64 text", form(("data", B64.encode())), headers)
 
 
 def _compressed() -> Iterator[ClientCase]:

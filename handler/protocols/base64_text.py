@@ -6,9 +6,11 @@ import string
 from urllib.parse import unquote_to_bytes
 
 from handler.errors import INVALID_BASE64, RequestError
+from handler.protocols.media_types import looks_like_image
 
 WHITESPACE = string.whitespace.encode()
 FROM_URL_SAFE = bytes.maketrans(b"-_", b"+/")
+SAMPLE = 64  # characters that tell: no image begins with so many of base64's own
 EXAMPLE = "send what base64 -w0 photo.jpg prints"
 # What clients send by mistake, by its first characters: the cause, and what to send instead.
 MISTAKES = (
@@ -41,6 +43,15 @@ def from_base64(text: str, where: str) -> bytes:
         causes = (row[1:] for row in MISTAKES if re.match(row[0], digits))
         cause, instead = next(causes, ("other characters are among its own", EXAMPLE))
         raise _invalid(where, cause, instead) from error
+
+
+def is_image_in_base64(value: bytes) -> bool:
+    """Whether a text begins as an image in base64 does."""
+    begins = value[:SAMPLE].translate(FROM_URL_SAFE, delete=WHITESPACE)
+    try:
+        return looks_like_image(binascii.a2b_base64(begins[: len(begins) // 4 * 4], strict_mode=True))
+    except binascii.Error:
+        return False
 
 
 def _payload(encoded: bytes, where: str) -> bytes:

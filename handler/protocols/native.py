@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from handler.errors import EMPTY_BODY, NO_IMAGE, PHOTO_SENT_AS_FORM, SEVERAL_IMAGES, RequestError
-from handler.protocols.base64_text import from_base64
+from handler.protocols.base64_text import from_base64, is_image_in_base64
 from handler.protocols.form import FORM, MULTIPART, URL_ENCODED, Fields, form_fields
 from handler.protocols.media_types import bytes_of, content_type_of, looks_like_image
 from handler.protocols.parameters import refuse_lookalikes
@@ -57,6 +57,15 @@ def _image(data: bytes) -> bytes:
     return from_base64(data.decode("latin-1"), "the body") if data[:5].lower() == b"data:" else data
 
 
+def _field(value: bytes) -> bytes:
+    """Return the bytes of a form's image.
+
+    TorchServe's frontend hands over a part in base64 (without a file name) as it was sent, without the header that
+    says so.
+    """
+    return from_base64(value.decode("latin-1"), "the image") if is_image_in_base64(value) else _image(value)
+
+
 def _form_image(fields: Fields, content_type: str) -> bytes:
     found = [(name, value) for name, value in fields if name in IMAGE_FIELDS or looks_like_image(value)]
     images = [(name, value) for name, value in found if value]  # a page's file input that was left empty is one field
@@ -69,7 +78,7 @@ def _form_image(fields: Fields, content_type: str) -> bytes:
         )
     for name, value in images or found:
         if name in IMAGE_FIELDS:
-            return _image(value)
+            return _field(value)
     if content_type == URL_ENCODED:
         raise RequestError(
             PHOTO_SENT_AS_FORM,

@@ -77,6 +77,6 @@ def deadline_of(headers: Mapping[str, Any]) -> Deadline:
 
 
 def _waited(start: str) -> float:
-    """Return the seconds since a request arrived; 0 where no proxy says, or one whose clock is ahead of this one."""
+    """Return the seconds since a request arrived; 0 where no proxy says so, or one with another clock than this one."""
     since_1970 = seconds_since_1970(start)
     return 0.0 if since_1970 is None else max(0.0, time.time() - since_1970)

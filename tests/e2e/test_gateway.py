@@ -1,6 +1,7 @@
 """Predictions through the gateway, and the handler's errors."""
 
 import base64
+from urllib.parse import unquote_plus
 
 import pytest
 import requests
@@ -40,9 +41,12 @@ def test_prediction(predictions: str, image: bytes, label: str) -> None:
 
 @pytest.mark.parametrize("path", ["explanations/{}", "v1/models/{}:explain"])
 def test_an_explanation_of_a_class_in_the_query(stack: Stack, image: bytes, path: str) -> None:
-    response = requests.post(f"{stack.url}/{path.format(stack.model())}?class=cup", data=image, timeout=60)
-    assert (response.status_code, response.json()["label"]) == (200, "cup")
-    bad = requests.post(f"{stack.url}/{path.format(stack.model())}?class=nothing", data=image, timeout=60)
+    url = f"{stack.url}/{path.format(stack.model())}"
+    for query in ("class=cup", "class=coffee+mug", "class=coffee%20mug"):
+        response = requests.post(f"{url}?{query}", data=image, timeout=60)
+        assert response.status_code == 200
+        assert response.json()["label"] == unquote_plus(query.removeprefix("class="))
+    bad = requests.post(f"{url}?class=nothing", data=image, timeout=60)
     assert_problem(bad, 400, "invalid-parameter")
 
 

@@ -74,6 +74,12 @@ def test_a_clock_that_is_ahead_makes_no_negative_times() -> None:
     assert before(now, Start=0.1, Forwarded=0.2) == pytest.approx({"gateway": 0.0, "queue": 0.1}, abs=0.01)
 
 
+def test_times_that_no_queue_explains_are_left_out() -> None:
+    now = time.perf_counter()
+    assert before(now, Start=1e9, Forwarded=4000.0) == {}
+    assert before(now, Start=1e9, Forwarded=0.2) == pytest.approx({"queue": 0.2}, abs=0.01)
+
+
 def test_pieces_of_a_stage_are_joined_and_images_are_not() -> None:
     timeline = Timeline({}, "", 0.0)
     timeline.intervals += [

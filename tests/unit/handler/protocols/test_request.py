@@ -145,6 +145,20 @@ def test_a_data_url_as_the_body_or_in_a_form() -> None:
     assert parsed({"image": url}, {"Content-Type": "multipart/form-data"}).images == [PHOTO]
 
 
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_field_in_base64_that_torchserve_read(name: str) -> None:
+    """A part in Content-Transfer-Encoding: base64 without a file name; the header that says so does not come here."""
+    image = heic() if name == "HEIF" else encoded(picture(), name)
+    for text in (base64.b64encode(image), base64.encodebytes(image), base64.urlsafe_b64encode(image)):
+        assert parsed({"data": text}, {"Content-Type": "multipart/form-data"}).images == [image]
+
+
+def test_a_field_in_base64_that_is_damaged() -> None:
+    with pytest.raises(RequestError, match="the image is not base64") as caught:
+        parsed({"data": base64.encodebytes(encoded(picture(), "JPEG")) + b"!"}, {"Content-Type": "multipart/form-data"})
+    assert caught.value.problem is errors.INVALID_BASE64
+
+
 @pytest.mark.parametrize("name", ["top_k", "topk", "topK", "Top-K", "k", "threshold", "min_score", "X-Top-K"])
 @pytest.mark.parametrize(
     "place",

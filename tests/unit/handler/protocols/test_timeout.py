@@ -61,7 +61,13 @@ def test_the_time_counts_from_the_proxys_stamp(form: str, unit: float) -> None:
     assert not is_over(waits("40", ago=30, form=form, unit=unit))
 
 
-@pytest.mark.parametrize("ahead", [0.5, 30, 1e6])
+@pytest.mark.parametrize("ago", [3700, 1e6, 20 * 365 * 86_400])
+def test_a_stamp_that_no_queue_explains_counts_as_none(ago: float) -> None:
+    assert not is_over(waits("20", ago=ago))
+    assert is_over(waits("20", ago=3500))
+
+
+@pytest.mark.parametrize("ahead", [0.5, 30, 1e6, 100 * 365 * 86_400])
 def test_a_stamp_of_the_future_counts_as_now(ahead: float) -> None:
     deadline = waits("20", ago=-ahead)
     assert not is_over(deadline)
