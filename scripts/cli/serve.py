@@ -4,9 +4,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import click
@@ -71,22 +69,10 @@ def demo(model: str, name: str, port: int, photo: str) -> None:
     print(f"\nThe server is stopped. To keep it running: {' '.join(['make serve', *chosen])}")
 
 
-@contextmanager
-def _grpc(ports: Ports) -> Iterator[None]:
-    """Serve gRPC beside a server that is ready."""
-    from scripts.client.management import Management
-    from scripts.container.readiness import Readiness
-    from scripts.container.rpc.server import serving
+def _grpc(ports: Ports) -> AbstractContextManager[None]:
+    from scripts.container.rpc.server import beside  # without gRPC, its libraries are not loaded
 
-    readiness = Readiness(Management(ports.url(ports.management)), ports.url(ports.inference))
-    readiness.accepting.set()
-    stopped = threading.Event()
-    threading.Thread(target=readiness.watch, args=[stopped], daemon=True).start()
-    try:
-        with serving(readiness, ports.url(ports.inference), f"127.0.0.1:{ports.grpc}"):
-            yield
-    finally:
-        stopped.set()
+    return beside(ports)
 
 
 def _packed(model: str, name: str, port: int) -> tuple[Path, Ports]:

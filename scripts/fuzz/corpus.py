@@ -2,71 +2,13 @@
 
 import random
 from collections.abc import Callable
+from urllib.parse import quote_plus
 
-from scripts.fuzz import documents, images
+from scripts.fuzz import documents, images, values
 from scripts.fuzz.wire import Malformed, encode
 
 # The gateway's name for a multipart form (handler/protocols/form.py): TorchServe forwards such a body unparsed.
 FORM = b"application/x-multipart-form-data"
-VALUES = (
-    *(b"", b" ", b"0", b"-1", b"1.5", b"1e999", b"NaN", b"inf", b"0x10", b"1_0", b"9" * 3000, b"null", b"true"),
-    *("٣".encode(), "\uff11".encode(), b"\xff\xfe\x80", b"\xc3\x28", b"\x01\x02", b"\x7f", b"\t", b"%00", b"a\x00b"),
-    *(b'"', b"'; DROP", b"${jndi:ldap://127.0.0.1:1/a}", b"{{7*7}}", b"../../etc/passwd", b"*/*;q=nope", b",,,;;;"),
-    *(b"text/plain;q=0, application/json;q=0", b"application/json;" * 400, b"True", b"a" * 7000, "é".encode("latin-1")),
-)
-NAMES = (
-    *(b"X-Top-K", b"X-Threshold", b"Accept", b"Content-Type", b"X-Request-Id", b"Accept-Encoding", b"Content-Encoding"),
-    *(b"Expect", b"Cookie", b"Authorization", b"Range", b"Upgrade", b"describe", b"explain", b"X-Forwarded-For", b"TE"),
-    b"Inference-Header-Content-Length",
-)
-# How long a client waits, and when its request arrived.
-TIMEOUTS = (
-    *VALUES,
-    b"0.000001",
-    b"0.5",
-    b".5",
-    b"1.",
-    b"60",
-    b"1e-3",
-    b"1s",
-    b"-0",
-    b"999999999",
-    b"9999999999",
-    b"1.5.1",
-)
-STARTS = (
-    *VALUES,
-    b"t=1700000000.000",
-    b"t=9999999999.999",
-    b"1700000000000",
-    b"9999999999999999",
-    b"t=1e9",
-    b"t=",
-    b"t=-1",
-)
-METHODS = (b"GET", b"HEAD", b"DELETE", b"PATCH", b"OPTIONS", b"TRACE", b"PROPFIND", b"FOO", b"post", b"PUT")
-PATHS = (
-    *(
-        b"/predictions/%s?%%zz",
-        b"/predictions/%s/%%zz",
-        b"/predictions/%s%%00",
-        b"/predictions/%s/9.9",
-        b"//predictions/%s",
-    ),
-    *(b"/predictions/../models", b"/predictions/%%2e%%2e/models", b"/predictions/%s/../../models", b"/predictions/"),
-    *(b"/predictions/%%ff%%fe", "/predictions/é".encode(), b"/predictions/%s;x=1", b"/predictions/%s/1.0/x/y/z"),
-    *(b"/predictions/%s?top_k=" + b"9" * 3000, b"/predictions/%s?top_k=\xff&threshold=%%00", b"/predictions/nobody"),
-    *(
-        b"/v1/models/%s:predict?x",
-        b"/v1/models/%s:explain",
-        b"/v1/models/:predict",
-        b"/v1/models",
-    ),
-    *(b"/v2/models/%s/infer", b"/v2/models/%s/versions/1.0/infer", b"/v2/models/%s/versions/9.9/infer", b"/v2"),
-    *(b"/v2/models/%s", b"/v2/models/%s/ready", b"/v2/models/%%ff/infer", b"/v2/models//infer", b"/v2/health/ready"),
-    *(b"/explanations/%s", b"/explanations/nobody", b"/api-description", b"/models", b"/metrics", b"/invocations"),
-    *(b"/predictions/" + b"a" * 3000, b"/predictions/" + b"a" * 9000, b"/" + b"%%41" * 500, b"http://x/predictions/%s"),
-)
 
 
 class Corpus:
@@ -110,7 +52,8 @@ class Corpus:
     def json(self) -> Malformed:
         """Return what is sent as JSON."""
         body = documents.json_body(self._image(), self._random)
-        return self._posted("JSON", body, self._random.choice(documents.JSON_TYPES))
+        path = self._random.choice((self._path, b"/v1/models/%s:predict" % self.model))
+        return self._posted("JSON", body, self._random.choice(documents.JSON_TYPES), path=path)
 
     def tensors(self) -> Malformed:
         """Return a request of the Open Inference Protocol, in JSON or with a binary tensor."""
@@ -140,18 +83,61 @@ class Corpus:
         data, coding = documents.compressed_body(body, self._random)
         return Malformed("compressed", encode(self._path, data, ((b"Content-Encoding", coding),)))
 
+    def explanation(self) -> Malformed:
+        """Return an image, JSON, a form or tensors to be explained, for a class or an odd one."""
+        rng, image = self._random, self._image()
+        path = rng.choice((b"/explanations/%s", b"/explanations/%s/1.0", b"/v1/models/%s:explain")) % self.model
+        if rng.random() < 0.3:
+            path += b"?class=" + quote_plus(rng.choice(values.CLASSES), safe="%").encode()
+        form, parameters = documents.form_body(image, rng)
+        bodies = (
+            (image, b""),
+            (images.flipped(image, rng), b""),
+            (documents.json_body(image, rng), b"application/json"),
+            (documents.tensor_body(image, rng)[0], b""),
+            (form, FORM + parameters),
+        )
+        body, content_type = rng.choice(bodies)
+        given = ((b"X-Class", rng.choice(values.CLASSES)), (b"Accept", rng.choice(values.ACCEPTS)))
+        headers = (*given[: rng.randrange(3)], *(((b"Content-Type", content_type),) if content_type else ()))
+        return Malformed("explanations", encode(path, body, headers))
+
+    def page(self) -> Malformed:
+        """Return a browser's request for the page, with an odd header."""
+        rng = self._random
+        path = rng.choice((self._path, b"/explanations/%s" % self.model, self._path + b"/1.0?a=%00"))
+        odd = rng.choice(values.NAMES)
+        data = encode(
+            path,
+            rng.choice((b"", b"", self._image())),
+            ((b"Accept", b"text/html"), (odd, rng.choice(values.VALUES))),
+            method=rng.choice((b"GET", b"HEAD")),
+        )
+        return Malformed("page", data, complete=odd != b"Expect")
+
     def headers(self) -> Malformed:
         """Return a valid image with a malformed header."""
         rng = self._random
-        given = tuple((rng.choice(NAMES), rng.choice(VALUES)) for _ in range(rng.choice((1, 1, 2, 5))))
+        given = tuple((rng.choice(values.NAMES), rng.choice(values.VALUES)) for _ in range(rng.choice((1, 1, 2, 5))))
         expects = any(name == b"Expect" for name, _ in given)  # the server may close instead of a 100
         return Malformed("headers", encode(self._path, self._image(), given), complete=not expects)
 
     def deadline(self) -> Malformed:
         """Return a valid image from a client that says how long it waits."""
         rng = self._random
-        given = ((b"X-Request-Timeout", rng.choice(TIMEOUTS)), (b"X-Request-Start", rng.choice(STARTS)))
+        given = ((b"X-Request-Timeout", rng.choice(values.TIMEOUTS)), (b"X-Request-Start", rng.choice(values.STARTS)))
         return Malformed("deadlines", encode(self._path, self._image(), given[: rng.choice((1, 2))]))
+
+    def trace(self) -> Malformed:
+        """Return a valid image that belongs to a trace, or to what claims to be one."""
+        rng = self._random
+        given = (
+            (b"traceparent", rng.choice(values.TRACEPARENTS)),
+            (b"tracestate", rng.choice(values.TRACESTATES)),
+            (b"X-Request-Parent", rng.choice((b"none", values.SPAN, *values.VALUES))),
+            (b"X-Request-Forwarded", rng.choice(values.STARTS)),
+        )
+        return Malformed("traces", encode(self._path, self._image(), given[: rng.randrange(1, 5)]))
 
     def address(self) -> Malformed:
         """Return another method, or an address that does not exist."""
@@ -159,8 +145,8 @@ class Corpus:
         if rng.random() < 0.05:
             return Malformed("addresses", encode(b"*", body), frontend=True)
         if rng.random() < 0.4:
-            return Malformed("methods", encode(self._path, body, method=rng.choice(METHODS)))
-        path = rng.choice(PATHS)
+            return Malformed("methods", encode(self._path, body, method=rng.choice(values.METHODS)))
+        path = rng.choice(values.PATHS)
         return Malformed("addresses", encode(path % self.model if b"%s" in path else path.replace(b"%%", b"%"), body))
 
     def framing(self) -> Malformed:
@@ -202,11 +188,13 @@ class Corpus:
     def _image(self) -> bytes:
         return self._random.choice(self._bodies)
 
-    def _posted(self, kind: str, body: bytes, content_type: bytes = b"", frontend: bool = False) -> Malformed:
+    def _posted(
+        self, kind: str, body: bytes, content_type: bytes = b"", *, path: bytes = b"", frontend: bool = False
+    ) -> Malformed:
         odd = self._random.choice((b"image/jpeg", b"text/html", b"x", b"/", b"application/octet-stream; a=b"))
         given = content_type or (odd if self._random.random() < 0.3 else b"")
         headers = ((b"Content-Type", given),) if given else ()
-        return Malformed(kind, encode(self._path, body, headers), frontend=frontend)
+        return Malformed(kind, encode(path or self._path, body, headers), frontend=frontend)
 
 
 # Weights: most malformed requests are images.
@@ -219,8 +207,11 @@ KINDS: dict[Callable[[Corpus], Malformed], int] = {
     Corpus.relabelled: 8,
     Corpus.urlencoded: 3,
     Corpus.compressed: 5,
+    Corpus.explanation: 6,
+    Corpus.page: 2,
     Corpus.headers: 10,
     Corpus.deadline: 3,
+    Corpus.trace: 3,
     Corpus.address: 7,
     Corpus.framing: 7,
 }

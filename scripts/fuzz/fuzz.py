@@ -15,12 +15,16 @@ from scripts.client.management import Management
 from scripts.common.errors import CommandError
 from scripts.common.paths import BUILD
 from scripts.common.signals import stopping_on_signals
+from scripts.container.rpc.server import beside
+from scripts.fuzz import calls
 from scripts.fuzz.attack import Attack, Report
 from scripts.fuzz.corpus import Corpus
+from scripts.fuzz.images import valid_images
 from scripts.server.ports import Ports
 from scripts.server.torchserve import TorchServe
 
 VALID_IMAGES = 12
+HTTP_FOR_EACH_CALL = 5  # requests over HTTP for each call over gRPC
 
 
 def local(server: TorchServe, model: str) -> Attack:
@@ -62,8 +66,8 @@ def megabytes(pid: int) -> float:
 def fuzz(attack: Attack, requests: int, seed: int) -> Report:
     """Send this many malformed requests, drawn from this seed."""
     corpus = Corpus(attack.model, seed)
-    valid_images = random.Random(seed).sample(list(corpus.valid_images.values()), VALID_IMAGES)  # noqa: S311 - the same every time
-    return attack.run(corpus.draw(requests), valid_images)
+    valid = random.Random(seed).sample(list(corpus.valid_images.values()), VALID_IMAGES)  # noqa: S311 - the same every time
+    return attack.run(corpus.draw(requests), valid)
 
 
 def table(report: Report) -> str:
@@ -127,15 +131,28 @@ def attack_running(url: str, name: str, management: Management | None, requests:
     return fuzz(Attack(url, name, Workers(management, name) if management else None), requests, seed)
 
 
+def fuzz_grpc(server: TorchServe, model: str, report: Report, requests: int, seed: int) -> None:
+    """Send this many malformed calls to a server of this process, with gRPC before it, and add them to the report."""
+    workers = Workers(server.management, model)
+    before = workers()
+    drawn = calls.Calls(model, list(valid_images().values()), seed).draw(requests)
+    with beside(server.ports):
+        report.statuses[calls.KIND], failed = calls.send(f"127.0.0.1:{server.ports.grpc}", drawn)
+    report.server_errors += failed
+    report.deaths += len(before - workers())
+
+
 def attack_own(model: str, name: str, port: int, requests: int, seed: int) -> Report:
-    """Start a server, attack it and stop it."""
+    """Start a server, attack it over HTTP and over gRPC, and stop it."""
     ports = Ports(port)
     ports.require_free()  # before a build of half a minute
     packed = archive.ensure(model, name)
     print(f"starting TorchServe with {packed.name}", flush=True)
     models, folder = {packed.stem: packed.name}, BUILD / "fuzz-serve"
     with stopping_on_signals(), TorchServe(models, ports=ports, run_directory=folder) as server:
-        return fuzz(local(server, packed.stem), requests, seed)
+        report = fuzz(local(server, packed.stem), requests, seed)
+        fuzz_grpc(server, packed.stem, report, requests // HTTP_FOR_EACH_CALL, seed)
+        return report
 
 
 def conclude(report: Report, seed: int) -> None:

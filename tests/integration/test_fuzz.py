@@ -9,6 +9,7 @@ from scripts.build.sources import fallback
 from scripts.cli.measure import fuzz
 from scripts.common.errors import CommandError
 from scripts.fuzz import fuzz as command
+from scripts.fuzz.attack import Report
 from scripts.server.torchserve import TorchServe
 
 
@@ -18,6 +19,15 @@ def test_slice_of_the_corpus(server: TorchServe) -> None:
     assert report.valid == 50
     assert sum(counts.total() for counts in report.statuses.values()) == 250
     assert all(before > 0 and after > 0 for before, _, after in report.memory.values())
+
+
+def test_slice_of_the_calls_over_grpc(server: TorchServe) -> None:
+    report = Report()
+    command.fuzz_grpc(server, fallback.NAME, report, requests=250, seed=2)
+    assert report.failures() == [], [(request.data[:300], outcome) for request, outcome in report.server_errors]
+    counts = report.statuses["gRPC"]
+    assert counts.total() == 250
+    assert {200, 400, 404} <= set(counts)
 
 
 def test_the_command_ends_with_status_1_and_keeps_the_evidence(

@@ -1,7 +1,6 @@
 """gRPC on a real TorchServe, by clients that others wrote: stubs of TorchServe's proto, and Triton's client."""
 
 import json
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,8 +9,7 @@ from typing import Any
 import pytest
 import requests
 
-from scripts.container.readiness import Readiness
-from scripts.container.rpc.server import serving
+from scripts.container.rpc.server import beside
 from scripts.server.torchserve import TorchServe
 from tests.clients import run_example
 from tests.grpc_calls import OPEN_INFERENCE, PHOTO, Call, Calls, Triton, protos
@@ -25,16 +23,8 @@ HERE = "tests/integration/test_grpc.py"
 def running(patient: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TorchServe]:
     """The tiny network, with gRPC."""
     folder = tmp_path_factory.mktemp("serve")
-    with TorchServe({patient.stem: patient.name}, STORE, free_ports(), folder) as server:
-        url, stopped = server.ports.url(server.ports.inference), threading.Event()
-        readiness = Readiness(server.management, url)
-        readiness.accepting.set()
-        watching = threading.Thread(target=readiness.watch, args=[stopped])
-        watching.start()
-        with serving(readiness, url, f"127.0.0.1:{server.ports.grpc}"):
-            yield server
-        stopped.set()
-        watching.join()
+    with TorchServe({patient.stem: patient.name}, STORE, free_ports(), folder) as server, beside(server.ports):
+        yield server
 
 
 @pytest.fixture(scope="module")

@@ -47,7 +47,8 @@ class Forwarder:
         left = min(context.time_remaining() or TIMEOUT, TIMEOUT)  # without a deadline, some clients have ages
         sent = {"X-Request-Start": f"t={time.time():.3f}", **headers}
         metadata = dict(context.invocation_metadata())
-        sent |= {name: metadata[name] for name in PASSED_ON if metadata.get(name)}
+        found = {name: str(metadata.get(name, "")).strip() for name in PASSED_ON}  # no header begins with a space
+        sent |= {name: value for name, value in found.items() if value}
         if left < TIMEOUT:
             sent["X-Request-Timeout"] = f"{left:.3f}"
         try:

@@ -11,7 +11,7 @@ from handler.protocols.tensors import HEADER_LENGTH
 from scripts.container import kserve
 from scripts.container.readiness import Readiness
 from scripts.container.rpc.forwarding import CODES, Forwarder
-from scripts.container.rpc.protos import OPEN_INFERENCE, messages
+from scripts.container.rpc.protos import OPEN_INFERENCE, messages, unary
 
 # As the protocol says and its clients call it, and as TorchServe calls it.
 NAMES = ("inference.GRPCInferenceService", "org.pytorch.serve.grpc.openinference.GRPCInferenceService")
@@ -40,11 +40,7 @@ class OpenInference:
             "ModelInfer": self._model_infer,
         }
         return {
-            name: grpc.unary_unary_rpc_method_handler(
-                call,
-                getattr(self._messages, f"{name}Request").FromString,
-                getattr(self._messages, f"{name}Response").SerializeToString,
-            )
+            name: unary(call, getattr(self._messages, f"{name}Request"), getattr(self._messages, f"{name}Response"))
             for name, call in calls.items()
         }
 

@@ -9,7 +9,7 @@ import grpc
 from handler.protocols.native import IMAGE_FIELDS
 from scripts.container.readiness import Readiness
 from scripts.container.rpc.forwarding import Forwarder
-from scripts.container.rpc.protos import PREDICTIONS, messages
+from scripts.container.rpc.protos import PREDICTIONS, messages, unary
 
 NAME = "org.pytorch.serve.grpc.inference.InferenceAPIsService"
 IMAGES = (*IMAGE_FIELDS, "body")
@@ -33,12 +33,7 @@ class Predictions:
         empty = self._messages.google_dot_protobuf_dot_empty__pb2.Empty
         request, prediction = self._messages.PredictionsRequest, self._messages.PredictionResponse
         health = self._messages.TorchServeHealthResponse
-        return {
-            "Ping": grpc.unary_unary_rpc_method_handler(self._ping, empty.FromString, health.SerializeToString),
-            "Predictions": grpc.unary_unary_rpc_method_handler(
-                self._predict, request.FromString, prediction.SerializeToString
-            ),
-        }
+        return {"Ping": unary(self._ping, empty, health), "Predictions": unary(self._predict, request, prediction)}
 
     def _ping(self, _request: Any, _context: grpc.ServicerContext) -> Any:
         health = "Unhealthy" if self._readiness.missing_workers() else "Healthy"
@@ -64,4 +59,4 @@ class Predictions:
 
 def _text(value: bytes) -> str:
     """Return what can stand in a header: other characters are escaped, and refused there."""
-    return repr(value)[2:-1]
+    return repr(value.strip(b" "))[2:-1]

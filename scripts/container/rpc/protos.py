@@ -3,10 +3,13 @@
 import sys
 import tempfile
 import zipfile
+from collections.abc import Callable
 from functools import cache
 from types import ModuleType
+from typing import Any
 
 import grpc
+from google.protobuf.message import DecodeError
 
 from scripts.server import jvm
 
@@ -30,3 +33,29 @@ def messages(proto: str) -> ModuleType:
         finally:
             sys.path.remove(folder)
     return found
+
+
+def unary(call: Callable[[Any, grpc.ServicerContext], Any], request: Any, response: Any) -> grpc.RpcMethodHandler:
+    """Return the handler of a call.
+
+    Bytes that are no such message are the client's mistake; gRPC itself would say INTERNAL.
+
+    Args:
+        call: from a request to a response.
+        request: class of the one.
+        response: class of the other.
+    """
+
+    def parse(data: bytes) -> Any:
+        try:
+            return request.FromString(data)
+        except DecodeError as error:
+            return error
+
+    def respond(parsed: Any, context: grpc.ServicerContext) -> Any:
+        if isinstance(parsed, DecodeError):
+            name = request.DESCRIPTOR.full_name
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"the bytes are no {name}: send one as the proto has it")
+        return call(parsed, context)
+
+    return grpc.unary_unary_rpc_method_handler(respond, parse, response.SerializeToString)

@@ -1,15 +1,18 @@
 """The gRPC server."""
 
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import grpc
 
+from scripts.client.management import Management
 from scripts.common.errors import CommandError
 from scripts.container.readiness import Readiness
 from scripts.container.rpc import open_inference, predictions
 from scripts.container.rpc.forwarding import Forwarder
+from scripts.server.ports import Ports
 
 MAX_REQUEST = 20_971_520 + 65_536  # bytes: max_request_size of config.properties, and what stands around the images
 MAX_CALLS = 100  # at a time, as many as TorchServe queues; each waits in a thread
@@ -48,3 +51,25 @@ def serving(readiness: Readiness, inference_url: str, address: str) -> Iterator[
         yield
     finally:
         server.stop(GRACE_PERIOD).wait()
+
+
+@contextmanager
+def beside(ports: Ports) -> Iterator[None]:
+    """Serve on this machine alone, beside a TorchServe that is ready, while the body runs.
+
+    Raises:
+        CommandError: the port is taken.
+    """
+    readiness, stopped = (
+        Readiness(Management(ports.url(ports.management)), ports.url(ports.inference)),
+        threading.Event(),
+    )
+    readiness.accepting.set()
+    watching = threading.Thread(target=readiness.watch, args=[stopped], daemon=True)
+    watching.start()
+    try:
+        with serving(readiness, ports.url(ports.inference), f"127.0.0.1:{ports.grpc}"):
+            yield
+    finally:
+        stopped.set()
+        watching.join()
