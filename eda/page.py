@@ -18,7 +18,7 @@ from eda.explore import Exploration
 from eda.export import write_measures
 from eda.findings_data import collect, findings_block, to_json
 from eda.pictures import KEY, shrink_pictures, thumbnails
-from eda.plots.style import Chart, Plot
+from eda.plots.style import Chart, Plot, counted
 from eda.sections import Section, Table
 from eda.tables import table_html
 
@@ -143,13 +143,15 @@ def table_parts(table: Table) -> tuple[str, str, str]:
 
 def page_templates() -> Environment:
     """Return the templates of the pages."""
-    return Environment(
+    environment = Environment(
         loader=PackageLoader("eda"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals["counted"] = counted
+    return environment
 
 
 def counts_of(dataset: Dataset, split: str) -> dict[str, int]:

@@ -70,7 +70,7 @@ def thumbnail(dataset: Dataset, row: int, side: int) -> str:
     except Exception:  # noqa: BLE001  (a decoder may raise anything; the findings name the photo)
         return ""
     out = io.BytesIO()
-    # Pillow writes no EXIF orientation unless asked to: the boxes are those of the stored photo.
+    # Pillow writes no EXIF orientation unless asked to: the photo is already in the frame of its boxes.
     photo.save(out, "WEBP", quality=QUALITY)
     return f"data:image/webp;base64,{base64.b64encode(out.getvalue()).decode()}"
 

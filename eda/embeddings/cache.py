@@ -13,15 +13,16 @@ CACHE = Path("build/eda-features.sqlite")
 Box = tuple[float, float, float, float]
 
 
-def key_of(program: str, image: str, box: Box | None) -> bytes:
+def key_of(program: str, image: str, orientation: int, box: Box | None) -> bytes:
     """Return the key of an image's features, or of a box's.
 
     Args:
         program: SHA-256 of the network's program.
         image: SHA-256 of the image file.
+        orientation: EXIF's against the frame of the boxes, as `eda.measure.boxes.valid_images` has it.
         box: x, y, width and height in pixels; None for the whole image.
     """
-    return hashlib.sha256(f"{program} {image} {box}".encode()).digest()
+    return hashlib.sha256(f"{program} {image} {orientation} {box}".encode()).digest()
 
 
 class Cache:

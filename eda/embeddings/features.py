@@ -108,12 +108,16 @@ def embed(network: Network, batch: Batch) -> tuple[list[bytes], np.ndarray, np.n
 
 def items_by_image(images: pd.DataFrame, boxes: pd.DataFrame, program: str) -> dict[int, list[Item]]:
     """Return the items of each readable image, by its row label, the image itself first."""
-    hashes = images.loc[images["state"].eq("ok"), "sha256"]
-    items = {int(row): [Item(int(row), key_of(program, sha256, None), None)] for row, sha256 in hashes.items()}
-    large = boxes[boxes[["w", "h"]].min(axis=1).ge(MIN_SIDE) & boxes["image_row"].isin(hashes.index)]
+    readable = images.loc[images["state"].eq("ok"), ["sha256", "orientation"]]
+    keys = {
+        int(row): partial(key_of, program, sha256, int(orientation))
+        for row, sha256, orientation in readable.itertuples()
+    }
+    items = {row: [Item(row, key(None), None)] for row, key in keys.items()}
+    large = boxes[boxes[["w", "h"]].min(axis=1).ge(MIN_SIDE) & boxes["image_row"].isin(readable.index)]
     for row, image_row, *corners in large[["image_row", "x", "y", "w", "h"]].itertuples():
         box = (float(corners[0]), float(corners[1]), float(corners[2]), float(corners[3]))
-        items[image_row].append(Item(int(row), key_of(program, hashes[image_row], box), box))
+        items[image_row].append(Item(int(row), keys[image_row](box), box))
     return items
 
 

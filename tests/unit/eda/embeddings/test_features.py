@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from eda.embeddings.cache import Cache, open_cache
@@ -36,6 +37,21 @@ def test_a_second_run_computes_only_what_is_new(coco: CocoFolder, cache: Cache) 
     coco.box()["bbox"] = [12, 20, 40, 50]
     embed(explore(coco.dataset()), cache, engine)
     assert engine.images == 1
+
+
+def test_a_photo_in_another_frame_is_new(coco: CocoFolder, cache: Cache) -> None:
+    """Fields that are those of the turned photo put its boxes on the turned photo."""
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    path = coco.path / "images" / "1.png"
+    coco.draw(1).save(path, exif=turned)
+    entry = coco.documents["train"]["images"][0]
+    entry["file_name"] = path.name
+    embed(explore(coco.dataset()), cache)
+    entry["width"], entry["height"] = entry["height"], entry["width"]
+    engine = HistogramEngine()
+    embed(explore(coco.dataset()), cache, engine)
+    assert engine.images == 3  # the photo and its two boxes
 
 
 class WaitingEngine(HistogramEngine):
