@@ -1,10 +1,13 @@
 """What a batch leaves to do once its responses are on their way: no client waits for lines of logs and metrics."""
 
 import logging
+import select
 import sys
 from collections.abc import Callable
 from functools import partial
 from typing import Any
+
+PAUSE = 0.001  # s for the frontend to respond: a lone client's next request takes longer to arrive
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +36,8 @@ class AfterResponse:
 
     def _work_and_retrieve(self, retrieve: Callable[[Any], Any], connection: Any) -> Any:
         left, self._left = self._left, []
+        if left:  # each line wakes a thread of the frontend, which slows its response down
+            select.select([connection], [], [], PAUSE)
         for work in left:
             try:
                 work()

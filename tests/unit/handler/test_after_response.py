@@ -1,7 +1,9 @@
 """Work that waits until a batch has its responses."""
 
 import logging
+import socket
 import sys
+from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
@@ -21,9 +23,18 @@ class Worker(ModuleType):
         self.done: list[str] = []
         self.retrieve_msg: Any = self._retrieve
 
-    def _retrieve(self, connection: str) -> str:
-        self.done.append(f"message of {connection}")
-        return "message"
+    def _retrieve(self, connection: socket.socket) -> bytes:
+        self.done.append("message")
+        return connection.recv(1)
+
+
+@pytest.fixture
+def connection() -> Iterator[socket.socket]:
+    """The worker's end of its connection, where two messages have arrived."""
+    frontend, worker = socket.socketpair()
+    with frontend, worker:
+        frontend.sendall(b"12")
+        yield worker
 
 
 @pytest.fixture
@@ -37,13 +48,13 @@ def started(monkeypatch: pytest.MonkeyPatch, *, async_comm: bool = False) -> Wor
     return worker
 
 
-def test_a_worker_works_before_it_takes_the_next_message(worker: Worker) -> None:
+def test_a_worker_works_before_it_takes_the_next_message(worker: Worker, connection: socket.socket) -> None:
     after = AfterResponse()
     after.do(lambda: worker.done.append("work"))
     assert worker.done == []
-    assert worker.retrieve_msg("socket") == "message"
-    assert worker.retrieve_msg("socket") == "message"
-    assert worker.done == ["work", "message of socket", "message of socket"]
+    assert worker.retrieve_msg(connection) == b"1"
+    assert worker.retrieve_msg(connection) == b"2"
+    assert worker.done == ["work", "message", "message"]
 
 
 def test_other_processes_work_at_once() -> None:
@@ -58,25 +69,38 @@ def test_a_worker_that_responds_in_threads_works_at_once(monkeypatch: pytest.Mon
     assert worker.done == ["work"]
 
 
-def test_work_that_fails_is_logged_and_the_worker_goes_on(worker: Worker, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_worker_works_though_no_message_comes(worker: Worker) -> None:
+    frontend, connection = socket.socketpair()
+    AfterResponse().do(frontend.close)  # else the worker would wait for a message
+    with connection:
+        assert worker.retrieve_msg(connection) == b""
+
+
+def test_work_that_fails_is_logged_and_the_worker_goes_on(
+    worker: Worker, connection: socket.socket, caplog: pytest.LogCaptureFixture
+) -> None:
     def fail() -> None:
         raise ValueError("a fault")
 
     after = AfterResponse()
     after.do(fail)
     after.do(lambda: worker.done.append("work"))
-    assert worker.retrieve_msg("socket") == "message"
-    assert worker.done == ["work", "message of socket"]
+    assert worker.retrieve_msg(connection) == b"1"
+    assert worker.done == ["work", "message"]
     assert "ValueError: a fault" in caplog.text
 
 
 def test_log_and_metrics_of_a_request_follow_its_response(
-    worker: Worker, context: Context, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+    worker: Worker,
+    connection: socket.socket,
+    context: Context,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO)
     handled(loaded(context), context, ({"body": PHOTO}, {}))
     assert '"status":200' not in capsys.readouterr().out
     assert "classifier_requests_total" not in caplog.text
-    worker.retrieve_msg("socket")
+    worker.retrieve_msg(connection)
     assert '"status":200' in capsys.readouterr().out
     assert "classifier_requests_total.requests:1" in caplog.text
