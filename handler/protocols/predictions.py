@@ -28,7 +28,8 @@ def predictions_of(scores: Tensor, top_k: int, threshold: float, labels: tuple[s
     """
     negated = -scores.numpy()
     last = min(top_k, len(negated)) - 1
-    found = np.flatnonzero(negated <= np.partition(negated, last)[last])  # the top k and ties with the last of them
+    # The top k and ties with the last of them, but also what is no number, which stays behind all others.
+    found = np.flatnonzero(~(negated > np.partition(negated, last)[last]))
     order = found[np.argsort(negated[found], kind="stable")][:top_k]
     top = zip(order.tolist(), (-negated[order]).tolist(), strict=True)
     return [

@@ -1,6 +1,7 @@
 """Scores become what the client asked for."""
 
 import json
+import math
 
 import pytest
 import torch
@@ -20,6 +21,13 @@ def top(top_k: int = 4, threshold: float = 0.0) -> Predictions:
 
 def test_best_first_and_ties_in_index_order() -> None:
     assert [prediction["class_id"] for prediction in top()] == [2, 1, 3, 0]
+
+
+@pytest.mark.parametrize("top_k", [1, 2, 3, 4, 5])
+def test_a_score_that_is_no_number_hides_no_other(top_k: int) -> None:
+    scores = torch.tensor([0.1, math.nan, 0.9, 0.3])
+    found = predictions_of(scores, top_k, 0.0, LABELS)
+    assert [prediction["class_id"] for prediction in found] == [2, 3, 0][:top_k]
 
 
 def test_threshold_keeps_what_reaches_it() -> None:
