@@ -35,12 +35,15 @@ class AfterResponse:
             work()
 
     def _work_and_retrieve(self, retrieve: Callable[[Any], Any], connection: Any) -> Any:
-        left, self._left = self._left, []
-        if left:  # each line wakes a thread of the frontend, which slows its response down
+        if self._left:  # each line wakes a thread of the frontend, which slows its response down
             select.select([connection], [], [], PAUSE)
+            self._work()  # returns before the wait for a message, which may be long: nothing of the batch stays
+        return retrieve(connection)
+
+    def _work(self) -> None:
+        left, self._left = self._left, []
         for work in left:
             try:
                 work()
             except Exception:  # whatever it is, the worker goes on, as it would where a batch fails
                 logger.exception("the metrics or the log of a batch are lost")
-        return retrieve(connection)

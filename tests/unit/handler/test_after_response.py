@@ -3,11 +3,14 @@
 import logging
 import socket
 import sys
+import weakref
 from collections.abc import Iterator
+from functools import partial
 from types import ModuleType
 from typing import Any
 
 import pytest
+import torch
 from ts.context import Context
 
 from handler.after_response import AfterResponse
@@ -55,6 +58,21 @@ def test_a_worker_works_before_it_takes_the_next_message(worker: Worker, connect
     assert worker.retrieve_msg(connection) == b"1"
     assert worker.retrieve_msg(connection) == b"2"
     assert worker.done == ["work", "message", "message"]
+
+
+def test_nothing_of_a_batch_is_kept_while_a_worker_waits(worker: Worker, connection: socket.socket) -> None:
+    scores, kept = torch.zeros(1), []
+    reference, retrieve = weakref.ref(scores), worker.retrieve_msg
+
+    def wait(connection: socket.socket) -> Any:
+        kept.append(reference())
+        return retrieve(connection)
+
+    worker.retrieve_msg = wait
+    AfterResponse().do(partial(print, scores))
+    del scores
+    worker.retrieve_msg(connection)
+    assert kept == [None]
 
 
 def test_other_processes_work_at_once() -> None:
