@@ -24,9 +24,9 @@ function upstream(uri, requestUri) {
     return target[2] ? `/predictions/${target[1]}/${target[2]}` : requestUri;
 }
 
-// The class that a query or else a header names, for js_set. In a query, forms and many clients write a space as +.
-function wantedClass(r) {
-    return (r.variables.arg_class || '').replace(/\+/g, '%20') || r.variables.http_x_class || '';
+// The class that a query names, for js_set. Forms and many clients write a space as +.
+function classInQuery(r) {
+    return (r.variables.arg_class || '').replace(/\+/g, '%20');
 }
 
 // The route of a request, for js_set.
@@ -37,4 +37,4 @@ function route(r) {
     return r.variables.page === '1' ? 'page' : parse(r.variables.uri).route;
 }
 
-export default {parse, route, upstream, wantedClass};
+export default {parse, route, upstream, classInQuery};

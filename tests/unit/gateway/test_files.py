@@ -66,6 +66,21 @@ def test_the_log_has_only_the_ascii_of_what_clients_choose(
     assert found[f"first_of_{name}"] == (sent[:length] if logged is None else logged)
 
 
+@pytest.mark.parametrize(
+    ("name", "query", "header"),
+    [
+        ("top_k", "arg_top_k", "http_x_top_k"),
+        ("threshold", "arg_threshold", "http_x_threshold"),
+        ("class", "class_in_query", "http_x_class"),
+    ],
+)
+def test_options_in_headers_pass_as_they_were_sent(name: str, query: str, header: str) -> None:
+    """The variables of njs are UTF-8: a header in Latin-1 would lose its bytes there."""
+    template = (NGINX / "nginx.conf.template").read_text()
+    lines = rf'map \${query} \${name} {{\s+default \${query};\s+"" \${header};\s+}}'
+    assert re.search(lines, template)
+
+
 def test_every_problem_has_a_page_and_is_documented() -> None:
     pages = (NGINX / "problem-pages.conf").read_text()
     text = (NGINX / "problems.conf").read_text()
