@@ -122,16 +122,21 @@ def open_image(dataset: Dataset, row: int, longest_side: int) -> Image.Image:
     """
     annotated = dataset.images.loc[row, ["width", "height"]].to_list()
     with Image.open(io.BytesIO(dataset.files.read(row))) as image:
-        orientation, tiff = orientation_of(image), image.format == "TIFF"
+        orientation = orientation_of(image)
         turned = is_turned(orientation, frame_size(image), annotated)
         image.draft("RGB", (longest_side, longest_side))
-        small = to_rgb(image)
-    if tiff and not turned and orientation in TURNED_BACK:
-        small = small.transpose(TURNED_BACK[orientation])
-    elif turned and not tiff:
+        small = as_stored(image)
+    if turned:
         small = small.transpose(UPRIGHT[orientation])
     small.thumbnail((longest_side, longest_side))
     return small
+
+
+def as_stored(image: Image.Image) -> Image.Image:
+    """Return an image that is not loaded yet in RGB as it is stored: Pillow turns a TIFF as its orientation asks."""
+    orientation = orientation_of(image) if image.format == "TIFF" else 1
+    loaded = to_rgb(image)
+    return loaded.transpose(TURNED_BACK[orientation]) if orientation in TURNED_BACK else loaded
 
 
 def is_turned(orientation: int, stored: Sequence[int], annotated: Sequence[int]) -> bool:

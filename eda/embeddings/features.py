@@ -20,6 +20,7 @@ from eda.dataset import Dataset
 from eda.embeddings.cache import Box, Cache, key_of
 from eda.embeddings.network import Network
 from eda.embeddings.result import Features
+from eda.images import as_stored
 from handler.decode.image import decode_image
 from handler.decode.resize import to_input
 from handler.engines.engine import MAX_BATCH
@@ -179,7 +180,7 @@ def decode(content: bytes, orientation: int) -> Tensor:
     if orientation == 1:
         return decode_image(content, MAX_PIXELS)
     with Image.open(io.BytesIO(content)) as image:  # the handler would turn it
-        return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1)
+        return torch.from_numpy(np.array(as_stored(image))).permute(2, 0, 1)
 
 
 def box_input(pixels: Tensor, box: Box, spec: InputSpec) -> Tensor | None:

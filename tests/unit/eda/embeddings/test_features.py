@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from PIL import Image
 from torch import Tensor
@@ -52,6 +53,19 @@ def test_a_photo_in_another_frame_is_new(coco: CocoFolder, cache: Cache) -> None
     engine = HistogramEngine()
     embed(explore(coco.dataset()), cache, engine)
     assert engine.images == 3  # the photo and its two boxes
+
+
+@pytest.mark.parametrize("kind", ["tif", "png"])
+@pytest.mark.parametrize("orientation", range(2, 9))
+def test_boxes_of_the_stored_photo_are_cut_from_it(coco: CocoFolder, cache: Cache, orientation: int, kind: str) -> None:
+    path, turned = coco.path / "images" / f"1.{kind}", Image.Exif()
+    coco.documents["train"]["images"][0]["file_name"] = path.name
+    coco.draw(1).save(path)
+    expected = embed(explore(coco.dataset()), cache)
+    turned[0x0112] = orientation
+    coco.draw(1).save(path, exif=turned)
+    found = embed(explore(coco.dataset()), cache)
+    assert np.array_equal(found.boxes, expected.boxes)
 
 
 class WaitingEngine(HistogramEngine):
