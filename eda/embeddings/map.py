@@ -2,6 +2,7 @@
 
 import numpy as np
 from sklearn.manifold import TSNE
+from threadpoolctl import threadpool_limits
 
 from eda.embeddings.neighbours import SEED
 
@@ -24,4 +25,6 @@ def project(reduced: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         positions = np.sort(np.random.default_rng(SEED).choice(positions, MAX_MAPPED, replace=False))
     perplexity = min(30.0, (len(positions) - 1) / 4)
     tsne = TSNE(perplexity=perplexity, init="pca", random_state=SEED)
-    return positions, np.asarray(tsne.fit_transform(reduced[positions][:, :MAP_DIMENSIONS]))
+    # Set here, because OpenMP has a limit for each thread: beside other work, two threads of it wait for each other.
+    with threadpool_limits(1):
+        return positions, np.asarray(tsne.fit_transform(reduced[positions][:, :MAP_DIMENSIONS]))

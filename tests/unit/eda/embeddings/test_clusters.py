@@ -1,8 +1,12 @@
 """Clusters, the map and mixes of classes."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.manifold import TSNE
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from eda.embeddings.clusters import cluster, cluster_table
 from eda.embeddings.map import MAX_MAPPED, project
@@ -39,6 +43,20 @@ def test_the_map_is_the_same_each_time() -> None:
     centres = [places[groups == group].mean(axis=0) for group in (0, 1)]
     spread = max(places[groups == group].std() for group in (0, 1))
     assert np.linalg.norm(centres[0] - centres[1]) > spread
+
+
+def test_the_map_takes_one_thread_wherever_it_is_computed(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: set[int] = set()
+    fit_transform = TSNE.fit_transform
+
+    def watched(tsne: TSNE, vectors: np.ndarray) -> np.ndarray:
+        threads.update(each["num_threads"] for each in threadpool_info() if each["user_api"] == "openmp")
+        return np.asarray(fit_transform(tsne, vectors))
+
+    monkeypatch.setattr(TSNE, "fit_transform", watched)
+    with threadpool_limits(1), ThreadPoolExecutor(1) as pool:
+        pool.submit(project, reduce(blobs((20,))[0])).result()
+    assert threads == {1}
 
 
 def test_a_map_has_a_sample_of_many_images(monkeypatch: pytest.MonkeyPatch) -> None:
