@@ -57,8 +57,13 @@ def any_int(digits: str) -> int | float:
 
 
 def is_coco(document: Any) -> bool:
-    """Return whether a JSON document is meant as COCO's; it may still lack what COCO asks for."""
-    return isinstance(document, dict) and ("images" in document or "annotations" in document)
+    """Return whether a JSON document is meant as COCO's; it may still lack what COCO asks for.
+
+    Other documents count images: there, "images" is a number.
+    """
+    return isinstance(document, dict) and any(
+        isinstance(document.get(name), list) for name in ("images", "annotations")
+    )
 
 
 def check_lists(path: Path, document: Any, required: dict[str, tuple[str, ...]]) -> None:

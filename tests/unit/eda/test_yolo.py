@@ -128,7 +128,16 @@ def test_roboflow_export(yolo: YoloFolder) -> None:
     assert len(dataset.boxes) == 1
 
 
-@pytest.mark.parametrize("other", [None, '{"categories": [], "info": {"contributor": "Label Studio"}}', "[1]", "3"])
+@pytest.mark.parametrize(
+    "other",
+    [
+        None,
+        '{"categories": [], "info": {"contributor": "Label Studio"}}',
+        '{"images": 2, "annotations": {"cat": 1}}',
+        "[1]",
+        "3",
+    ],
+)
 def test_label_studio_export(yolo: YoloFolder, other: str | None) -> None:
     (yolo.path / "data.yaml").unlink()
     if other:
