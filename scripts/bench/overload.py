@@ -47,7 +47,7 @@ class Plan:
     factor: float = 2.0
     deadline: float = 1.0
     rounds: int = 5
-    seconds: float = 15.0
+    seconds: float = 10.0
     settle: float = 5.0
 
 

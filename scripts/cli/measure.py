@@ -65,7 +65,7 @@ def lone(model: str, port: int, images: str, requests: int) -> None:
 @options.port
 @options.images
 @click.option("--rounds", default=5, help="Number of repetitions.")
-@click.option("--seconds", default=15.0, help="Seconds per measurement.")
+@click.option("--seconds", default=10.0, help="Seconds per measurement.")
 @click.option("--factor", default=2.0, help="How many times the server's rate to send.")
 @click.option("--deadline", default=1.0, help="Seconds that each client waits.")
 def overload(model: str, port: int, images: str, rounds: int, seconds: float, factor: float, deadline: float) -> None:
