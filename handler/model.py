@@ -46,7 +46,7 @@ class Model:
             part = images[start : start + MAX_BATCH]
             self._metrics.batch(len(part))
             with self._metrics.timed("inference"):
-                batch = normalize(_stack(part), self._spec)
+                batch = to_batch(part, self._spec)
                 found = self.engine.run_with(batch, self._outputs)
             scores = scores_of(found[LOGITS], self._kind)
             if self._monitor:
@@ -54,9 +54,11 @@ class Model:
             yield scores
 
 
-def _stack(images: Sequence[Tensor]) -> Tensor:
-    """Return uint8 images (3, height, width) as one float32 batch, each pixel read and written once."""
-    return torch.stack(tuple(images), out=torch.empty(len(images), *images[0].shape, device=images[0].device))
+def to_batch(images: Sequence[Tensor], spec: InputSpec) -> Tensor:
+    """Return at least one uint8 image (3, height, width) as a normalised float32 batch."""
+    # Into float32 at once, so that no batch of bytes is written and read before.
+    floats = torch.empty(len(images), *images[0].shape, device=images[0].device)
+    return normalize(torch.stack(tuple(images), out=floats), spec)
 
 
 def normalize(batch: Tensor, spec: InputSpec) -> Tensor:

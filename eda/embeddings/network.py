@@ -10,7 +10,6 @@ from pathlib import Path
 from queue import SimpleQueue
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from eda.embeddings.archives import require_features
@@ -20,7 +19,7 @@ from handler.engines.choice import open_engine
 from handler.engines.engine import Engine
 from handler.lifecycle import TRIALS_DIRECTORY
 from handler.manifest import FEATURES, LOGITS, Manifest
-from handler.model import normalize
+from handler.model import to_batch
 from handler.settings import Settings
 
 TRIALS = Path("build/trials")
@@ -55,7 +54,7 @@ class Network:
 
         As many threads as there are engines (`callers`) may call it at the same time; further ones wait.
         """
-        batch = normalize(torch.stack(list(images)), self.manifest.input)
+        batch = to_batch(images, self.manifest.input)
         engine = self._idle.get()
         try:
             found = engine.run_with(batch, (FEATURES,))

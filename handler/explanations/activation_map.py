@@ -13,7 +13,7 @@ from torch import Tensor
 from handler.engines.engine import MAX_BATCH, Engine, program_path
 from handler.explanations.method import Explanation, Turns, Wanted
 from handler.manifest import CLASSIFIER, FEATURE_MAP, LOGITS, Manifest
-from handler.model import normalize
+from handler.model import to_batch
 from handler.scores import scores_of
 
 
@@ -40,8 +40,8 @@ class ActivationMap:
         """See `Method.explain`; it takes no longer than predictions."""
         for start in range(0, len(wanted), MAX_BATCH):
             part = wanted[start : start + MAX_BATCH]
-            batch = torch.stack([each.image for each in part])
-            outputs = self._engine.run_with(normalize(batch, self._manifest.input), (FEATURE_MAP,))
+            batch = to_batch([each.image for each in part], self._manifest.input)
+            outputs = self._engine.run_with(batch, (FEATURE_MAP,))
             scores = scores_of(outputs[LOGITS], self._manifest.scores)
             for each, row, feature_map in zip(part, scores, outputs[FEATURE_MAP], strict=True):
                 class_id = int(row.argmax()) if each.class_id is None else each.class_id

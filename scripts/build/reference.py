@@ -17,7 +17,7 @@ from handler.engines.engine import MAX_BATCH, Engine
 from handler.engines.onnx_runtime import OnnxEngine
 from handler.errors import RequestError
 from handler.manifest import FEATURES, LOGITS, ONNX_PROGRAM, REFERENCE, InputSpec, PrecisionName
-from handler.model import normalize
+from handler.model import to_batch
 from handler.scores import scores_of
 from handler.settings import MIN_WINDOW, Settings
 from scripts.build.sources.source import SourceModel
@@ -100,7 +100,7 @@ def run(
     wanted = [name for name in outputs if name == FEATURES]
     found = []
     while batch := list(islice(left, MAX_BATCH)):
-        found.append(engine.run_with(normalize(torch.stack(batch), spec), wanted))
+        found.append(engine.run_with(to_batch(batch, spec), wanted))
     logits, *features = (torch.cat([each[name] for each in found]) for name in (LOGITS, *wanted))
     return logits, features[0] if features else None
 
