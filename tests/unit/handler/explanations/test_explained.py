@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from io import BytesIO
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,9 +20,8 @@ from ts.context import Context
 from handler.classifier import ImageClassifier
 from handler.decode import deadline
 from handler.explanations.occlusion import Occlusion
-from handler.manifest import LOGITS
 from tests.conftest import encoded, picture, stored_as
-from tests.unit.handler.batches import PHOTO, handled, loaded, new_context
+from tests.unit.handler.batches import PHOTO, handled
 from tests.unit.handler.engines.fake import FakeEngine
 
 EXPLAIN = {"explain": "True"}
@@ -225,19 +223,6 @@ def test_no_explanations_where_an_operator_allows_none(classifier: ImageClassifi
     classifier.settings = replace(classifier.settings, explanation_seconds=0)
     ((status, _, body),) = handled(classifier, context, ({"body": PHOTO}, EXPLAIN))
     assert (status, json.loads(body)["type"]) == (404, "/problems/no-explanations")
-
-
-def test_a_network_without_a_feature_map(tiny_model: Path, tmp_path: Path) -> None:
-    """The archive's program is the same; only its manifest says that it returns logits alone."""
-    for path in tiny_model.iterdir():
-        (tmp_path / path.name).symlink_to(path)
-    text = json.loads((tiny_model / "model.json").read_text()) | {"outputs": [LOGITS]}
-    (tmp_path / "model.json").unlink()
-    (tmp_path / "model.json").write_text(json.dumps(text))
-    context = new_context(tmp_path, {"handler": {"explanation_seconds": 30, "engine": "onnx"}})
-    found = explained(loaded(context), context, {"body": PHOTO})
-    assert found["method"] == "occlusion"
-    assert len(found["grid"]) > 3
 
 
 def test_metrics(classifier: ImageClassifier, context: Context, caplog: pytest.LogCaptureFixture) -> None:
