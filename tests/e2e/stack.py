@@ -82,6 +82,7 @@ class Stack:
             "NAME": "",
             "VERSION": "1.0",
             "REQUESTS_PER_SECOND": "1000",
+            "UPLOAD_SECONDS": "12",
             "GRPC": "on",
             "REPLICAS": "1",
         }

@@ -147,3 +147,12 @@ def test_tls(stack: Stack, image: bytes, label: str, tmp_path: Path) -> None:
             wait_for("the renewed certificate", lambda: ssl.get_server_certificate((address, 8080)) != first, 90)
     finally:
         del stack.environment["GATEWAY_SECRETS"]
+
+
+@pytest.mark.parametrize(
+    "setting", ["GRPC=yes", "REPLICAS=two", "UPLOAD_SECONDS=0", "UPLOAD_SECONDS=-1", "UPLOAD_SECONDS=1.5", "REPLICAS=00"]
+)
+def test_a_setting_that_makes_no_sense_stops_the_start(stack: Stack, setting: str) -> None:
+    name, value = setting.split("=")
+    with pytest.raises(AssertionError, match=rf"gateway: {name} is {value}: set "):
+        stack.compose("run", "--rm", "--no-deps", "-e", setting, "gateway", timeout=60)

@@ -96,7 +96,7 @@ def test_the_image_has_only_packages_for_serving(stack: Stack) -> None:
 
 def test_the_token_is_in_no_image_log_or_command_line(stack: Stack) -> None:
     token = stack.environment["MANAGEMENT_TOKEN"]
-    for image in ("nginx:1.28", stack.environment["IMAGE"]):
+    for image in ("nginx:1.30", stack.environment["IMAGE"]):
         assert token not in docker("history", "--no-trunc", image)
         assert token not in docker("image", "inspect", image)
     assert token not in stack.compose("logs", "--no-color")

@@ -119,7 +119,7 @@ def test_a_server_does_not_start_with_a_forbidden_archive(stack: Stack) -> None:
 
 def curl_from_outside(stack: Stack, url: str) -> str:
     """Return the status that another container in the network `outside` gets, or 000 without a response."""
-    options = ["--rm", "--network", f"{stack.project}_outside", "--entrypoint", "curl", "nginx:1.28"]
+    options = ["--rm", "--network", f"{stack.project}_outside", "--entrypoint", "curl", "nginx:1.30"]
     command = ["docker", "run", *options, "--silent", "--max-time", "5", "--output", "/dev/null"]
     result = subprocess.run([*command, "--write-out", "%{http_code}", url], capture_output=True, text=True, check=False)
     return result.stdout
@@ -164,7 +164,7 @@ def test_the_token_is_in_no_process_list_file_or_log(stack: Stack) -> None:
         container = stack.containers(service)[0]
         logs = subprocess.run(["docker", "logs", container], capture_output=True, text=True, check=True)
         assert TOKEN not in logs.stdout + logs.stderr
-    for image in ("nginx:1.28", "prom/prometheus:v3.5.0", stack.environment["IMAGE"]):
+    for image in ("nginx:1.30", "prom/prometheus:v3.5.0", stack.environment["IMAGE"]):
         assert TOKEN not in docker("history", "--no-trunc", image) + docker("image", "inspect", image)
 
 

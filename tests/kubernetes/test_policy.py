@@ -103,7 +103,7 @@ def test_the_gateway_has_the_settings_and_keepalives_of_compose() -> None:
     compose = yaml.safe_load((PROJECT / "docker-compose.yml").read_text())["services"]["gateway"]
     gateway = named(rendered("base"), "Deployment", "gateway")["spec"]["template"]["spec"]
     (nginx,) = gateway["containers"]
-    for variable in ("REQUESTS_PER_SECOND", "CONNECTIONS", "RESPONSE_SECONDS", "CORS_ORIGINS"):
+    for variable in ("REQUESTS_PER_SECOND", "CONNECTIONS", "RESPONSE_SECONDS", "UPLOAD_SECONDS", "CORS_ORIGINS"):
         assert f"${{{variable}:-{setting(nginx, variable)}}}" == compose["environment"][variable]
     sysctls = {entry["name"]: int(entry["value"]) for entry in gateway["securityContext"]["sysctls"]}
     assert sysctls == compose["sysctls"]

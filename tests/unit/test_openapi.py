@@ -27,9 +27,9 @@ def document() -> dict[str, Any]:
 
 def nginx_problems() -> dict[str, int]:
     """Return the gateway's own problems: slug -> status."""
-    text = (CONFIG / "nginx" / "problems.conf").read_text(encoding="utf-8")
-    found = re.findall(r"return (\d+) '\{\"type\":\"/problems/([a-z-]+)\"", text)
-    return {slug: int(status) for status, slug in found}
+    texts = [(CONFIG / "nginx" / name).read_text(encoding="utf-8") for name in ("problems.conf", "nginx.conf.template")]
+    found = re.findall(r"'\{\"type\":\"/problems/([a-z-]+)\",[^']*?\"status\":(\d+)", "".join(texts))
+    return {slug: int(status) for slug, status in found}
 
 
 def problem_schemas(node: Any) -> Iterator[dict[str, Any]]:

@@ -8,6 +8,7 @@ import metrics from './metrics.js';
 import retry from './retry.js';
 import routes from './routes.js';
 import trace from './trace.js';
+import upload from './upload.js';
 
 // njs's shared dictionary, as far as the modules use it.
 class SharedDictionary {
@@ -286,6 +287,39 @@ test('what is not sent again gets its own error', () => {
         retry.unanswered({variables, internalRedirect: (location) => { went = location; }});
         assert.equal(went, expected);
     }
+});
+
+const UPLOAD = {upload_seconds: '40', upload_timeout: '{"error":"The body took too long: be faster"}'};
+
+function timers(context) {
+    const set = [];
+    context.mock.method(globalThis, 'setTimeout', (call, milliseconds) => set.push({call, milliseconds}) - 1);
+    context.mock.method(globalThis, 'clearTimeout', (index) => { set[index] = undefined; });
+    return set;
+}
+
+test('a body that takes too long is refused, and its request ends', (context) => {
+    const set = timers(context);
+    for (const [route, status, type] of [['predictions', 408, 'application/problem+json'], ['grpc', 200, 'application/grpc']]) {
+        const r = request('/predictions/m', {...UPLOAD, route});
+        r.readRequestArrayBuffer = () => new Promise(() => {});
+        upload.limit(r);
+        assert.equal(set.at(-1).milliseconds, 40000);
+        set.at(-1).call();
+        assert.equal(r.status, status);
+        assert.equal(r.headersOut['Content-Type'], type);
+        assert.match(r.body || r.headersOut['grpc-message'], /be faster/);
+        assert.throws(set.at(-1).call, /more than 40 seconds/);
+    }
+});
+
+test('a body in time is passed on', async (context) => {
+    const set = timers(context);
+    const r = request('/predictions/m', {...UPLOAD, route: 'predictions'});
+    r.readRequestArrayBuffer = () => Promise.resolve(new ArrayBuffer(1));
+    await upload.limit(r);
+    assert.deepEqual(set, [undefined]);
+    assert.equal(r.status, undefined);
 });
 
 const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';

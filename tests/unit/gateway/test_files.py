@@ -14,18 +14,18 @@ NGINX = CONFIG / "nginx"
 
 
 def test_problem_documents_have_the_handlers_shape() -> None:
-    text = (NGINX / "problems.conf").read_text()
+    text = (NGINX / "problems.conf").read_text() + (NGINX / "nginx.conf.template").read_text()
     text = re.sub(r"\$\w+", "x", text)
-    bodies = [json.loads(body) for body in re.findall(r"return \d+ '(.*)\\n';", text)]
-    statuses = [int(status) for status in re.findall(r"return (\d+) '", text)]
-    assert {413, 429, 502, 503, 504} <= set(statuses)
+    found = re.findall(r"""(?:return (\d+)|default) '(\{"type":.*)\\n';""", text)
+    assert {"413", "429", "502", "503", "504", ""} <= {status for status, _ in found}
     example = json.loads(errors.RequestError(errors.EMPTY_BODY, "x").document())
     meanings = {problem.slug: (problem.status, problem.title) for problem in errors.TABLE}
-    for body, status in zip(bodies, statuses, strict=True):
+    for status, text in found:
+        body = json.loads(text)
         assert list(body) == list(example)
-        assert body["status"] == status
+        assert body["status"] == int(status or 408)  # upload.js
         assert body["error"] == f"{body['title']}: {body['detail']}"
-        meaning = (status, body["title"])
+        meaning = (body["status"], body["title"])
         assert (
             meanings.get(body["type"].removeprefix("/problems/"), meaning) == meaning
         )  # the same slug means the same everywhere

@@ -130,7 +130,8 @@ def test_the_grace_periods_fit_what_a_stop_takes(services: dict[str, Any]) -> No
     assert stop < seconds(services["torchserve"]["stop_grace_period"])
     longest = seconds(NGINX.split("worker_shutdown_timeout ")[1].split(";")[0])
     assert longest < seconds(services["gateway"]["stop_grace_period"])
-    assert 2 * default(services["gateway"], "RESPONSE_SECONDS") < longest
+    slowest = default(services["gateway"], "UPLOAD_SECONDS") + 2 * default(services["gateway"], "RESPONSE_SECONDS")
+    assert slowest < longest
 
 
 def test_a_server_that_hangs_leaves_time_for_another(services: dict[str, Any]) -> None:
@@ -143,6 +144,16 @@ def test_gateway_and_server_agree_on_the_largest_body() -> None:
     properties = (CONFIG / "config.properties").read_text()
     limit = properties.split("max_request_size=")[1].split("\n")[0]
     assert f"client_max_body_size {limit};" in NGINX
+
+
+def test_the_gateways_memory_holds_every_large_body_twice(services: dict[str, Any]) -> None:
+    """In nginx's file and in njs (upload.js), with 256 MiB for all else."""
+    (tmpfs,) = services["gateway"]["tmpfs"]
+    files = int(tmpfs.split("size=")[1].removesuffix("m"))
+    assert int(services["gateway"]["mem_limit"].removesuffix("m")) >= 2 * files + 256
+    kubernetes = (CONFIG / "kubernetes" / "stack" / "gateway.yaml").read_text()
+    assert f"sizeLimit: {files}Mi" in kubernetes
+    assert f"memory: {2 * files + 256}Mi" in kubernetes
 
 
 def test_every_service_is_confined(services: dict[str, Any]) -> None:

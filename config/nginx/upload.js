@@ -1,0 +1,29 @@
+// How long a whole body may take: client_body_timeout limits the pause between two reads alone.
+
+// Responds with the problem document, or as a gRPC server does.
+function refuse(r) {
+    const problem = r.variables.upload_timeout;
+    if (r.variables.route === 'grpc') {
+        Object.assign(r.headersOut, {
+            'Content-Type': 'application/grpc', 'grpc-status': '4', 'grpc-message': JSON.parse(problem).error,
+        });
+        r.return(200, '');
+    } else {
+        r.headersOut['Content-Type'] = 'application/problem+json';
+        r.return(408, problem);
+    }
+}
+
+// Waits for the body, for js_access; nginx then passes on what has been read.
+async function limit(r) {
+    const seconds = r.variables.upload_seconds;
+    const timer = setTimeout(() => {
+        refuse(r);
+        // Ends the request. Without an error, njs would wait for the rest of the body. HTTP/2 drops what is not yet sent.
+        setTimeout(() => { throw new Error(`the body took more than ${seconds} seconds`); }, 100);
+    }, seconds * 1000);
+    await r.readRequestArrayBuffer();
+    clearTimeout(timer);
+}
+
+export default {limit};
