@@ -150,7 +150,8 @@ def test_tls(stack: Stack, image: bytes, label: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "setting", ["GRPC=yes", "REPLICAS=two", "UPLOAD_SECONDS=0", "UPLOAD_SECONDS=-1", "UPLOAD_SECONDS=1.5", "REPLICAS=00"]
+    "setting",
+    ["GRPC=yes", "REPLICAS=two", "UPLOAD_SECONDS=0", "UPLOAD_SECONDS=-1", "UPLOAD_SECONDS=1.5", "REPLICAS=00"],
 )
 def test_a_setting_that_makes_no_sense_stops_the_start(stack: Stack, setting: str) -> None:
     name, value = setting.split("=")
