@@ -32,7 +32,7 @@ from handler.metrics import Metrics
 from handler.scores import scores_of
 from handler.settings import Settings
 from scripts.archives.reading import read_manifest
-from scripts.build import reference
+from scripts.build import folders, reference
 from scripts.build.sample_images import crops, read_images
 from scripts.common.errors import CommandError
 from scripts.common.paths import BUILD
@@ -132,7 +132,7 @@ def run(archive: Path, photos: str, others: str) -> None:
     with opened(archive) as program, progress("drift", 4 + len(CHANGES)) as advance:
         advance(0, f"{program.engine.name} in {program.engine.precision}")
         images = read_images(photos).images
-        if len(images) * CROPS < reference.MIN_IMAGES:
+        if len(images) * CROPS < folders.MIN_REFERENCE:
             raise CommandError(f"{len(images)} photos in {photos} are too few: name a folder of more with --images")
         spec = program.manifest.input
         first, second = _halves(images, CROPS, spec)
@@ -184,7 +184,7 @@ def _halves(photos: list[Tensor], count: int, spec: InputSpec) -> tuple[list[Ten
 def _other_photos(program: Program, photos: list[Tensor]) -> Row:
     """Return the ratios where every second photo makes the reference, and the others are served."""
     known, others = photos[::2], photos[1::2]
-    first, second = _halves(known, math.ceil(reference.MIN_IMAGES / len(known)), program.manifest.input)
+    first, second = _halves(known, math.ceil(folders.MIN_REFERENCE / len(known)), program.manifest.input)
     other = program.run(crops(others, len(second), program.manifest.input))
     name = f"{len(others)} other photos, reference of {len(known)}"
     return _changed(program.reference(first), program.run(second), name, other)

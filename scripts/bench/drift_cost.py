@@ -15,7 +15,7 @@ from handler.scores import scores_of
 from handler.settings import Settings
 from scripts.batch.local import NoMetrics
 from scripts.bench.drift import opened
-from scripts.build import reference
+from scripts.build import folders, reference
 from scripts.build.sample_images import crops, read_images
 
 BATCH = 8
@@ -32,7 +32,7 @@ def run(archive: Path, rounds: int) -> float:
     """
     with opened(archive) as program:
         manifest = program.manifest
-        inputs = crops(read_images("").images, max(reference.MIN_IMAGES, BATCH * BATCHES), manifest.input)
+        inputs = crops(read_images("").images, max(folders.MIN_REFERENCE, BATCH * BATCHES), manifest.input)
         seen = program.run(inputs)
         metrics = Metrics(NoMetrics(), manifest.name)
         monitor = Monitor(reference.reference_of(seen), Settings.drift_window, metrics)

@@ -50,7 +50,7 @@ def ensure(  # noqa: PLR0913 - every choice of the command line
         raise CommandError(f"{version!r} cannot be a version: give numbers with dots, such as 2.0, with VERSION=")
     precision = precision or Precision.of_environment()
     reference = os.environ.get("REFERENCE", "") if reference is None else reference
-    folders.require(reference, "REFERENCE")
+    folders.require_reference(reference)
     origin = choice.choose(directory, name)
     fingerprint = fingerprint_of(origin, version, config, precision, reference)
     archive = store / file_name(origin.name, version)

@@ -20,10 +20,9 @@ from handler.manifest import FEATURES, LOGITS, ONNX_PROGRAM, REFERENCE, InputSpe
 from handler.model import to_batch
 from handler.scores import scores_of
 from handler.settings import MIN_WINDOW, Settings
+from scripts.build.folders import MIN_REFERENCE, too_few_for_reference
 from scripts.build.sources.source import SourceModel
-from scripts.common.errors import CommandError
 
-MIN_IMAGES = 200  # twice the smallest sample
 # A class is a bin of its own if at least so many images of half the reference have it: with five, the index follows its
 # theory (W. Cochran, The chi-squared test of goodness of fit, 1952). More bins would notice less.
 MIN_IN_BIN = 5
@@ -77,11 +76,8 @@ def read_inputs(folder: Path, spec: InputSpec) -> Iterator[Tensor]:
         found += 1
         yield to_input(image, spec)
     without = f" without {len(left_out)} files such as {left_out[0]}" if left_out else ""
-    if found < MIN_IMAGES:
-        raise CommandError(
-            f"{found} images in {folder}{without} are too few for a reference: name a folder of {MIN_IMAGES} or more, "
-            "better a thousand, of the kind that will be served, with REFERENCE="
-        )
+    if found < MIN_REFERENCE:
+        raise too_few_for_reference(f"{found} images in {folder}{without}")
     print(f"the reference has {found} images of {folder}{without}", flush=True)
 
 
@@ -106,7 +102,7 @@ def run(
 
 
 def reference_of(images: Images) -> Reference:
-    """Return the reference that at least MIN_IMAGES images make.
+    """Return the reference that at least MIN_REFERENCE images make.
 
     Its limits come from the images themselves: each random half makes a reference, and samples of the other half are
     compared with that. Features that are the same for all images say nothing, and are left out.

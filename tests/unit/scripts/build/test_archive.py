@@ -75,12 +75,21 @@ def test_the_environment_names_the_folder(
 
 
 @pytest.mark.parametrize("count", [0, 199])
-def test_too_few_images_for_a_reference(tiny_directory: Path, tmp_path: Path, count: int) -> None:
+def test_too_few_files_for_a_reference_are_refused_before_a_build(
+    tiny_directory: Path, tmp_path: Path, count: int
+) -> None:
     images = save_scenes(tmp_path / "images", count)
+    with pytest.raises(CommandError, match=rf"^{count} files in .* are too few for a reference: name a folder of 200"):
+        archive.ensure(str(tiny_directory), "", store=tmp_path / "store", reference=str(images))
+    assert not (tmp_path / "store").exists()
+
+
+def test_too_few_images_for_a_reference(tiny_directory: Path, tmp_path: Path) -> None:
+    images = save_scenes(tmp_path / "images", 199)
     (images / "broken.png").write_bytes(scene(0)[:-40])
     (images / "notes.txt").write_text("no image")
     with pytest.raises(
-        CommandError, match=rf"^{count} images in .* without 2 files such as broken.png \(damaged-image\) are"
+        CommandError, match=r"^199 images in .* without 2 files such as broken.png \(damaged-image\) are"
     ):
         archive.ensure(str(tiny_directory), "", store=tmp_path / "store", reference=str(images))
     assert list((tmp_path / "store").iterdir()) == []
