@@ -86,15 +86,44 @@ class Card {
     }
     this.asked = classId;
     this.press(classId);
-    const explanation = await explain(this.file, classId);
-    if (explanation && this.asked === classId) { // the reader may have chosen another one meanwhile
-      drawHeatMap(this.find("canvas"), explanation);
-      this.fade();
-      this.find(".heat").hidden = false;
-      this.find(".heat span").textContent = `What spoke for ${explanation.label.split(", ")[0]}`;
-      this.find(".classes").querySelectorAll("div.class").forEach((row) => this.makeButton(row));
-      this.press(explanation.class_id);
+    this.find(".missing").hidden = true;
+    try {
+      const explanation = await explain(this.file, classId);
+      if (explanation && this.asked === classId) { // the reader may have chosen another one meanwhile
+        this.draw(explanation);
+      }
+    } catch (refusal) {
+      if (this.asked === classId) {
+        this.showNoHeatMap(refusal);
+      }
     }
+  }
+
+  draw(explanation) {
+    drawHeatMap(this.find("canvas"), explanation);
+    this.fade();
+    this.find(".heat").hidden = false;
+    this.find(".heat span").textContent = `What spoke for ${explanation.label.split(", ")[0]}`;
+    this.drawn = explanation.class_id;
+    this.offerClasses();
+    this.press(this.drawn);
+  }
+
+  // Says why there is no new heat map; one that is there stays.
+  showNoHeatMap(refusal) {
+    if (refusal.mayPass) {
+      this.offerClasses();
+    }
+    this.press(this.drawn);
+    const advice = refusal.mayPass ? "Choose a class to try again." : sentence(refusal.detail);
+    const text = `No heat map: ${sentence(refusal.message)} ${advice}`;
+    this.find(".missing").hidden = false;
+    this.find(".missing").textContent = text;
+    say(`${this.file.name}: ${text}`);
+  }
+
+  offerClasses() {
+    this.find(".classes").querySelectorAll("div.class").forEach((row) => this.makeButton(row));
   }
 
   press(classId) {
@@ -107,7 +136,7 @@ class Card {
     const button = element("button", "class", ...row.childNodes);
     button.type = "button";
     button.dataset.id = row.dataset.id;
-    button.addEventListener("click", () => this.showHeatMap(Number(row.dataset.id)).catch(() => {}));
+    button.addEventListener("click", () => this.showHeatMap(Number(row.dataset.id)));
     row.replaceWith(button);
   }
 

@@ -32,7 +32,7 @@ async function sendAll() {
     if (waiting.length) {
       await classify(waiting.shift());
     } else {
-      await classified.shift().showHeatMap().catch(() => {}); // the classes stand without it
+      await classified.shift().showHeatMap();
     }
   }
   sending = false;

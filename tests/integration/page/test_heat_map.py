@@ -8,6 +8,7 @@ import requests
 from playwright.sync_api import Page, Request, Route
 
 from handler.errors import NO_EXPLANATIONS, RequestError
+from tests import browser
 from tests.integration.page.steps import card, choose
 
 ADDRESS = "**/explanations/*"
@@ -138,11 +139,50 @@ def test_a_model_without_explanations_is_asked_once(page: Page, photo: Path) -> 
     assert page.locator("canvas:visible").count() == 0
 
 
-def test_an_explanation_that_fails_leaves_the_classes(page: Page, photo: Path) -> None:
-    failed = json.dumps({"type": "/problems/internal-error", "title": "x", "status": 500, "detail": "y"})
-    page.route(ADDRESS, lambda route: route.fulfill(status=500, body=failed, content_type="application/problem+json"))
-    with page.expect_response(ADDRESS):
-        choose(page, photo)
+BUSY = {"type": "/problems/too-many-explanations", "title": "Too many at once", "status": 429, "detail": "wait"}
+SLOW = {"type": "/problems/too-much-work", "title": "It takes too long", "status": 413, "detail": "send fewer images"}
+
+
+def respond(page: Page, problem: dict[str, object]) -> None:
+    """Respond to the next request for an explanation."""
+    status = int(str(problem["status"]))
+    browser.respond_once(page, ADDRESS, status, json.dumps(problem), "application/problem+json")
+
+
+@pytest.mark.parametrize(
+    ("problem", "says"),
+    [
+        (BUSY, "No heat map: Too many at once. Choose a class to try again."),
+        (SLOW, "No heat map: It takes too long. Send fewer images."),
+    ],
+)
+def test_an_explanation_that_fails_leaves_the_classes(
+    page: Page, photo: Path, problem: dict[str, object], says: str
+) -> None:
+    respond(page, problem)
+    choose(page, photo)
     found = card(page, "photo.png")
+    found.get_by_text(says, exact=True).wait_for()
     assert found.locator(".class").count() == 5
     assert found.locator(".error").is_hidden()
+    assert found.get_by_role("slider").is_hidden()
+    assert found.get_by_role("button", pressed=True).count() == 0
+    assert f"photo.png: {says}" in page.get_by_role("log").inner_text()
+
+
+def test_an_explanation_that_failed_can_be_asked_for_again(page: Page, photo: Path) -> None:
+    respond(page, BUSY)
+    choose(page, photo)
+    found = card(page, "photo.png")
+    found.get_by_text("Choose a class to try again.").wait_for()
+    found.locator("button.class").first.click()
+    page.get_by_role("slider").wait_for()
+    assert found.get_by_text("No heat map").is_hidden()
+
+
+def test_where_another_class_fails_the_heat_map_and_its_class_stay(page: Page, explained: list[Request]) -> None:
+    respond(page, BUSY)
+    page.get_by_role("button", name="class 3").click()
+    page.get_by_text("No heat map: Too many at once. Choose a class to try again.", exact=True).wait_for()
+    assert page.get_by_role("button", pressed=True).inner_text().startswith("class 7")
+    assert page.get_by_role("slider", name="What spoke for class 7").is_visible()
