@@ -8,8 +8,9 @@ let sending = false;
 let newest = "photo.jpg";
 
 function add(files) {
+  find("nothing").hidden = files.length > 0;
   if (!files.length) {
-    say("There was no image in it. Drop an image file.");
+    say(find("nothing").textContent);
     return;
   }
   document.body.classList.add("begun");
@@ -106,9 +107,10 @@ document.addEventListener("drop", (event) => {
   add([...event.dataTransfer.files]);
 });
 document.addEventListener("paste", (event) => {
-  if (event.clipboardData.files.length) {
+  const { files } = event.clipboardData;
+  if (files.length || event.target !== find("secret")) {
     event.preventDefault();
-    add([...event.clipboardData.files]);
+    add([...files]);
   }
 });
 
@@ -121,13 +123,19 @@ document.querySelectorAll("input[name=language]").forEach((each) => each.addEven
 find("copy").addEventListener("click", async () => {
   try {
     await navigator.clipboard.writeText(find("program").textContent);
-    find("copy").textContent = "Copied";
-    say("Copied");
-    setTimeout(() => find("copy").replaceChildren("Copy"), 2000);
+    tell("Copied");
   } catch {
     // Without HTTPS a browser does not let a page write there, except on this machine.
     getSelection().selectAllChildren(find("program"));
-    say("Selected: copy it with the keyboard.");
+    tell("Selected", ": copy it with the keyboard.");
   }
 });
+
+// Shows for a while in the button what it has done.
+function tell(word, more = "") {
+  find("copy").textContent = word;
+  say(word + more);
+  setTimeout(() => find("copy").replaceChildren("Copy"), 2000);
+}
+
 showProgram();

@@ -75,6 +75,7 @@ def test_where_a_page_may_not_copy_the_program_is_selected(page: Page) -> None:
     """Browsers give pages the clipboard only over HTTPS and on this machine."""
     page.evaluate("Object.defineProperty(navigator, 'clipboard', {value: undefined})")
     page.get_by_role("button", name="Copy").click()
+    page.get_by_role("button", name="Selected").wait_for()
     assert page.evaluate("getSelection().toString()") == page.locator("#program").inner_text()
 
 

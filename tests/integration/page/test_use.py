@@ -30,8 +30,19 @@ def test_pasted(page: Page, url: str, image: bytes) -> None:
     assert classes(card(page, "image.png")) == predicted(url, image)
 
 
+@pytest.mark.parametrize("kind", ["drop", "paste"])
+def test_what_has_no_image_is_told(page: Page, image: bytes, kind: str) -> None:
+    hand_over(page, kind)
+    told = page.locator("#drop").get_by_text("There was no image in it.")
+    assert told.is_visible()
+    assert "There was no image in it." in page.get_by_role("log").inner_text()
+    hand_over(page, kind, ("image.png", image))
+    assert told.is_hidden()
+
+
 def test_photographed(chromium: Browser, url: str, photo: Path) -> None:
-    with browser.opened(chromium, url, viewport={"width": 390, "height": 844}, has_touch=True) as page:
+    with browser.opened(chromium, url, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True) as page:
+        assert page.get_by_text("Drop images here").is_hidden()
         with page.expect_file_chooser() as chooser:
             page.get_by_role("button", name="Take a photo").tap()
         assert chooser.value.element.get_attribute("capture") == "environment"
