@@ -3,7 +3,7 @@
 =============  =======================================================================================
 /page          leads to the served model's page; a list of their pages where there are several models
 /docs          config/api/openapi.yaml, rendered by Swagger UI
-/docs/<file>   what that page loads: its start, and Swagger UI from the package swagger-ui-bundle-v2
+/docs/<file>   what that page loads: a style and its start, and Swagger UI from the package swagger-ui-bundle-v2
 =============  =======================================================================================
 """
 
@@ -20,7 +20,7 @@ from scripts.container.kserve import Response
 
 HERE = Path(__file__).parent
 TYPES = {".css": "text/css", ".html": "text/html", ".js": "text/javascript"}
-START = "start.js"
+OWN = ("docs.css", "start.js")
 SWAGGER_UI = ("swagger-ui.css", "swagger-ui-bundle.js")
 # Nothing from another server, no inline script; Swagger UI has its icons as data: URLs.
 DOCS_POLICY = (
@@ -42,7 +42,7 @@ def respond(path: str, served: Sequence[str]) -> Response | None:
             return _models(served)
         case ["docs"]:
             return _file(HERE / "docs.html")
-        case ["docs", name] if name == START:
+        case ["docs", name] if name in OWN:
             return _file(HERE / name)
         case ["docs", name] if name in SWAGGER_UI:
             return _file(_swagger_ui() / name)

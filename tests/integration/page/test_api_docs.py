@@ -53,3 +53,14 @@ def test_an_operation_can_be_tried_at_this_server(chromium: Browser, gateway: st
         page.get_by_role("button", name="Try it out").click()
         page.get_by_role("button", name="Execute").click()
         expect(page.locator(".responses-inner").first).to_contain_text("alive")
+
+
+@pytest.mark.parametrize(("scheme", "light"), [("light", True), ("dark", False)])
+def test_the_page_is_light_or_dark(chromium: Browser, gateway: str, scheme: str, light: bool) -> None:
+    with browser.opened(chromium, f"{gateway}/docs", color_scheme=scheme) as page:
+        page.locator(".opblock").first.wait_for()
+        title = "getComputedStyle(document.querySelector('.title')).color.match(/\\d+/g)"
+        ground = "getComputedStyle(document.documentElement).backgroundColor.match(/[\\d.]+/g)"
+        assert (sum(map(int, page.evaluate(title))) < 3 * 128) == light
+        red, green, blue, *opacity = map(float, page.evaluate(ground))
+        assert (red + green + blue > 3 * 128 or opacity == [0.0]) == light

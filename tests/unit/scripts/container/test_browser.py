@@ -49,7 +49,12 @@ def test_the_api_page(url: str, path: str) -> None:
     response = requests.get(url + path, timeout=10)
     assert (response.status_code, response.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
     assert "unsafe" not in response.headers["Content-Security-Policy"]
-    for file, kind in (("swagger-ui.css", "css"), ("swagger-ui-bundle.js", "javascript"), ("start.js", "javascript")):
+    for file, kind in (
+        ("swagger-ui.css", "css"),
+        ("docs.css", "css"),
+        ("swagger-ui-bundle.js", "javascript"),
+        ("start.js", "javascript"),
+    ):
         assert f"/docs/{file}" in response.text
         loaded = requests.get(f"{url}/docs/{file}", timeout=10)
         assert (loaded.status_code, loaded.headers["Content-Type"]) == (200, f"text/{kind}; charset=utf-8")
