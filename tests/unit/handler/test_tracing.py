@@ -155,6 +155,13 @@ def test_a_request_that_its_client_must_change(classifier: ImageClassifier, cont
     assert preprocess.status.description == "unsupported-format"
 
 
+def test_an_explanation(classifier: ImageClassifier, context: Any, exporter: Any) -> None:
+    handled(classifier, context, ({"body": PHOTO}, gateway(explain="True")))  # as TorchServe marks it
+    spans = by_name(exporter)
+    assert "inference" not in spans
+    assert spans["explanation"].parent == spans["explain tiny-resnet"].context
+
+
 def test_a_fault_of_the_server(
     classifier: ImageClassifier, context: Any, exporter: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
