@@ -21,9 +21,11 @@ from handler.protocols.media_types import JSON, PNG
 
 MAX_SIDE = 1024  # pixels of a picture: a larger one takes longer to compress than a prediction to compute
 DIGITS = 5  # of a number in the grid
+# The page's heat_map.js shows explanations in the same way, and lets the reader change the opacity.
 OPACITY = 0.7  # of what speaks most for the class
+GAIN = 1.6  # times as opaque is what speaks little
 # From what speaks little to what speaks most: violet, red, yellow, ever lighter: it is seen without colours too.
-COLOURS = np.array([[84, 20, 140], [205, 50, 60], [255, 225, 70]], np.float32)
+COLOURS = np.array([[68, 28, 130], [190, 40, 120], [250, 120, 60], [255, 225, 110]], np.float32)
 
 
 def respond(
@@ -84,7 +86,8 @@ def _picture(data: bytes, explanation: Explanation, manifest: Manifest, max_pixe
     heat = _heat(explanation, region_of(height, width, manifest.input), (height, width), size)[..., None]
     steps = np.linspace(0, 1, len(COLOURS))
     colours = np.concatenate([np.interp(heat, steps, channel) for channel in COLOURS.T], axis=2)
-    mixed = image * (1 - OPACITY * heat) + colours * (OPACITY * heat)
+    opacity = OPACITY * np.minimum(1, GAIN * heat)
+    mixed = image * (1 - opacity) + colours * opacity
     buffer = BytesIO()
     Image.fromarray(mixed.astype(np.uint8)).save(buffer, PNG.partition("/")[2], compress_level=1)
     return buffer.getvalue()

@@ -9,6 +9,7 @@ import pytest
 from ts.context import Context
 
 from handler.classifier import ImageClassifier
+from handler.explanations.response import COLOURS, GAIN, OPACITY
 from handler.page.page import FOLDER, SCRIPTS
 from tests.conftest import PROJECT
 from tests.unit.handler.batches import PHOTO, handled
@@ -103,3 +104,10 @@ def test_every_script_is_in_the_page() -> None:
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.*")), ids=lambda path: path.name)
 def test_a_file_is_short(path: Any) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 250, path.relative_to(PROJECT)
+
+
+def test_heat_maps_look_like_pictures_of_explanations() -> None:
+    script = (FOLDER / "heat_map.js").read_text()
+    assert f"const COLOURS = {COLOURS.astype(int).tolist()};" in script
+    assert f"255 * Math.min(1, heat * {GAIN})" in script
+    assert f'max="100" value="{OPACITY * 100:.0f}"' in (FOLDER / "index.html").read_text()
