@@ -63,6 +63,13 @@ def test_panels_take_the_chosen_data_source() -> None:
     assert chosen["query"] == source["type"]
 
 
+def test_latency_shows_the_traces_that_the_histogram_names() -> None:
+    targets = [target for panel in metrics.panels() for target in panel["targets"]]
+    assert [metrics.used(target["expr"]) for target in targets if target.get("exemplar")] == [
+        {"gateway_request_seconds_bucket"}
+    ]
+
+
 def test_panels_have_ids_of_their_own() -> None:
     ids = [panel["id"] for panel in metrics.dashboard()["panels"]]
     assert len(ids) == len(set(ids))
