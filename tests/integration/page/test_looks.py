@@ -35,6 +35,18 @@ def test_all_text_can_be_read(chromium: Browser, url: str, image: bytes, scheme:
         assert (lightness > 127) == (scheme == "light")
 
 
+def test_bars_and_what_is_chosen_are_seen_in_forced_colours(chromium: Browser, url: str, photo: Path) -> None:
+    """As in Windows' contrast themes, where pages have no backgrounds of their own."""
+    with browser.opened(chromium, url, forced_colors="active") as page:
+        choose(page, photo)
+        page.get_by_role("slider").wait_for()
+        style = "(node, name) => getComputedStyle(node)[name]"
+        bar = page.locator(".fill").first
+        assert bar.evaluate(style, "backgroundColor") != page.locator("body").evaluate(style, "backgroundColor")
+        chosen = [page.get_by_role("button", pressed=True), page.locator("input:checked + span")]
+        assert [each.evaluate(style, "outlineStyle") for each in chosen] == ["solid", "solid"]
+
+
 @pytest.mark.parametrize("width", [360, 768, 1280])
 def test_nothing_is_wider_than_the_screen(chromium: Browser, url: str, image: bytes, width: int) -> None:
     with browser.opened(chromium, url, viewport={"width": width, "height": 800}) as page:
