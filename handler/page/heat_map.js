@@ -1,6 +1,6 @@
 // Which part of an image spoke for a class, drawn over it.
 
-let explained = true; // until the server says that its model gives no explanations
+let explained = explanations !== address; // and until the server says that its model gives no explanations
 
 // Asks for the explanation of a class, and returns it, or nothing where there are none.
 async function explain(file, classId) {

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 import requests
-from playwright.sync_api import Page, Request, Route
+from playwright.sync_api import Browser, Page, Request, Route
 
 from handler.errors import NO_EXPLANATIONS, RequestError
 from tests import browser
+from tests.integration.page.conftest import NAME
 from tests.integration.page.steps import card, choose
 
 ADDRESS = "**/explanations/*"
@@ -137,6 +138,19 @@ def test_a_model_without_explanations_is_asked_once(page: Page, photo: Path) -> 
     assert len(asked) == 1
     assert page.get_by_role("slider").count() == 0
     assert page.locator("canvas:visible").count() == 0
+
+
+def test_addresses_without_explanations_are_not_asked_for_any(chromium: Browser, url: str, photo: Path) -> None:
+    other = url.replace(f"/predictions/{NAME}", f"/v2/models/{NAME}/infer")
+    with browser.opened(chromium, other) as page:
+        asked: list[Request] = []
+        page.on("request", lambda request: asked.append(request) if request.method == "POST" else None)
+        for name in ("first.png", "second.png"):
+            choose(page, photo.rename(photo.with_name(name)))
+            photo = photo.with_name(name)
+            card(page, name)
+        assert len(asked) == 2
+        assert page.locator(".missing:visible").count() == 0
 
 
 BUSY = {"type": "/problems/too-many-explanations", "title": "Too many at once", "status": 429, "detail": "wait"}
