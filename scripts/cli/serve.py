@@ -31,7 +31,7 @@ def serve(model: str, name: str, port: int, with_grpc: bool) -> None:
     server = TorchServe(
         {archive.stem: archive.name},
         ports=ports,
-        run_directory=BUILD / "serve" / str(port),
+        run_directory=run_directory(port),
         state=BUILD / "serve" / "state" / archive.stem,
     )
     with stopping_on_signals():
@@ -46,6 +46,11 @@ def serve(model: str, name: str, port: int, with_grpc: bool) -> None:
             print("stopped", flush=True)
             sys.exit(0)
     raise CommandError(f"TorchServe ended unexpectedly (status {status}): see {server.log}")
+
+
+def run_directory(port: int) -> Path:
+    """Return the folder of a server at a port; its logs are in `logs` there."""
+    return BUILD / "serve" / str(port)
 
 
 @click.command()

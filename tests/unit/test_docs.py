@@ -9,6 +9,7 @@ import pytest
 
 from eda.__main__ import parser as eda_parser
 from scripts.cli.main import main
+from scripts.cli.serve import run_directory
 from tests.conftest import PROJECT
 from tests.pages import COMMANDS, CONTAINERS, HERE, PAGES, Command
 
@@ -93,3 +94,8 @@ def test_every_variable_of_make_is_documented() -> None:
 
 def test_the_readme_is_short() -> None:
     assert len(PAGES[0].read_text(encoding="utf-8").splitlines()) <= 130
+
+
+def test_the_page_names_the_request_log_of_make_serve() -> None:
+    log = run_directory(8080).relative_to(PROJECT) / "logs" / "requests.log"
+    assert f"`{log}`" in (PROJECT / "docs" / "operations.md").read_text(encoding="utf-8")
