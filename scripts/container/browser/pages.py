@@ -22,9 +22,9 @@ HERE = Path(__file__).parent
 TYPES = {".css": "text/css", ".html": "text/html", ".js": "text/javascript"}
 OWN = ("docs.css", "start.js")
 SWAGGER_UI = ("swagger-ui.css", "swagger-ui-bundle.js")
-# Nothing from another server, no inline script; Swagger UI has its icons as data: URLs.
+# Nothing from another server, no inline script; Swagger UI has its icons as data: URLs, and responses as blob: ones.
 DOCS_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 HEADERS = {"Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff"}
