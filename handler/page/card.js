@@ -13,6 +13,7 @@ function areClasses(document) {
 class Card {
   constructor(file, again) {
     this.file = file;
+    this.unknown = false; // whether the browser cannot show it
     this.root = document.getElementById("card").content.firstElementChild.cloneNode(true);
     this.find(".name").textContent = file.name;
     this.find(".error button").addEventListener("click", () => again(this));
@@ -81,14 +82,13 @@ class Card {
 
   // Shows what spoke for a class, and lets the reader choose another one; leaves the picture as it is without explanations.
   async showHeatMap(classId) {
-    if (this.find(".unknown")) {
-      return;
-    }
     this.asked = classId;
     this.press(classId);
     this.find(".missing").hidden = true;
     try {
-      const explanation = await explain(this.file, classId);
+      const explanation = this.unknown
+        ? await explainAsPicture(this.file, classId ?? Number(this.find(".class").dataset.id))
+        : await explain(this.file, classId);
       if (explanation && this.asked === classId) { // the reader may have chosen another one meanwhile
         this.draw(explanation);
       }
@@ -99,14 +99,20 @@ class Card {
     }
   }
 
-  draw(explanation) {
-    drawHeatMap(this.find("canvas"), explanation);
-    this.fade();
+  draw({ class_id: id, ...explanation }) {
+    if (explanation.picture) {
+      this.showPicture(explanation.picture);
+    } else {
+      drawHeatMap(this.find("canvas"), explanation);
+      this.fade();
+    }
+    const label = explanation.label ?? this.find(`.class[data-id="${id}"] b`).firstChild.data;
     this.find(".heat").hidden = false;
-    this.find(".heat span").textContent = `What spoke for ${explanation.label.split(", ")[0]}`;
-    this.drawn = explanation.class_id;
+    this.find(".heat input").hidden = this.unknown;
+    this.find(".heat span").textContent = `What spoke for ${label.split(", ")[0]}`;
+    this.drawn = id;
     this.offerClasses();
-    this.press(this.drawn);
+    this.press(id);
   }
 
   // Says why there is no new heat map; one that is there stays.
@@ -145,9 +151,19 @@ class Card {
   }
 
   showNoImage() {
-    const picture = this.find(".picture");
-    picture.classList.add("unknown");
-    picture.textContent = "This browser cannot show the image.";
+    this.unknown = true;
+    this.find(".picture").classList.add("unknown");
+    this.find(".picture").textContent = "This browser cannot show the image.";
+  }
+
+  // Shows what the server makes of an image that the browser cannot show.
+  showPicture(picture) {
+    const image = element("img", "");
+    image.addEventListener("load", () => URL.revokeObjectURL(image.src));
+    image.alt = this.file.name;
+    image.src = URL.createObjectURL(picture);
+    this.find(".picture").classList.remove("unknown");
+    this.find(".picture").replaceChildren(image);
   }
 }
 

@@ -4,12 +4,23 @@ let explained = explanations !== address; // and until the server says that its 
 
 // Asks for the explanation of a class, and returns it, or nothing where there are none.
 async function explain(file, classId) {
+  return (await ask(file, classId, "application/json", (document) => Array.isArray(document?.grid)))?.document;
+}
+
+// Asks for the image with what spoke for a class over it, as the server shows it.
+async function explainAsPicture(file, classId) {
+  const isPicture = (_, blob) => blob.type === "image/png";
+  const picture = (await ask(file, classId, "image/png", isPicture))?.blob;
+  return picture && { class_id: classId, picture };
+}
+
+async function ask(file, classId, accept, isExpected) {
   if (!explained) {
     return undefined;
   }
   try {
-    const headers = classId === undefined ? {} : { "X-Class": String(classId) };
-    return (await send(explanations, file, (document) => Array.isArray(document?.grid), headers)).document;
+    const ofClass = classId === undefined ? {} : { "X-Class": String(classId) };
+    return await send(explanations, file, isExpected, { Accept: accept, ...ofClass });
   } catch (refused) {
     explained = refused.type !== "/problems/no-explanations" && refused.status !== 404;
     if (explained) {

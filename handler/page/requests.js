@@ -17,31 +17,32 @@ class Refusal extends Error {
   }
 }
 
-// Sends an image; returns the JSON document of the response, its request id, and the milliseconds that it took. What is
-// no document of the expected kind, such as the page of a proxy that asks for a login, is a failure.
+// Sends an image; returns the response, as a JSON document and as a file, its request id, and the milliseconds that it
+// took. What is not of the expected kind, such as the page of a proxy that asks for a login, is a failure.
 async function send(url, file, isExpected, headers = {}) {
   const authorization = token ? { Authorization: `Bearer ${token}` } : {};
   const all = { Accept: "application/json", "Content-Type": "application/octet-stream", ...authorization, ...headers };
   const body = await read(file);
   const start = performance.now();
-  let response, text;
+  let response, blob;
   try {
     response = await fetch(url, { method: "POST", body, headers: all });
-    text = await response.text();
+    blob = await response.blob();
   } catch {
     const large = file.size > 20 * 2 ** 20 ? "the image may have too many bytes, or " : ""; // cut off while it was sent
     throw new Refusal(0, "", "The server did not respond", `${large}the server cannot be reached`);
   }
   const milliseconds = performance.now() - start;
+  const text = await blob.text();
   const id = response.headers.get("x-request-id") ?? "";
   if (!response.ok) {
     throw refusal(response.status, text, id);
   }
   const document = parsed(text);
-  if (!isExpected(document)) {
+  if (!isExpected(document, blob)) {
     throw new Refusal(0, "", "The response cannot be read", "something between this page and the server may have sent it");
   }
-  return { document, id, milliseconds };
+  return { document, blob, id, milliseconds };
 }
 
 // Returns what a text says in JSON, or undefined.

@@ -8,6 +8,7 @@ import requests
 from playwright.sync_api import Browser, Page, Route
 
 from tests import browser
+from tests.conftest import encoded, picture
 from tests.integration.page.steps import as_shown, card, choose, classes, hand_over
 
 
@@ -165,9 +166,22 @@ def test_a_token_is_asked_for_and_sent(page: Page, photo: Path) -> None:
     assert "s3cret" not in page.content()
 
 
-def test_an_image_that_the_browser_cannot_show(page: Page, url: str) -> None:
-    from tests.conftest import encoded, picture
+def test_an_image_that_the_browser_cannot_show_comes_from_the_server(page: Page, url: str) -> None:
+    tiff = encoded(picture(240, 160), "TIFF")
+    hand_over(page, "drop", ("scan.tiff", tiff))
+    found = card(page, "scan.tiff")
+    first, second = predicted(url, tiff)[:2]
+    found.get_by_text(f"What spoke for {first[0]}").wait_for()
+    shown = found.get_by_role("img", name="scan.tiff")
+    assert shown.evaluate("node => node.decode().then(() => node.naturalWidth)") == 240
+    assert found.get_by_role("slider").count() == 0
+    assert classes(found) == predicted(url, tiff)
+    found.get_by_role("button", name=second[0]).click()
+    found.get_by_text(f"What spoke for {second[0]}").wait_for()
 
+
+def test_an_image_that_can_be_shown_nowhere(page: Page, url: str) -> None:
+    page.route("**/explanations/*", lambda route: route.fulfill(status=404, body="{}"))
     tiff = encoded(picture(), "TIFF")
     hand_over(page, "drop", ("scan.tiff", tiff))
     found = card(page, "scan.tiff")
