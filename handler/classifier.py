@@ -39,7 +39,7 @@ from handler.protocols.rows import keep_repeated_fields
 from handler.protocols.timeout import Deadline, deadline_of
 from handler.request_log import RequestLog, errors_to_stderr
 from handler.settings import Settings, threads_per_worker
-from handler.timeline import Timeline
+from handler.timeline import Asked, Timeline
 from handler.tracing import open_tracing
 
 logger = logging.getLogger(__name__)
@@ -134,13 +134,13 @@ class ImageClassifier:
         for index, row in enumerate(data):
             headers = context.get_all_request_header(index)
             with responses.guard("preprocess", index):
-                if is_describe(row, headers):
+                asked = responses.timelines[index].asked = _asked(row, headers)
+                if asked == "describe":
                     responses.respond(index, self.description, JSON)
-                    continue
-                if wants_page(row, headers):
+                elif asked == "page":
                     responses.respond(index, self.page.body, CONTENT_TYPE, self.page.headers)
-                    continue
-                deadlines[index] = deadline_of(headers)
+                else:
+                    deadlines[index] = deadline_of(headers)
         allowance = self.load_shedding.allowance(deadlines.values())
         for index, deadline in deadlines.items():
             with responses.guard("preprocess", index):
@@ -202,6 +202,15 @@ class ImageClassifier:
                     responses.succeed(item.index, *respond(item.request, explanations, self.manifest, *limits))
                     for explanation in explanations:
                         self.metrics.explanation(explanation.method)
+
+
+def _asked(row: Mapping[str, Any], headers: Mapping[str, Any]) -> Asked:
+    """Return what a request asks for."""
+    if is_describe(row, headers):
+        return "describe"
+    if wants_page(row, headers):
+        return "page"
+    return "explain" if is_explain(headers) else "predict"
 
 
 def _wanted(item: Item[ExplainRequest]) -> list[Wanted]:

@@ -24,7 +24,6 @@ from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, S
 
 from handler.lifecycle import Lifecycle
 from handler.protocols.encoding import ModelName
-from handler.protocols.request import is_explain
 from handler.timeline import SPAN_ID, Interval, Timeline, TraceParent
 
 logger = logging.getLogger(__name__)
@@ -111,7 +110,7 @@ class Spans:
             if parent_id:
                 parent = _remote(sender, parent_id, timeline.headers.get("tracestate", ""))
         return self._tracer.start_span(
-            f"{'explain' if is_explain(timeline.headers) else 'predict'} {self._served.name}",
+            f"{timeline.asked} {self._served.name}",
             context=parent,
             kind=SpanKind.SERVER,
             attributes={

@@ -10,7 +10,9 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
+
+Asked = Literal["predict", "explain", "page", "describe"]  # what a request is for
 
 START = re.compile(r"(?:t=)?([0-9]{10,16}(?:\.[0-9]{1,9})?)")  # since 1970
 # (from this value on, how many of them are a second): proxies write seconds, milliseconds or microseconds. A time in
@@ -89,6 +91,7 @@ class Timeline:
         self._headers = headers
         self.torchserve_id, self.began = torchserve_id, began
         self.intervals: list[Interval] = []  # what was done for it; threads may append
+        self.asked: Asked = "predict"
         self.images = 0  # that were computed
         self.status = 200
         self.problem = ""  # the slug of its problem

@@ -162,6 +162,11 @@ def test_an_explanation(classifier: ImageClassifier, context: Any, exporter: Any
     assert spans["explanation"].parent == spans["explain tiny-resnet"].context
 
 
+def test_a_page(classifier: ImageClassifier, context: Any, exporter: Any) -> None:
+    handled(classifier, context, ({}, gateway(accept="text/html")))
+    assert by_name(exporter).keys() == {"page tiny-resnet", "gateway", "queue", "preprocess"}
+
+
 def test_a_fault_of_the_server(
     classifier: ImageClassifier, context: Any, exporter: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
