@@ -61,13 +61,22 @@ def resnet(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def fallback_archive() -> Path:
-    """The fallback model, which the build chooses where the Hub cannot be reached."""
+    """The fallback model, which the build chooses where the Hub cannot be reached.
+
+    It is built once, in the project's own store, where `make demo` and `make serve` find it.
+    """
     from huggingface_hub import constants
 
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, FileLock(STORE.with_suffix(".lock")):
         patch.setattr(constants, "HF_HUB_OFFLINE", True)
         patch.setattr(constants, "HF_HUB_CACHE", str(STORE / "no-cache"))
-        return stored("", fallback.NAME)
+        packed = archive.ensure("", fallback.NAME)
+        served = STORE / packed.name
+        if not (served.exists() and served.samefile(packed)):
+            STORE.mkdir(parents=True, exist_ok=True)
+            served.unlink(missing_ok=True)
+            served.hardlink_to(packed)
+        return served
 
 
 @pytest.fixture(scope="session")

@@ -23,6 +23,8 @@ from tests.conftest import PROJECT
 from tests.integration.commands import PATIENCE, failure, make
 from tests.integration.conftest import free_ports
 
+pytestmark = pytest.mark.usefixtures("fallback_archive")
+
 
 def test_demo(environment: dict[str, str]) -> None:
     port = free_ports().inference

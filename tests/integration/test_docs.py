@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from scripts.build import archive
 from scripts.build.sources import fallback
 from scripts.common.example import example_image
 from scripts.server.ports import Ports
@@ -23,11 +24,12 @@ from tests.pages import COMMANDS, HERE, Command, same
 TO_RUN = [command for command in COMMANDS if command.run_by == HERE]
 if shutil.which("node") is None:  # .ci/run installs it
     TO_RUN = [command for command in TO_RUN if not command.line.startswith("node ")]
+PACKS = "docs/operations.md"  # packs a version 2.0: here the tiny network, under the fallback model's name
 
 
 @pytest.fixture
-def checkout(fallback_archive: Path, tiny_directory: Path, tmp_path: Path) -> Path:
-    """A checkout with a model store of its own, where the fallback model is packed, and the files that pages name."""
+def checkout(page: str, fallback_archive: Path, tiny_directory: Path, tmp_path: Path) -> Path:
+    """A checkout with a model store of its own, where the page's model is packed, and the files that pages name."""
     (tmp_path / "my-fine-tune").symlink_to(tiny_directory)
     checkout = tmp_path / "checkout"
     for folder in ("config", "eda", "handler", "scripts"):
@@ -39,7 +41,10 @@ def checkout(fallback_archive: Path, tiny_directory: Path, tmp_path: Path) -> Pa
         (checkout / ".venv" / part).symlink_to(PROJECT / ".venv" / part)
     (checkout / ".venv" / ".complete").touch()  # newer than what it was made from: nothing is installed
     (checkout / "model_store").mkdir()
-    shutil.copy(fallback_archive, checkout / "model_store")
+    if page == PACKS:
+        archive.ensure(str(tiny_directory), fallback.NAME, store=checkout / "model_store")
+    else:
+        shutil.copy(fallback_archive, checkout / "model_store")
     photo = Image.open(example_image())
     for name in ("photo.jpg", "cat.jpg"):
         photo.save(checkout / name, quality=95)
@@ -69,6 +74,8 @@ def run(command: Command, checkout: Path, ports: Ports) -> None:
         "MANAGEMENT_URL": ports.url(ports.management),
         "PORT": str(free_ports().inference),  # of a server that the command starts
     }
+    if command.page == PACKS:
+        environment |= {"MODEL": "../my-fine-tune", "NAME": fallback.NAME}
     line = on_these_ports(command.line, ports).replace("resnet-50", fallback.NAME)
     result = subprocess.run(
         ["bash", "-c", line], capture_output=True, text=True, check=False, cwd=checkout, env=environment, timeout=200

@@ -28,7 +28,7 @@ def run(folder: Path, environment: dict[str, str]) -> str:
     )
 
 
-def test_notebook() -> None:
+def test_notebook(fallback_archive: Path) -> None:
     port = str(free_ports().inference)
     folder = PROJECT / "config" / "nginx"  # any folder works; tests/e2e runs it in its own
     printed = run(folder, {"SERVICE": "local", "PORT": port, "MODEL": "", "NAME": ""})

@@ -14,8 +14,9 @@ from handler.engines.cpu import has_bfloat16
 from handler.manifest import Manifest
 from handler.model import normalize
 from handler.settings import Settings
+from scripts.bench.variant import model_config, variant
 from scripts.server.torchserve import TorchServe
-from tests.integration.conftest import config_with, stored
+from tests.integration.conftest import STORE
 
 TIE = 0.001
 LIMIT = 64_000_000
@@ -61,11 +62,10 @@ def test_the_two_cats_over_http(resnet: Path, cats: bytes, inference: str) -> No
 
 
 @pytest.fixture(scope="module")
-def bfloat16(server: TorchServe, resnet_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def bfloat16(server: TorchServe, resnet: Path) -> Iterator[str]:
     """Address of predictions by the same model in bfloat16."""
-    config = config_with(tmp_path_factory.mktemp("config"), precision="bfloat16")
-    archive = stored(str(resnet_directory), "resnet-50-bfloat16", config)
-    server.management.register(archive.name)
+    archive = variant(resnet, "resnet-50-bfloat16", model_config({"precision": "bfloat16"}), STORE)
+    server.management.register(archive.name, name=archive.stem)
     yield f"{server.ports.url(server.ports.inference)}/predictions/{archive.stem}"
     server.management.unregister(archive.stem)
 
