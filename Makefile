@@ -92,8 +92,9 @@ notebook: $(STAMP)  ## open the notebook, from build to prediction, in Jupyter
 	@$(VENV)/bin/jupyter lab $(JUPYTER) scripts/notebook/image_classification.ipynb
 
 # Two processes: most tests wait for a server to start, which keeps one CPU busy. With loadfile instead of worksteal,
-# xdist would run only one of the tests to which Schemathesis gives the same id.
-TEST = $(PY) -m pytest -m "not e2e and not kubernetes" --numprocesses 2 --dist worksteal
+# xdist would run only one of the tests to which Schemathesis gives the same id. OpenMP's threads must not spin while
+# they wait: on CPUs that others use, they take several times as long.
+TEST = OMP_WAIT_POLICY=PASSIVE $(PY) -m pytest -m "not e2e and not kubernetes" --numprocesses 2 --dist worksteal
 
 test: $(STAMP) lint  ## run lint and all tests except those of the containers
 	$(TEST) --durations=10
