@@ -10,13 +10,12 @@ import base64
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
-
-import yaml
 
 PROJECT = Path(__file__).resolve().parents[2]
 DEBIAN = "debian:bookworm-slim"
@@ -140,8 +139,8 @@ def make_from_debian(image: str) -> None:
 
 def main() -> None:
     """Provide every image that the stack needs, as far as possible."""
-    services = yaml.safe_load((PROJECT / "docker-compose.yml").read_text(encoding="utf-8"))["services"]
-    images = [DEBIAN, *(service["image"] for service in services.values() if "build" not in service)]
+    services = (PROJECT / "docker-compose.yml").read_text(encoding="utf-8")
+    images = [DEBIAN, *re.findall(r"^    image: ([\w./:-]+)$", services, re.MULTILINE)]  # not ${IMAGE}, which is built
     for image in dict.fromkeys(images):
         if known(image) or pulled(image):
             continue

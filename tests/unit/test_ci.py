@@ -19,6 +19,7 @@ PROGRAMS = (
     "podman",
     "kubectl",
     "chromium",
+    "python3.11",
 )
 
 
@@ -39,7 +40,7 @@ def stages(output: str) -> list[tuple[str, str]]:
 def test_summary(tmp_path: Path) -> None:
     result = run_ci(tmp_path)
     assert result.returncode == 0
-    names = ["Debian packages", "setup", "lint", "test", "test-e2e", "test-kubernetes"]
+    names = ["Debian packages", "setup", "lint", "image", "test", "test-e2e", "test-kubernetes"]
     assert stages(result.stdout) == [(name, "ok") for name in names]
     assert all(f"\n== {name}\n" in result.stdout for name in names)
 
@@ -59,3 +60,11 @@ def test_lint_runs_once(tmp_path: Path) -> None:
         dry_run = ["make", "--dry-run", *arguments.split()]
         printed = subprocess.run(dry_run, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
         assert ("ruff check" in printed) == lints
+
+
+def test_an_image_that_cannot_be_built(tmp_path: Path) -> None:
+    result = run_ci(tmp_path, fails="-m")
+    assert result.returncode == 1
+    assert stages(result.stdout)[-1] == ("image", "failed")
+    assert "\npython3.11 -m tests.e2e.build\n" in result.stdout  # its output
+    assert "make --assume-old=lint test" not in result.stdout
