@@ -5,9 +5,10 @@ set -euo pipefail
 here=$(dirname "$0")
 compose() { bash "$here/compose.sh" "$@"; }
 servers() { compose ps --quiet torchserve | sort; }
-# Prints the network of a container, nothing where it is in none.
+# Prints the network in which the name torchserve leads to a container, nothing where there is none.
 network_of() {
-  docker inspect --format '{{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}' "$1" | awk '{ print $1 }'
+  local names='{{range $name, $_ := .NetworkSettings.Networks}}{{range .Aliases}}{{if eq . "torchserve"}}{{$name}} {{end}}{{end}}{{end}}'
+  docker inspect --format "$names" "$1" | awk '{ print $1 }'
 }
 fail() { echo "error: $1" >&2; exit 1; }
 
@@ -30,8 +31,10 @@ for server in $old; do
   new=$(comm -13 <(echo "$before") <(servers))
   [ "$(wc -w <<<"$new")" = 1 ] || fail "no server was started: see bash scripts/container/compose.sh logs torchserve"
   network=$(network_of "$new")
-  # Until it serves, the name torchserve must not lead to it: requests would wait for its model.
+  # Until it serves, the name torchserve must not lead to it: requests would wait for its model. Its own name must, or
+  # TorchServe waits half a minute for look-ups of it.
   docker network disconnect "$network" "$new"
+  docker network connect "$network" "$new"
   echo "waiting until the new server serves"
   for _ in $(seq 180); do
     health=$(docker inspect --format '{{.State.Status}} {{.State.Health.Status}}' "$new")
@@ -41,6 +44,7 @@ for server in $old; do
     docker logs --tail 20 "$new" >&2
     fail "the new server does not serve ($health), and the old one goes on: its last lines are above"
   fi
+  docker network disconnect "$network" "$new"
   docker network connect --alias torchserve "$network" "$new"
   sleep 5 # the gateway looks up the name every two seconds
   docker stop -t 45 "$server" >/dev/null
