@@ -11,7 +11,7 @@ import pytest
 from scripts.bench.overload import Plan, open_loop
 from scripts.common.http_server import serving
 
-PLAN = Plan(deadline=1.5, seconds=0.4, settle=0.2)
+PLAN = Plan(deadline=20.5, seconds=1.0, settle=0.2)  # longer than a busy machine stalls
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def image(tmp_path: Path) -> Path:
 
 def test_clients_with_a_deadline_say_so(url: str, image: Path, received: list[tuple[str | None, str | None]]) -> None:
     turn = open_loop(url, [image], 50, PLAN, says=True)
-    assert {timeout for timeout, _ in received} == {"1.500"}
+    assert {timeout for timeout, _ in received} == {"20.500"}
     stamps = [float(found[1]) for _, start in received if (found := re.fullmatch(r"t=(\d+\.\d{3})", str(start)))]
     assert len(stamps) == len(received) > 0
     assert all(time.time() - 60 < stamp <= time.time() for stamp in stamps)
@@ -61,5 +61,5 @@ def test_clients_without_a_deadline(url: str, image: Path, received: list[tuple[
 
 
 def test_a_response_that_comes_too_late_does_not_count(url: str, image: Path) -> None:
-    turn = open_loop(url, [image], 50, Plan(deadline=1e-6, seconds=0.4, settle=0.2), says=False)
+    turn = open_loop(url, [image], 50, Plan(deadline=1e-6, seconds=1.0, settle=0.2), says=False)
     assert (turn.in_time, turn.outcomes["200"] > 0) == (0, True)
