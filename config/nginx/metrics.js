@@ -8,7 +8,7 @@ const BOUNDS = ['0.01', '0.025', '0.05', '0.1', '0.25', '0.5', '1.0', '2.5', '5.
 // Shown as 0 before the first such response: Prometheus sees no increase in a series that begins at 1.
 // The handler's own 504, for clients that stop waiting, is no failure of the server.
 const LATE = '504 deadline-exceeded';
-const STATUSES = [200, 400, 404, 413, 415, 422, 429, 500, 502, 503, 504, LATE];
+const STATUSES = [200, 400, 404, 408, 413, 415, 422, 429, 500, 502, 503, 504, LATE];
 const REQUESTS = 'gateway_requests_total';
 const SECONDS = 'gateway_request_seconds';
 const TEXT = {type: 'text/plain; version=0.0.4; charset=utf-8', openmetrics: false};

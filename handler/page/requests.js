@@ -13,7 +13,7 @@ class Refusal extends Error {
 
   // Whether the same request may succeed later.
   get mayPass() {
-    return this.status === 0 || this.status === 429 || this.status >= 500;
+    return [0, 408, 429].includes(this.status) || this.status >= 500;
   }
 }
 

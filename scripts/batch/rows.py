@@ -43,7 +43,7 @@ class Row:
     @property
     def is_final(self) -> bool:
         """Whether the image itself decided: a next run need not try again."""
-        return self.status is not None and self.status < 500 and self.status != 429
+        return self.status is not None and self.status < 500 and self.status not in (408, 429)
 
     @classmethod
     def of_response(cls, file: str, status: int, body: bytes) -> Self:

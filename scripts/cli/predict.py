@@ -37,9 +37,9 @@ def predict(
     The response to one image is printed. Of several, or with --to, each is a row: file, status, class_id, label and
     score of the top-1 class, predictions (the top-k classes), type and detail of an error.
 
-    The same command goes on after an interruption: images that have a row are skipped, unless the server failed (429,
-    5xx) or the file could not be read. Parquet is written at the end; until then, its rows are in a .jsonl file
-    beside it.
+    The same command goes on after an interruption: images that have a row are skipped, unless the upload took
+    too long (408), the server failed (429, 5xx) or the file could not be read. Parquet is written at the end; until
+    then, its rows are in a .jsonl file beside it.
     """
     from scripts.batch import classify, local, server
     from scripts.batch.files import files_of, names_files

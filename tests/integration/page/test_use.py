@@ -90,9 +90,10 @@ def test_an_error_is_a_sentence(page: Page, url: str) -> None:
     assert error.get_by_role("button").count() == 0  # the same image would fail again
 
 
-def test_what_may_pass_can_be_sent_again(page: Page, photo: Path) -> None:
-    document = '{"type": "/problems/busy", "title": "Busy", "status": 503, "detail": "send it again"}'
-    browser.respond_once(page, "**/predictions/*", 503, document, "application/problem+json")
+@pytest.mark.parametrize("status", [408, 429, 503])
+def test_what_may_pass_can_be_sent_again(page: Page, photo: Path, status: int) -> None:
+    document = '{"type": "/problems/busy", "title": "Busy", "detail": "send it again"}'
+    browser.respond_once(page, "**/predictions/*", status, document, "application/problem+json")
     choose(page, photo)
     found = card(page, "photo.png")
     assert found.locator(".error").inner_text().split("\n")[0] == "Busy."

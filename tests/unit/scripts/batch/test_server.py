@@ -144,9 +144,10 @@ def test_an_error_that_each_image_would_get_ends_the_run(url: str, tmp_path: Pat
         rows(url, images(tmp_path, *[str(status)] * 50))
 
 
-@pytest.mark.parametrize("status", [400, 413, 415, 422, 500])
+@pytest.mark.parametrize("status", [400, 408, 413, 415, 422, 500])
 def test_other_errors_are_rows_at_once(url: str, fake: Fake, tmp_path: Path, status: int) -> None:
-    assert rows(url, images(tmp_path, str(status)))["0"].status == status
+    row = rows(url, images(tmp_path, str(status)))["0"]
+    assert (row.status, row.is_final) == (status, status not in (408, 500))
     assert fake.tries.total() == 1
 
 
