@@ -17,12 +17,19 @@ function refuse(r) {
 // Waits for the body, for js_access; nginx then passes on what has been read.
 async function limit(r) {
     const seconds = r.variables.upload_seconds;
+    let refused = false;
     const timer = setTimeout(() => {
+        refused = true;
         refuse(r);
         // Ends the request. Without an error, njs would wait for the rest of the body. HTTP/2 drops what is not yet sent.
         setTimeout(() => { throw new Error(`the body took more than ${seconds} seconds`); }, 100);
+        // nginx closes the connection at its next event, which a client that waits does not cause: this is one.
+        setTimeout(() => {}, 110);
     }, seconds * 1000);
     await r.readRequestArrayBuffer();
+    if (refused) {
+        await new Promise(() => {}); // the rest came after the response
+    }
     clearTimeout(timer);
 }
 

@@ -1,6 +1,7 @@
 """Bodies that take long, or that need much memory."""
 
 import json
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -24,9 +25,12 @@ def address(stack: Stack) -> Iterator[str]:
 
 
 def drip(url: str, *options: str) -> tuple[str, str, float]:
-    """Send a body a byte a second with curl, and return the response's headers and body and the seconds it took."""
+    """Send a body a byte a second with curl, and return the response's headers and body and the seconds it took.
+
+    Unlike "-", "." lets curl read meanwhile.
+    """
     body = f"for _ in $(seq {5 * SECONDS}); do printf x; sleep 1; done"
-    command = ["curl", "--silent", "--include", "--upload-file", "-", "--header", "Expect:", *options, url]
+    command = ["curl", "--silent", "--include", "--upload-file", ".", "--header", "Expect:", *options, url]
     start = time.monotonic()
     with subprocess.Popen(["sh", "-c", body], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as sender:
         result = subprocess.run(command, stdin=sender.stdout, capture_output=True, text=True, check=False, timeout=60)
@@ -59,6 +63,21 @@ def test_a_body_that_takes_too_long_is_408(address: str, port: int, path: str, o
     assert SECONDS <= seconds < SECONDS + 3
 
 
+def stop_in_the_middle(address: str, rest: bytes = b"") -> None:
+    """Send half of a body, and the rest after the 408; then the connection must end."""
+    with socket.create_connection((address, 8080), timeout=SECONDS + 3) as client:
+        client.sendall(b"POST /predictions/m HTTP/1.1\r\nHost: here\r\nContent-Length: 2\r\n\r\nx")
+        assert client.recv(65536).startswith(b"HTTP/1.1 408 ")
+        client.sendall(rest)
+        client.settimeout(2)
+        assert client.recv(65536) == b""
+
+
+@pytest.mark.parametrize("rest", [b"", b"x"], ids=["client waits", "rest follows"])
+def test_after_a_408_the_connection_ends(address: str, rest: bytes) -> None:
+    stop_in_the_middle(address, rest)
+
+
 def test_a_grpc_message_that_takes_too_long_is_deadline_exceeded(address: str) -> None:
     headers, _, seconds = drip(
         f"http://{address}:8080/inference.GRPCInferenceService/ModelInfer", "--request", "POST", *GRPC
@@ -81,11 +100,12 @@ def test_a_body_of_many_parts_in_time_is_passed_on(stack: Stack, address: str, i
     assert (response.status_code, response.json()) == (200, expected.json())
 
 
-def test_more_large_bodies_than_memory_end_no_other_request(stack: Stack, image: bytes) -> None:
+@pytest.mark.parametrize("replicas", [1, pytest.param(2, id="2, so they are sent again")])
+def test_more_large_bodies_than_memory_end_no_other_request(stack: Stack, image: bytes, replicas: int) -> None:
     """They fill the gateway's memory for files while no model server responds. njs has each once more."""
     model, server = stack.model(), stack.containers("torchserve")[0]
     body = bytes(20_971_520)
-    with stack.gateway("-e", "RESPONSE_SECONDS=5") as (name, address):
+    with stack.gateway("-e", "RESPONSE_SECONDS=5", "-e", f"REPLICAS={replicas}") as (name, address):
         url = f"http://{address}:8080/predictions/{model}"
 
         def status(_: int) -> int:

@@ -309,8 +309,22 @@ test('a body that takes too long is refused, and its request ends', (context) =>
         assert.equal(r.status, status);
         assert.equal(r.headersOut['Content-Type'], type);
         assert.match(r.body || r.headersOut['grpc-message'], /be faster/);
-        assert.throws(set.at(-1).call, /more than 40 seconds/);
+        const [end, event] = set.slice(-2);
+        assert.throws(end.call, /more than 40 seconds/);
+        assert.ok(event.milliseconds > end.milliseconds);
+        event.call();
     }
+});
+
+test('the rest of a refused body is not passed on', async (context) => {
+    const set = timers(context);
+    const r = request('/predictions/m', {...UPLOAD, route: 'predictions'});
+    let arrive;
+    r.readRequestArrayBuffer = () => new Promise((resolve) => { arrive = resolve; });
+    const passedOn = upload.limit(r).then(() => true);
+    set[0].call();
+    arrive(new ArrayBuffer(1));
+    assert.equal(await Promise.race([passedOn, new Promise((resolve) => setImmediate(resolve, false))]), false);
 });
 
 test('a body in time is passed on', async (context) => {
