@@ -78,6 +78,18 @@ def test_after_a_408_the_connection_ends(address: str, rest: bytes) -> None:
     stop_in_the_middle(address, rest)
 
 
+def test_errors_are_apart_from_the_log_of_requests(stack: Stack) -> None:
+    """In one stream, they would break the lines of JSON."""
+
+    def log() -> subprocess.CompletedProcess[str]:
+        return subprocess.run(["docker", "logs", name], capture_output=True, text=True, check=True)
+
+    with stack.gateway("-e", "UPLOAD_SECONDS=1") as (name, address):
+        stop_in_the_middle(address)
+        wait_for("the error", lambda: "js exception: Error: the body took more than 1 seconds" in log().stderr)
+        assert "js exception" not in log().stdout
+
+
 def test_a_grpc_message_that_takes_too_long_is_deadline_exceeded(address: str) -> None:
     headers, _, seconds = drip(
         f"http://{address}:8080/inference.GRPCInferenceService/ModelInfer", "--request", "POST", *GRPC
@@ -118,4 +130,4 @@ def test_more_large_bodies_than_memory_end_no_other_request(stack: Stack, image:
         wait_for("a ready stack", stack.ready)
         assert requests.post(url, data=image, timeout=60).ok
         assert docker("inspect", "--format", "{{.State.OOMKilled}} {{.RestartCount}}", name) == "false 0"
-        assert "exited on signal" not in docker("logs", name)
+        assert "exited on signal" not in docker("exec", name, "cat", "/tmp/gateway/error.log")
