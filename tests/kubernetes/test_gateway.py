@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from copy import deepcopy
 
 import pytest
 import requests
@@ -22,9 +23,11 @@ def server(name: str, image: str) -> Pod:
 
 @pytest.fixture
 def gateway(server_image: str) -> Iterator[Pod]:
-    """A gateway that is ready."""
-    deployment = named(rendered("base"), "Deployment", "gateway")
+    """A gateway that is ready, with a limit of requests that the tests do not reach from their one address."""
+    deployment = deepcopy(named(rendered("base"), "Deployment", "gateway"))
     (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    (limit,) = [variable for variable in container["env"] if variable["name"] == "REQUESTS_PER_SECOND"]
+    limit["value"] = "1000"
     image = podman.load_from_docker(container["image"])
     maps = of_kind(rendered("base"), "ConfigMap")
     pod = Pod(deployment, image, "gateway", podman.OPEN, config_maps=maps)
