@@ -1,4 +1,4 @@
-// How long a whole body may take: client_body_timeout limits the pause between two reads alone.
+// How long a whole body may take. client_body_timeout limits the pause between two reads alone, and ends without a response.
 
 // Responds with the problem document, or as a gRPC server does.
 function refuse(r) {
