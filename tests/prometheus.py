@@ -14,6 +14,14 @@ import yaml
 from scripts.common.paths import CONFIG
 
 
+def query(url: str, expression: str) -> list[dict[str, Any]]:
+    """Run a PromQL query; raises a requests.RequestException where Prometheus does not answer it."""
+    response = requests.get(f"{url}/api/v1/query", params={"query": expression}, timeout=10)
+    response.raise_for_status()
+    results: list[dict[str, Any]] = response.json()["data"]["result"]
+    return results
+
+
 class Prometheus:
     """A running one.
 
@@ -27,11 +35,9 @@ class Prometheus:
     def query(self, expression: str) -> list[dict[str, Any]]:
         """Run a PromQL query; none are found before it is up."""
         try:
-            response = requests.get(f"{self.url}/api/v1/query", params={"query": expression}, timeout=10)
-        except requests.ConnectionError:
+            return query(self.url, expression)
+        except (requests.ConnectionError, requests.HTTPError):
             return []
-        results: list[dict[str, Any]] = response.json()["data"]["result"] if response.ok else []
-        return results
 
 
 @contextmanager

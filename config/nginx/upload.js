@@ -1,4 +1,5 @@
-// How long a whole body may take. client_body_timeout limits the pause between two reads alone, and ends without a response.
+// How long a whole body may take. client_body_timeout limits the pause between two reads alone, and ends without a
+// response.
 
 // Responds with the problem document, or as a gRPC server does.
 function refuse(r) {
@@ -21,7 +22,8 @@ async function limit(r) {
     const timer = setTimeout(() => {
         refused = true;
         refuse(r);
-        // Ends the request. Without an error, njs would wait for the rest of the body. HTTP/2 drops what is not yet sent.
+        // Ends the request: without an error, njs would wait for the rest of the body. Not at once: HTTP/2 drops what
+        // is not yet sent.
         setTimeout(() => { throw new Error(`the body took more than ${seconds} seconds`); }, 100);
         // nginx closes the connection at its next event, which a client that waits does not cause: this is one.
         setTimeout(() => {}, 110);

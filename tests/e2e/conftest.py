@@ -11,11 +11,9 @@ import requests
 
 from scripts.common.example import example_image
 from scripts.common.paths import BUILD
-from tests.e2e import engine
+from tests.e2e import build, engine
 from tests.e2e.stack import Stack
 from tests.waiting import wait_for
-
-PROJECT_NAME = "classifier-e2e"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -43,7 +41,7 @@ def base_images(docker_engine: int | None) -> None:
 
 @pytest.fixture(scope="session")
 def stack(base_images: None) -> Iterator[Stack]:
-    stack = Stack(PROJECT_NAME)
+    stack = Stack(build.PROJECT_NAME)
     stack.compose("down", "--volumes")  # leftovers of an interrupted run
     stack.compose("build")
     try:

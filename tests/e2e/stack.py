@@ -15,6 +15,8 @@ import requests
 from scripts.client.management import Management
 from scripts.client.models import ModelVersion
 from scripts.common.paths import PROJECT
+from tests import prometheus
+from tests.e2e import build
 from tests.waiting import wait_for
 
 TOKEN = "e2e-token-0123456789abcdef"
@@ -74,13 +76,9 @@ class Stack:
             **os.environ,
             **{name: str(port) for name, port in self.ports.items()},
             "COMPOSE_PROJECT_NAME": self.project,
-            "IMAGE": f"{self.project}:tested",
+            **build.SETTINGS,
+            "IMAGE": build.image_of(self.project),
             "MANAGEMENT_TOKEN": TOKEN,
-            # Some machines cannot reach the index of PyTorch's CPU builds; PyPI's builds work as well.
-            "TORCH_INDEX_URL": os.environ.get("TORCH_INDEX_URL", ""),
-            "MODEL": "",
-            "NAME": "",
-            "VERSION": "1.0",
             "REQUESTS_PER_SECOND": "1000",
             "UPLOAD_SECONDS": "12",
             "GRPC": "on",
@@ -192,9 +190,7 @@ class Stack:
 
     def query(self, expression: str) -> list[dict[str, Any]]:
         """Run a PromQL query."""
-        response = requests.get(f"{self.prometheus_url}/api/v1/query", params={"query": expression}, timeout=10)
-        results: list[dict[str, Any]] = response.json()["data"]["result"]
-        return results
+        return prometheus.query(self.prometheus_url, expression)
 
     @contextmanager
     def gateway(self, *options: str) -> Iterator[tuple[str, str]]:

@@ -78,7 +78,7 @@ def test_after_a_408_the_connection_ends(address: str, rest: bytes) -> None:
     stop_in_the_middle(address, rest)
 
 
-def test_errors_are_apart_from_the_log_of_requests(stack: Stack) -> None:
+def test_errors_are_in_another_stream_than_the_log_of_requests(stack: Stack) -> None:
     """In one stream, they would break the lines of JSON."""
 
     def log() -> subprocess.CompletedProcess[str]:
