@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from handler import worker_log
 from handler.after_response import AfterResponse
 from handler.batch_responses import Responses
 from handler.decode.deadline import TimeBudget
@@ -37,7 +38,7 @@ from handler.protocols.predictions import predictions_of
 from handler.protocols.request import is_describe, is_explain, parse_request
 from handler.protocols.rows import keep_repeated_fields
 from handler.protocols.timeout import Deadline, deadline_of
-from handler.request_log import RequestLog, errors_to_stderr
+from handler.request_log import RequestLog
 from handler.settings import Settings, threads_per_worker
 from handler.timeline import Asked, Timeline
 from handler.tracing import open_tracing
@@ -55,24 +56,24 @@ class ImageClassifier:
             RuntimeError: whatever is wrong with the archive or its settings; any other error would make TorchServe
                 restart the worker again and again.
         """
-        logging.getLogger().addFilter(_is_worth_a_line)
-        errors_to_stderr()
+        worker_log.set_up()
+        with worker_log.failure_explained():
+            self._load(context)
+
+    def _load(self, context: Any) -> None:
         keep_repeated_fields()
         directory = Path(context.system_properties["model_dir"])
         model_config = context.model_yaml_config or {}
-        try:
-            self.lifecycle = Lifecycle.from_environment()
-            settings = Settings.from_model_config(model_config)
-            self.manifest = Manifest.from_json((directory / FILE_NAME).read_text(encoding="utf-8"))
-            self.served = ModelName(context.model_name, self.manifest.version)
-            self.request_log = RequestLog.from_environment(self.served)
-            threads = threads_per_worker(settings, model_config.get("minWorkers", 1))
-            choice = open_engine(self.manifest, directory, settings, threads, context.system_properties.get("gpu_id"))
-            self.method = method_of(choice.engine, self.manifest, directory)
-            self.metrics = Metrics(context.metrics, context.model_name)
-            monitor = open_monitor(self.manifest, directory, settings.drift_window, self.metrics)
-        except (OSError, ValueError) as error:
-            raise RuntimeError(str(error)) from error
+        self.lifecycle = Lifecycle.from_environment()
+        settings = Settings.from_model_config(model_config)
+        self.manifest = Manifest.from_json((directory / FILE_NAME).read_text(encoding="utf-8"))
+        self.served = ModelName(context.model_name, self.manifest.version)
+        self.request_log = RequestLog.from_environment(self.served)
+        threads = threads_per_worker(settings, model_config.get("minWorkers", 1))
+        choice = open_engine(self.manifest, directory, settings, threads, context.system_properties.get("gpu_id"))
+        self.method = method_of(choice.engine, self.manifest, directory)
+        self.metrics = Metrics(context.metrics, context.model_name)
+        monitor = open_monitor(self.manifest, directory, settings.drift_window, self.metrics)
         self.settings = settings
         self.after_response = AfterResponse()
         self.load_shedding = LoadShedding()
@@ -215,14 +216,6 @@ def _asked(row: Mapping[str, Any], headers: Mapping[str, Any]) -> Asked:
 
 def _wanted(item: Item[ExplainRequest]) -> list[Wanted]:
     return [Wanted(image, item.request.class_id, item.deadline) for image in item.images]
-
-
-def _is_worth_a_line(record: logging.LogRecord) -> bool:
-    """Whether to log it: TorchServe's line for every batch says nothing, and wakes the frontend as the network begins.
-
-    It costs 0.5 % of a lone image's time.
-    """
-    return not str(record.msg).startswith("Backend received inference")
 
 
 def _return_memory() -> None:

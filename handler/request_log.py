@@ -4,9 +4,7 @@ REQUEST_LOG=off in the environment turns it off. config/log4j2.xml knows the lin
 """
 
 import json
-import logging
 import os
-import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -78,24 +76,3 @@ def _level(status: int) -> str:
     if status >= 500:
         return "error"
     return "warning" if status >= 400 else "info"
-
-
-def errors_to_stderr() -> None:
-    """Send warnings and errors of Python's log to stderr, whose lines TorchServe logs as warnings.
-
-    A worker of TorchServe logs to stdout alone, whose lines are mere information to its log4j: an operator who asks for
-    warnings would not see the handler's errors.
-    """
-    root = logging.getLogger()
-    for handler in root.handlers:
-        if isinstance(handler, logging.StreamHandler) and handler.stream is sys.stdout and not handler.filters:
-            handler.addFilter(_is_no_warning)
-            errors = logging.StreamHandler(sys.stderr)
-            errors.setLevel(logging.WARNING)
-            errors.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
-            root.addHandler(errors)
-            return
-
-
-def _is_no_warning(record: logging.LogRecord) -> bool:
-    return record.levelno < logging.WARNING

@@ -57,5 +57,7 @@ def test_an_archive_with_no_whole_program_is_not_served(
     with pytest.raises(CommandError, match=r"a worker of changed-both 1.0 ended while loading"):
         server.management.register(archive.name, workers=0)
     assert "changed-both" not in [model.name for model in server.management.models()]
-    assert "program.pt2 is refused: its SHA-256 is not the manifest's" in server.log.read_text(errors="replace")
+    log = server.log.read_text(errors="replace")
+    assert "the model cannot be loaded: no engine can serve this archive: " in log
+    assert "program.pt2 is refused: its SHA-256 is not the manifest's" in log
     shutil.copy(patient, archive)

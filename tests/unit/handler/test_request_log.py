@@ -1,8 +1,6 @@
 """One JSON line a request, and errors where an operator sees them."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -82,18 +80,3 @@ def test_the_containers_and_compose_agree() -> None:
     compose = yaml.safe_load((PROJECT / "docker-compose.yml").read_text())
     assert compose["services"]["torchserve"]["environment"]["REQUEST_LOG"] == "${REQUEST_LOG:-on}"
     assert 'name="requests-on-console"' in (CONFIG / "log4j2.xml").read_text()
-
-
-def test_warnings_of_a_worker_go_to_stderr_once() -> None:
-    """TorchServe logs a worker's stdout as information, its stderr as warnings."""
-    code = """
-import logging, sys
-logging.basicConfig(stream=sys.stdout, format="%(message)s", level=logging.INFO)  # as TorchServe's worker does
-from handler.request_log import errors_to_stderr
-errors_to_stderr()
-errors_to_stderr()
-logging.getLogger("a").info("told")
-logging.getLogger("a").error("failed")
-"""
-    result = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True)
-    assert (result.stdout, result.stderr) == ("told\n", "ERROR a: failed\n")
