@@ -155,7 +155,10 @@ class Management:
             model = self.version(name, version)
             started = {worker.id: worker.pid for worker in model.workers if worker.pid > 0}
             if not allow_restarts and any(pids.get(worker, pid) != pid for worker, pid in started.items()):
-                raise CommandError(f"a worker of {model.id} ended while loading: see the log")
+                raise CommandError(
+                    f"a worker of {model.id} ended while loading: the server's log says why, in a line with "
+                    "'the model cannot be loaded'"
+                )
             pids.update(started)
             return model
 
