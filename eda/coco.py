@@ -28,7 +28,7 @@ def read_coco(folder: Path) -> Dataset:
 
 
 def read_layout(layout: Layout) -> Dataset:
-    """Read the annotation files of a COCO layout; raise DataError as `read_coco`, NotCocoError if none is one."""
+    """Read the annotation files of a COCO layout; raise DataError as `read_coco`, NotCocoError if a file is none."""
     photos, tables = PhotoFolder(layout.root), Tables()
     documents = read_documents(layout)
     categories = {
@@ -58,7 +58,10 @@ def read_documents(layout: Layout) -> dict[AnnotationFile, dict[str, Any]]:
     if layout.mixed:
         documents = {file: document for file, document in documents.items() if is_coco(document)}
     if not documents:
-        raise NotCocoError(layout.files[0].path)
+        path = layout.files[0].path
+        raise NotCocoError(
+            f"{path} has neither images nor annotations of COCO's; export the annotations as COCO or YOLO."
+        )
     for file, document in documents.items():
         check_lists(file.path, document, REQUIRED)
     return documents

@@ -43,7 +43,7 @@ def read_folder(folder: Path) -> Dataset:
         try:
             return read_layout(layout)
         except NotCocoError:  # YOLO's exports have JSON files, too
-            if not described:
+            if not (described and layout.mixed):
                 raise
     if described:
         return read_yolo(described)

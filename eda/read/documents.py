@@ -9,19 +9,14 @@ from eda.errors import DataError, first_line
 
 
 class NotCocoError(DataError):
-    """A JSON file that is valid, but not meant as COCO's; the message names it."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(
-            f"{path} has neither images nor annotations of COCO's; export the annotations as COCO or YOLO."
-        )
+    """A file that is not meant as COCO's, or is no JSON at all; the message names it."""
 
 
 def read_json(path: Path) -> Any:
     """Return the JSON document in a file, in UTF-8, UTF-16 or UTF-32, with or without a byte order mark.
 
     A whole number of more digits than Python reads becomes an infinity. Raises DataError, one sentence, if the file
-    cannot be read or is not JSON.
+    cannot be read, NotCocoError if it is not JSON.
     """
     todo = "fetch it again" if path.suffix.lower() == ".json" else "export the annotations as COCO or YOLO"
     try:
@@ -30,13 +25,13 @@ def read_json(path: Path) -> Any:
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror}).") from error
     except UnicodeDecodeError as error:
-        raise DataError(f"{path} is not JSON in UTF-8 or UTF-16 ({first_line(error)}); {todo}.") from error
+        raise NotCocoError(f"{path} is not JSON in UTF-8 or UTF-16 ({first_line(error)}); {todo}.") from error
     try:
         return parse(text)
     except json.JSONDecodeError as error:
-        raise DataError(f"{path} is not JSON (cut off or damaged: {error}); {todo}.") from error
+        raise NotCocoError(f"{path} is not JSON (cut off or damaged: {error}); {todo}.") from error
     except RecursionError as error:
-        raise DataError(f"{path} is nested too deeply to be annotations.") from error
+        raise NotCocoError(f"{path} is nested too deeply to be annotations.") from error
 
 
 def parse(text: str) -> Any:

@@ -100,7 +100,7 @@ def read_description(path: Path) -> Description:
     # The values may be relative to `path`; its parts that are not here drop out, as those of the values do.
     start = document.get("path") or ""
     folders = {
-        split: [f"{start}/{v}" for v in (value if isinstance(value, list) else [value])]
+        split: [f"{start}/{v}" if str(v).strip("./") else "" for v in (value if isinstance(value, list) else [value])]
         for split, value in values.items()
     }
     return Description(names, folders or {WHOLE: [""]}, pose="kpt_shape" in document)
@@ -115,7 +115,7 @@ def split_photos(photos: PhotoFolder, values: list[str], *, alone: bool) -> Iter
     """
     for value in values:
         parts = [part for part in value.replace("\\", "/").split("/") if part not in ("", ".", "..")]
-        while parts and not photos.root.joinpath(*parts).exists():
+        while parts and not is_there(photos.root.joinpath(*parts)):
             parts.pop(0)
         chosen = photos.root.joinpath(*parts)
         if chosen.is_file():
@@ -126,6 +126,13 @@ def split_photos(photos: PhotoFolder, values: list[str], *, alone: bool) -> Iter
         elif (parts or not value) and (alone or parts != ["images"]):
             found_here = filter(is_photo, photos.within(["/".join(parts)]))
             yield from ((path, Match(photos.root / path)) for path in found_here)
+
+
+def is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name longer than any file's
+        return False
 
 
 def read_list(path: Path) -> list[str]:

@@ -136,12 +136,17 @@ def test_roboflow_export(yolo: YoloFolder) -> None:
         '{"images": 2, "annotations": {"cat": 1}}',
         "[1]",
         "3",
+        "",
+        '{"images": [',
+        "[" * 100_000,
+        "\x00",
+        "\ud800",
     ],
 )
 def test_label_studio_export(yolo: YoloFolder, other: str | None) -> None:
     (yolo.path / "data.yaml").unlink()
-    if other:
-        (yolo.path / "notes.json").write_text(other)
+    if other is not None:
+        (yolo.path / "notes.json").write_text(other, errors="surrogatepass")
     (yolo.path / "classes.txt").write_text("cat\ndog\nfox\n")
     dataset = read_folder(yolo.path)
     assert dataset.splits == ["all"]
@@ -221,6 +226,8 @@ def test_photo_formats(yolo: YoloFolder, suffix: str) -> None:
         (f"date: 2026-13-45\n{NAMES}", "is not YAML"),
         (f"train: images/train/train.jpg\n{NAMES}", "is no list of photos"),
         (f"train: nowhere\n{NAMES}", "leads to no photo"),
+        (f"train: {'long' * 1250}\n{NAMES}", "leads to no photo"),
+        (f"path: {'long/' * 1250}\ntrain: ..\\nowhere\n{NAMES}", "leads to no photo"),
     ],
 )
 def test_bad_descriptions_are_one_sentence(yolo: YoloFolder, text: str, words: str) -> None:
@@ -228,3 +235,10 @@ def test_bad_descriptions_are_one_sentence(yolo: YoloFolder, text: str, words: s
     with pytest.raises(DataError, match=words) as caught:
         read_folder(yolo.path)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [".", "./", "..", "[.]"])
+@pytest.mark.parametrize("start", ["", "path: .\n", "path: /content/pets\n"])
+def test_the_folder_itself_is_a_split(yolo: YoloFolder, value: str, start: str) -> None:
+    yolo.describe(f"{start}train: {value}\n{NAMES}")
+    assert len(read_folder(yolo.path).images) == 2
