@@ -16,6 +16,7 @@ from scripts.common.errors import CommandError
 from scripts.server.ports import Ports
 from scripts.server.torchserve import TorchServe
 from tests.conftest import PROJECT, RESNET
+from tests.waiting import wait_for
 
 STORE = PROJECT / "build" / "test-store"  # kept between runs: an archive is built only when something changed
 
@@ -49,6 +50,11 @@ def config_with(folder: Path, **handler: object) -> Path:
 def packed_resnet(folder: Path) -> Path:
     """Return the real ResNet-50 as resnet-50.mar: in float32 on every machine, whose scores tests know."""
     return stored(str(RESNET), "", config_with(folder, precision="float32"))
+
+
+def wait_for_log(server: TorchServe, part: str) -> None:
+    """Wait for a line of a worker: TorchServe reads it in a thread of its own, after the response at times."""
+    wait_for(f"{part!r} in the log", lambda: part in server.log.read_text(errors="replace"))
 
 
 @pytest.fixture(scope="session")

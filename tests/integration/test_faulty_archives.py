@@ -10,7 +10,7 @@ import requests
 
 from scripts.common.errors import CommandError
 from scripts.server.torchserve import TorchServe
-from tests.integration.conftest import STORE
+from tests.integration.conftest import STORE, wait_for_log
 from tests.integration.test_inference import IMAGE
 
 
@@ -44,9 +44,8 @@ def test_a_changed_onnx_program_is_refused_and_torch_takes_over(
     response = requests.post(f"{inference}/predictions/changed-onnx", data=IMAGE)
     expected = requests.post(f"{inference}/predictions/patient", data=IMAGE)
     assert [row["class_id"] for row in response.json()] == [row["class_id"] for row in expected.json()]
-    log = server.log.read_text(errors="replace")
     for engine in ("onnx", "openvino"):
-        assert f"{engine} in float32 cannot be used: program.onnx is refused" in log
+        wait_for_log(server, f"{engine} in float32 cannot be used: program.onnx is refused")
 
 
 def test_an_archive_with_no_whole_program_is_not_served(
@@ -57,7 +56,6 @@ def test_an_archive_with_no_whole_program_is_not_served(
     with pytest.raises(CommandError, match=r"a worker of changed-both 1.0 ended while loading"):
         server.management.register(archive.name, workers=0)
     assert "changed-both" not in [model.name for model in server.management.models()]
-    log = server.log.read_text(errors="replace")
-    assert "the model cannot be loaded: no engine can serve this archive: " in log
-    assert "program.pt2 is refused: its SHA-256 is not the manifest's" in log
+    wait_for_log(server, "the model cannot be loaded: no engine can serve this archive: ")
+    wait_for_log(server, "program.pt2 is refused: its SHA-256 is not the manifest's")
     shutil.copy(patient, archive)

@@ -7,6 +7,7 @@ import requests
 
 from handler.metrics import DECLARED
 from scripts.server.torchserve import TorchServe
+from tests.integration.conftest import wait_for_log
 from tests.integration.scraping import scrape, settled
 from tests.integration.test_inference import IMAGE, broken
 from tests.unit.monitoring import metrics, promtool
@@ -78,8 +79,8 @@ def test_what_serves_is_in_the_metrics_the_description_and_the_log(server: Torch
         one = {"model_name": MODEL, "engine": engine, "precision": precision}
         assert exported["classifier_trial_images_per_second", tuple(sorted(one.items()))] == rate
 
-    log = server.log.read_text(errors="replace")
-    assert f"ready: {MODEL} 1.0 on {chosen['engine']} in {chosen['precision']} ({chosen['instruction_set']})" in log
+    what = f"{chosen['engine']} in {chosen['precision']} ({chosen['instruction_set']})"
+    wait_for_log(server, f"ready: {MODEL} 1.0 on {what}")
 
 
 def test_promtool_complains_of_torchserves_own_names_alone(server: TorchServe, classify: str) -> None:
