@@ -2,15 +2,19 @@
 # Builds and starts the containers, waits until a prediction works, and prints the addresses.
 set -euo pipefail
 here=$(dirname "$0")
-# Prints a setting as compose reads it: from the environment, even if it is empty there, or else from .env.
-setting() {
+# Prints what .env says of a setting, as compose reads it: without "export", quotes, spaces around it and a comment.
+in_file() {
   local value
-  value=$(grep -s "^$1=" "$here/../../.env" | tail -1 || true)
+  value=$(grep -sE "^[[:space:]]*(export[[:space:]]+)?$1[[:space:]]*=" "$here/../../.env" | tail -1 || true)
   value=${value#*=}
-  printf '%s' "${!1-${value//[\"\']/}}"
+  value=${value%%[[:space:]]#*}
+  read -r value <<<"${value//[\"\'$'\r']/}"
+  printf '%s' "$value"
 }
+# Prints a setting: from the environment, even if it is empty there, or else from .env.
+setting() { printf '%s' "${!1-$(in_file "$1")}"; }
 # Refuse a token that every user of the machine can read.
-if grep -qs '^MANAGEMENT_TOKEN=.' "$here/../../.env" && [ -n "$(find -L "$here/../../.env" -perm /o+rw)" ]; then
+if [ -n "$(in_file MANAGEMENT_TOKEN)" ] && [ -n "$(find -L "$here/../../.env" -perm /o+rw)" ]; then
   echo "error: .env holds MANAGEMENT_TOKEN, and every user of this machine can read it: chmod 600 .env" >&2
   exit 1
 fi

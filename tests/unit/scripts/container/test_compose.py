@@ -64,6 +64,7 @@ def test_a_token_that_every_user_can_read_is_refused(tmp_path: Path) -> None:
 
     refused = "error: .env holds MANAGEMENT_TOKEN, and every user of this machine can read it: chmod 600 .env\n"
     assert up("MANAGEMENT_TOKEN=0123456789abcdef\n", 0o644) == refused
+    assert up("export MANAGEMENT_TOKEN = 0123456789abcdef\n", 0o644) == refused
     assert up("MANAGEMENT_TOKEN=0123456789abcdef\n", 0o640) != refused
     assert up("MANAGEMENT_TOKEN=\nMODEL=\n", 0o644) != refused
 
@@ -116,6 +117,11 @@ def test_the_host_name_that_wsl_sets_is_no_name(clone: Path) -> None:
     [
         ("GATEWAY_PORT=9080", {}, "9080"),
         ("GATEWAY_PORT='9080'", {}, "9080"),
+        ("GATEWAY_PORT=9080 # of the proxy", {}, "9080"),
+        ('GATEWAY_PORT="9080" # of the proxy', {}, "9080"),
+        ("export GATEWAY_PORT=9080", {}, "9080"),
+        (" GATEWAY_PORT = 9080 ", {}, "9080"),
+        ("GATEWAY_PORT=9080\r", {}, "9080"),
         ("GATEWAY_PORT=9080", {"GATEWAY_PORT": "9090"}, "9090"),
         ("GATEWAY_PORT=9080", {"GATEWAY_PORT": ""}, "8080"),  # as compose reads it
     ],
