@@ -44,7 +44,7 @@ CLOSED = Refusal(
 SEVERAL = Refusal(
     403,
     "several-replicas",
-    "Nothing was changed, because several model servers run",
+    "Nothing was changed, because the service has several model servers",
     "each has its own models: build the change into the image and run make update, use one server (REPLICAS=1), "
     "or run the service on Kubernetes (docs/deployment.md)",
 )
@@ -64,13 +64,14 @@ class Authorization:
     store: Path
     service: str | None = None
 
-    def refusal(self, method: str, address: str, credentials: str) -> Refusal | None:
+    def refusal(self, method: str, address: str, credentials: str, expected: int = 1) -> Refusal | None:
         """Return why a call must not pass, None if it may.
 
         Args:
             method: of the call.
             address: path and query as the client sent them.
             credentials: the header Authorization.
+            expected: model servers that should run (REPLICAS); one that is away now would miss a change.
 
         Raises:
             OSError: DNS does not say how many model servers there are.
@@ -83,7 +84,7 @@ class Authorization:
         ends_canary = method == "DELETE" and CANARY.fullmatch(path)
         if method in READS or ends_canary:
             return None
-        if self.service and replicas(self.service) > 1:
+        if self.service and (expected > 1 or replicas(self.service) > 1):
             return SEVERAL
         if method == "POST" and (detail := registration.refusal(query, self.store)):
             return Refusal(403, "registration-refused", "The archive is not registered", detail)

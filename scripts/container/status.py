@@ -101,8 +101,9 @@ def serve(readiness: Readiness, authorization: Authorization, address: str, port
 
         def _authorize(self) -> None:
             method, address = (self.headers.get(name, "") for name in ("X-Original-Method", "X-Original-URI"))
+            credentials, expected = self.headers.get("Authorization", ""), self.headers.get("X-Expected-Replicas", "1")
             try:
-                refusal = authorization.refusal(method, address, self.headers.get("Authorization", ""))
+                refusal = authorization.refusal(method, address, credentials, int(expected))
             except OSError as error:
                 self._send(503, "text/plain", f"DNS does not say how many model servers there are: {error}\n")
                 return

@@ -12,7 +12,7 @@ import requests
 
 from tests.archives import as_version
 from tests.e2e.problems import assert_problem
-from tests.e2e.stack import Stack, docker, paused
+from tests.e2e.stack import TOKEN, Stack, docker, paused
 from tests.load import Load
 from tests.waiting import wait_for
 
@@ -67,6 +67,15 @@ def test_with_several_replicas_changes_are_refused(stack: Stack, two_replicas: s
         assert "make update" in response.json()["detail"]
     assert stack.manage("DELETE", f"/gateway/canary/{two_replicas}").status_code == 404  # passes, there is none
     assert {(version.id, version.min_workers) for version in stack.versions(two_replicas)} == before
+
+
+def test_a_change_while_a_replica_is_away_is_refused(stack: Stack) -> None:
+    with stack.gateway("-e", "REPLICAS=2") as (_, address):
+        url, headers = f"http://{address}:8081/models", {"Authorization": f"Bearer {TOKEN}"}
+        assert_problem(requests.post(url, headers=headers, timeout=30), 409, "several-replicas")
+        forged = requests.post(url, headers=headers | {"X-Expected-Replicas": "1"}, timeout=30)
+        assert_problem(forged, 409, "several-replicas")
+        assert requests.get(url, headers=headers, timeout=30).ok
 
 
 @contextmanager

@@ -70,6 +70,19 @@ def test_one_replica_allows_changes(store: Path, monkeypatch: pytest.MonkeyPatch
         assert Authorization(TOKEN, store, service).refusal("PUT", "/models/m", BEARER) is None
 
 
+def test_a_replica_that_is_away_counts(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would come back without the change."""
+    monkeypatch.setattr(authorization, "replicas", lambda _: 1)
+    several = Authorization(TOKEN, store, "torchserve")
+    assert several.refusal("PUT", "/models/m", BEARER, expected=2) == SEVERAL
+    assert several.refusal("GET", "/models", BEARER, expected=2) is None
+    with asked(several) as url:
+        headers = {"X-Original-Method": "PUT", "X-Original-URI": "/models/m", "Authorization": BEARER}
+        for expected, status_code in {"1": 200, "2": SEVERAL.status}.items():
+            response = requests.get(url, headers=headers | {"X-Expected-Replicas": expected}, timeout=10)
+            assert response.status_code == status_code
+
+
 def test_replicas_are_counted_by_address(monkeypatch: pytest.MonkeyPatch) -> None:
     assert authorization.replicas("127.0.0.1") == 1
     found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 0)) for address in ("10.0.0.1", "10.0.0.2")]
