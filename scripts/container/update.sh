@@ -46,10 +46,10 @@ for server in $old; do
   fi
   docker network disconnect "$network" "$new"
   docker network connect --alias torchserve "$network" "$new"
+  serving=$new new= # from now on, it stays
   sleep 5 # the gateway looks up the name every two seconds
   docker stop -t 45 "$server" >/dev/null
   docker rm "$server" >/dev/null
   sleep 3 # and until it has forgotten the old address
-  echo "$(docker inspect --format '{{.Name}}' "$new") replaces ${server:0:12}"
-  new=
+  echo "$(docker inspect --format '{{.Name}}' "$serving") replaces ${server:0:12}"
 done

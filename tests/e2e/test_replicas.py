@@ -1,6 +1,9 @@
 """Replicas behind the gateway, under load."""
 
 import json
+import os
+import signal
+import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -177,6 +180,19 @@ def test_an_image_that_does_not_serve_replaces_nothing(stack: Stack, tmp_path: P
     assert "the new server does not serve" in result.stderr
     assert stack.containers("torchserve") == before
     stack.wait_ready()
+
+
+def test_an_update_that_is_interrupted_while_the_old_server_stops_keeps_the_new_one(stack: Stack) -> None:
+    (old,) = stack.containers("torchserve")
+    accepting = f"http://{stack.address(old)}:8083/accepting"
+    command = ["bash", "scripts/container/update.sh", "--no-build"]
+    with subprocess.Popen(command, cwd=stack.directory, env=stack.environment, start_new_session=True) as update:
+        wait_for("the old server to stop", lambda: requests.get(accepting, timeout=5).status_code == 503, 300)
+        os.killpg(update.pid, signal.SIGINT)  # Ctrl-C
+    assert update.returncode != 0
+    wait_for("the old server's end", lambda: old not in stack.containers("torchserve"))
+    stack.wait_ready()
+    docker("rm", old)
 
 
 @pytest.mark.faults
