@@ -130,8 +130,21 @@ def test_up_waits_at_the_port_that_compose_publishes(
     clone: Path, setting: str, environment: dict[str, str], port: str
 ) -> None:
     (clone / ".env").write_text(f"{setting}\n")
-    for program in ("docker", "curl"):
-        (clone / "bin" / program).write_text("#!/bin/sh\n")
+    assert f"  inference   http://127.0.0.1:{port}\n" in output_of_up(clone, **environment)
+
+
+def test_up_names_the_served_models_and_their_curl_lines(clone: Path) -> None:
+    output = output_of_up(clone, models='{"models": ["cats", "resnet-50"]}')
+    assert "  models      cats resnet-50\n" in output
+    for model in ("cats", "resnet-50"):
+        assert f"  curl -T photo.jpg http://127.0.0.1:8080/predictions/{model}\n" in output
+
+
+def output_of_up(clone: Path, models: str = "", **environment: str) -> str:
+    """Run up.sh with a docker that does nothing and a gateway that lists these models, and return what it prints."""
+    curl = f"#!/bin/sh\ncase \"$*\" in */v1/models) echo '{models}' ;; esac\n"
+    for program, text in {"docker": "#!/bin/sh\n", "curl": curl}.items():
+        (clone / "bin" / program).write_text(text)
         (clone / "bin" / program).chmod(0o755)
     inherited = {name: value for name, value in os.environ.items() if name != "GATEWAY_PORT"}
     path = {"PATH": f"{clone / 'bin'}:{os.environ['PATH']}"}
@@ -139,7 +152,7 @@ def test_up_waits_at_the_port_that_compose_publishes(
     result = subprocess.run(
         up, cwd=clone, env=inherited | path | environment, capture_output=True, text=True, check=True, timeout=60
     )
-    assert f"  inference   http://127.0.0.1:{port}\n" in result.stdout
+    return result.stdout
 
 
 def test_a_clone_under_umask_077_is_opened_to_the_containers_users(clone: Path) -> None:
