@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from scripts.common.paths import CONFIG, PROJECT
+from scripts.container import readiness
 from scripts.server import torchserve
 from tests.kubernetes.manifests import ALL, named, of_kind, pods, rendered
 
@@ -80,6 +81,7 @@ def test_model_servers_are_ready_by_a_prediction_and_never_restarted_for_being_b
     assert servers
     for server in servers:
         assert server["readinessProbe"]["httpGet"]["path"] == "/readyz"
+        assert server["readinessProbe"]["timeoutSeconds"] > readiness.PREDICTION_TIMEOUT
         alive, started = server["livenessProbe"], server["startupProbe"]
         assert alive["httpGet"]["path"] == "/livez"
         assert alive["periodSeconds"] * alive["failureThreshold"] > retries
@@ -95,6 +97,7 @@ def test_the_grace_period_fits_what_a_stop_takes(name: str) -> None:
         (container,) = pod["containers"]
         sleep, seconds = container["lifecycle"]["preStop"]["exec"]["command"]
         assert sleep == "sleep"
+        assert float(seconds) > 5 + 2  # how long CoreDNS and the gateway keep an address
         takes = shutdown if container["name"] == "nginx" else drain
         assert pod["terminationGracePeriodSeconds"] > float(seconds) + takes
 
@@ -107,6 +110,9 @@ def test_the_gateway_has_the_settings_and_keepalives_of_compose() -> None:
         assert f"${{{variable}:-{setting(nginx, variable)}}}" == compose["environment"][variable]
     sysctls = {entry["name"]: int(entry["value"]) for entry in gateway["securityContext"]["sysctls"]}
     assert sysctls == compose["sysctls"]
+    (files,) = [volume["emptyDir"] for volume in gateway["volumes"] if volume["name"] == "tmp"]
+    assert files == {"medium": "Memory", "sizeLimit": compose["tmpfs"][0].partition("size=")[2].replace("m", "Mi")}
+    assert nginx["resources"]["limits"]["memory"] == compose["mem_limit"].replace("m", "Mi")
     assert nginx["image"] == compose["image"]
     assert nginx["args"] == compose["command"]
 
@@ -142,6 +148,21 @@ def test_replicas_are_spread_and_evicted_one_by_one() -> None:
         assert deployment["spec"]["replicas"] == 2
         for spread in pod["spec"]["topologySpreadConstraints"]:
             assert spread["labelSelector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
+
+
+@NAMES
+def test_only_inference_is_open_to_everyone(name: str) -> None:
+    """The model server's ports let the gateway in, and metrics the monitoring's namespace; KServe has no gateway."""
+    gateway = {"podSelector": {"matchLabels": {"app.kubernetes.io/name": "gateway"}}}
+    prometheus = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}
+    entrance = "torchserve" if name == "kserve" else "gateway"
+    for policy in of_kind(rendered(name), "NetworkPolicy"):
+        for rule in policy["spec"].get("ingress", []):
+            if "from" in rule:
+                assert rule["from"] == [prometheus if policy["metadata"]["name"] == "prometheus" else gateway]
+            else:
+                assert policy["spec"]["podSelector"]["matchLabels"] == {"app.kubernetes.io/name": entrance}
+                assert rule["ports"] == [{"port": 8080}]
 
 
 def test_the_namespace_enforces_the_restricted_standard() -> None:
