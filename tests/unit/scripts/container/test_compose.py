@@ -1,11 +1,13 @@
-"""`make up` where something is missing, and the notebook's choice there."""
+"""`make up` where something is missing, the notebook's choice there, and what docker-compose.yml says."""
 
 import os
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from scripts.common.example import example_image
 from scripts.common.paths import PROJECT
@@ -174,6 +176,32 @@ def test_a_clone_under_umask_077_is_opened_to_the_containers_users(clone: Path) 
     closed = {path for path in config.rglob("*") if path.stat().st_mode & 0o4 == 0}
     assert closed == {*secrets, *(secret.with_name("README.md") for secret in secrets)}
     assert all(path.stat().st_mode & 0o1 for path in config.rglob("*") if path.is_dir())
+
+
+def services() -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = yaml.safe_load((PROJECT / "docker-compose.yml").read_text())["services"]
+    return found
+
+
+@pytest.mark.parametrize("service", services())
+def test_docker_keeps_the_last_50_mb_of_each_log(service: str) -> None:
+    log = services()[service]["logging"]
+    assert log == {"driver": "json-file", "options": {"max-size": "10m", "max-file": "5"}}
+    assert "Docker keeps the last 50 MB of each container's log" in (PROJECT / "docs" / "deployment.md").read_text()
+
+
+def test_grafana_reports_and_fetches_nothing() -> None:
+    """As docs/security.md says; no container of it runs in the tests."""
+    environment = services()["grafana"]["environment"]
+    fetches = ("REPORTING_ENABLED", "CHECK_FOR_UPDATES", "CHECK_FOR_PLUGIN_UPDATES", "FEEDBACK_LINKS_ENABLED")
+    off = {f"GF_ANALYTICS_{name}" for name in fetches} | {
+        "GF_NEWS_NEWS_FEED_ENABLED",
+        "GF_PLUGINS_PLUGIN_ADMIN_ENABLED",
+    }
+    off |= {"GF_SNAPSHOTS_EXTERNAL_ENABLED"}
+    on = {"GF_SECURITY_DISABLE_GRAVATAR", "GF_PLUGINS_PREINSTALL_DISABLED", "GF_PLUGINS_PUBLIC_KEY_RETRIEVAL_DISABLED"}
+    expected = dict.fromkeys(off, "false") | dict.fromkeys(on, "true")
+    assert {name: environment.get(name) for name in expected} == expected
 
 
 def test_without_docker_the_notebook_uses_the_local_server(bare_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
