@@ -13,7 +13,9 @@ ACTIONS = {
     r"docker compose ps": "kubectl -n image-classifier get pods",
     r"docker compose logs (\w+)": r"kubectl -n image-classifier logs -l app.kubernetes.io/name=\1",
     r"make up starts (it|the missing ones)": "kubectl -n image-classifier describe pods says why",
-    r"set REPLICAS=N in \.env, then make up": "kubectl -n image-classifier scale deployment/torchserve --replicas N",
+    r"give the model servers more CPUs \([^)]*\)": (
+        "kubectl -n image-classifier scale deployment/torchserve --replicas N, or raise the autoscaler's maximum"
+    ),
 }
 
 
