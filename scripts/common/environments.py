@@ -1,5 +1,6 @@
 """Virtual environments below build/, for programs whose packages do not fit beside this project's own."""
 
+import fcntl
 import hashlib
 import subprocess
 import sys
@@ -26,9 +27,18 @@ class Environment:
     def ensure(self) -> Path:
         """Return the environment's Python; install the packages first unless this is done.
 
+        Of several processes, one installs and the others wait for it.
+
         Raises:
             CommandError: the packages could not be installed.
         """
+        lock = self.folder.with_suffix(".lock")
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        with lock.open("w", encoding="utf-8") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            return self._ensure()
+
+    def _ensure(self) -> Path:
         python, stamp = self.folder / "bin" / "python", self.folder / ".complete"
         wanted = hashlib.sha256(self.requirements.read_bytes()).hexdigest()
         if stamp.is_file() and stamp.read_text(encoding="utf-8") == wanted:

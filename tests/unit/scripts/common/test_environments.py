@@ -1,6 +1,8 @@
 """An environment is made once, again if that was interrupted or its requirements changed."""
 
 import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,7 @@ class Commands:
         module = command[2]
         self.modules.append(module)
         self.folder.mkdir(exist_ok=True)
+        time.sleep(0.05)
         return subprocess.CompletedProcess(command, int(module == self.failing))
 
 
@@ -65,3 +68,9 @@ def test_an_interrupted_installation_is_repeated(commands: Commands, environment
     commands.failing = ""
     environment.ensure()
     assert commands.modules == ["venv", "pip"] * 2
+
+
+def test_of_several_processes_one_installs(commands: Commands, environment: Environment) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(lambda _: environment.ensure(), range(4))) == {environment.folder / "bin" / "python"}
+    assert commands.modules == ["venv", "pip"]
