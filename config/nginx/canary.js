@@ -21,6 +21,10 @@ function destination(r) {
     return `canary/${asked.route}/${r.variables.canary}`;
 }
 
+function versions() {
+    return ngx.shared.canaries.keys().map((model) => ({model: model, version: ngx.shared.canaries.get(model).split(' ')[0]}));
+}
+
 // Called when a request is logged.
 function end(r) {
     if (r.variables.canary) {
@@ -89,4 +93,4 @@ function refuse(r, status, slug, detail) {
     respond(r, status, {type: `/problems/${slug}`, title: title, status: status, detail: detail, error: error});
 }
 
-export default {destination, end, handle};
+export default {destination, end, handle, versions};

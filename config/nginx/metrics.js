@@ -47,7 +47,7 @@ function add(counts, target, status, seconds) {
     return bucket;
 }
 
-// Renders the counts, with zeros for these models and for all that has been counted.
+// Renders the counts, with zeros for these models, for canaries and for all that has been counted.
 function render(counts, models, format) {
     const openmetrics = (format || TEXT).openmetrics;
     const keys = counts.keys(100000).sort();
@@ -55,6 +55,7 @@ function render(counts, models, format) {
     const requests = {};
     counted.map((key) => key.slice(REQUESTS.length + 1, key.lastIndexOf(',status=')))
         .concat([''].concat(models).map((model) => labels('predictions', model, model && 'default')))
+        .concat(canary.versions().map((each) => labels('predictions', each.model, each.version)))
         .forEach((target) => STATUSES.forEach((status) => {
             requests[`${REQUESTS}{${target},status="${status}"}`] = 0;
         }));

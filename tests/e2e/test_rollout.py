@@ -127,6 +127,17 @@ def canaries(stack: Stack) -> dict[str, str]:
     return listed
 
 
+def test_the_counts_of_a_canary_begin_at_zero(stack: Stack, model: str) -> None:
+    """Prometheus sees no increase in a series that begins at 1."""
+    management = stack.management()
+    management.request("PUT", f"/gateway/canary/{model}", data=b"9.0 1")
+    try:
+        counted = management.request("GET", "/gateway/metrics").text
+    finally:
+        management.request("DELETE", f"/gateway/canary/{model}")
+    assert f'gateway_requests_total{{route="predictions",model="{model}",version="9.0",status="500"}} 0\n' in counted
+
+
 def test_invalid_canaries_are_refused(stack: Stack) -> None:
     management = stack.management()
     for path, body in {"m": b"2.0 10% 1; } evil {", "a/b": b"2.0 10", ".m": b"2.0 10", "%2e%2e%2fx": b"2.0 10"}.items():

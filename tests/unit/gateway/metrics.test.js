@@ -51,6 +51,19 @@ test('every served model has its errors at 0 from the start', () => {
     }
 });
 
+test('a canary has its errors at 0 from its start to its end', () => {
+    begin();
+    const name = 'gateway_requests_total{route="predictions",model="m",version="2.0",status="500"}';
+    const shown = () => sample(metrics.render(ngx.shared.metrics, []), name);
+    assert.equal(shown(), undefined);
+    ngx.shared.canaries.set('m', '2.0 10');
+    assert.equal(shown(), 0);
+    logged(500, {version: '2.0', canary: 'm/2.0'});
+    assert.equal(shown(), 1);
+    ngx.shared.canaries.delete('m');
+    assert.equal(shown(), 1);
+});
+
 test('a version has its errors at 0 from its first request, also while no model server responds', () => {
     begin();
     logged(200, {version: '2.0', canary: 'm/2.0'});
