@@ -191,8 +191,9 @@ def test_an_update_that_is_interrupted_while_the_old_server_stops_keeps_the_new_
         os.killpg(update.pid, signal.SIGINT)  # Ctrl-C
     assert update.returncode != 0
     wait_for("the old server's end", lambda: old not in stack.containers("torchserve"))
-    stack.wait_ready()
     docker("rm", old)
+    time.sleep(3)  # until the gateway has forgotten the old address
+    stack.wait_ready()
 
 
 @pytest.mark.faults
