@@ -1,4 +1,4 @@
-"""One JSON line a request, and errors where an operator sees them."""
+"""One JSON line a request."""
 
 import json
 from pathlib import Path

@@ -194,11 +194,8 @@ def test_grafana_reports_and_fetches_nothing() -> None:
     """As docs/security.md says; no container of it runs in the tests."""
     environment = services()["grafana"]["environment"]
     fetches = ("REPORTING_ENABLED", "CHECK_FOR_UPDATES", "CHECK_FOR_PLUGIN_UPDATES", "FEEDBACK_LINKS_ENABLED")
-    off = {f"GF_ANALYTICS_{name}" for name in fetches} | {
-        "GF_NEWS_NEWS_FEED_ENABLED",
-        "GF_PLUGINS_PLUGIN_ADMIN_ENABLED",
-    }
-    off |= {"GF_SNAPSHOTS_EXTERNAL_ENABLED"}
+    others = ("GF_NEWS_NEWS_FEED_ENABLED", "GF_PLUGINS_PLUGIN_ADMIN_ENABLED", "GF_SNAPSHOTS_EXTERNAL_ENABLED")
+    off = {*(f"GF_ANALYTICS_{name}" for name in fetches), *others}
     on = {"GF_SECURITY_DISABLE_GRAVATAR", "GF_PLUGINS_PREINSTALL_DISABLED", "GF_PLUGINS_PUBLIC_KEY_RETRIEVAL_DISABLED"}
     expected = dict.fromkeys(off, "false") | dict.fromkeys(on, "true")
     assert {name: environment.get(name) for name in expected} == expected
