@@ -70,13 +70,14 @@ class Load(load.Load):
         return end - self._fault
 
     def refuse_untaken(self, taken: Iterable[object]) -> None:
-        """Count a cut connection as refused where the server's log does not know the request, at most once a client.
+        """Count a cut connection as refused where the servers' logs do not know the request, at most once a client.
 
         A server that closes its listener leaves connections that the system held for it: they are reset, and it has
         read nothing of them.
 
         Args:
-            taken: ids of the requests in the server's log.
+            taken: ids of the requests in the logs of the gateway and of the servers behind it: if it ends at once, it
+                does not log the requests that it leaves.
         """
         cut = {request for request, outcome in self.outcomes.items() if outcome == CUT}
         untaken = cut - set(taken)

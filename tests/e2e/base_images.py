@@ -53,6 +53,7 @@ NGINX_EXTRAS = (
     f"RUN echo {base64.b64encode(ENTRYPOINT.encode()).decode()} | base64 --decode >/docker-entrypoint.sh"
     " && chmod +x /docker-entrypoint.sh && mkdir /docker-entrypoint.d\n"
     'ENTRYPOINT ["/docker-entrypoint.sh"]\nCMD ["nginx", "-g", "daemon off;"]\n'
+    "STOPSIGNAL SIGQUIT\n"
 )
 # What the official image has and Debian's package does not.
 EXTRAS = {

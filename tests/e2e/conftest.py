@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,8 +12,18 @@ import requests
 from scripts.common.example import example_image
 from scripts.common.paths import BUILD
 from tests.e2e import build, engine
-from tests.e2e.stack import Stack
+from tests.e2e.stack import Stack, docker
 from tests.waiting import wait_for
+
+FAILED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.when == "call":
+        item.stash[FAILED] = report.failed
+    return report
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -62,6 +72,17 @@ def stack(base_images: None) -> Iterator[Stack]:
         BUILD.mkdir(exist_ok=True)
         (BUILD / "e2e-containers.log").write_text(stack.compose("logs", "--no-color"), encoding="utf-8")
         stack.compose("down", "--volumes", "--timeout", "60")
+
+
+@pytest.fixture(autouse=True)
+def whole_again(request: pytest.FixtureRequest) -> Iterator[None]:
+    """After a test that failed, show the containers and start them again: the next one needs them."""
+    yield
+    if request.node.stash.get(FAILED, False) and "stack" in request.fixturenames:
+        stack: Stack = request.getfixturevalue("stack")
+        print(docker("ps", "--all", "--filter", f"name={stack.project}"))
+        print(stack.compose("logs", "--tail", "40"))
+        stack.up()
 
 
 def _is_ok(url: str) -> bool:
