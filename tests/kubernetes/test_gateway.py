@@ -1,5 +1,6 @@
 """The gateway's Deployment and the model servers', run together by podman, with the Service's DNS."""
 
+import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from copy import deepcopy
@@ -42,10 +43,10 @@ def service(server_image: str) -> Iterator[dns.HeadlessService]:
         yield service
 
 
-def test_an_update_and_a_killed_server_under_load(
+def test_an_update_a_killed_server_and_a_stopped_gateway_under_load(
     service: dns.HeadlessService, gateway: Pod, server_image: str, image: bytes
 ) -> None:
-    """A pod is replaced as the Deployment's strategy says; then another one is lost without notice."""
+    """A pod is replaced as the Deployment's strategy says; another one is lost without notice; the gateway stops."""
     url = f"http://{gateway.address}:8080"
     assert requests.get(f"{url}/readyz", timeout=10).status_code == 503
     description = requests.get(f"{url}/openapi.yaml", timeout=10)
@@ -75,3 +76,14 @@ def test_an_update_and_a_killed_server_under_load(
         assert exit_status == 0
         assert set(load.counts()) == {"200"}, load.counts()
         assert load.longest_gap() < 10, "nobody got a response for a while"
+        with Load(f"{url}/predictions/{model}", image, keep_alive=False) as load:
+            load.wait_for(50)
+            gateway_status, _ = gateway.terminate(gateway.spec["terminationGracePeriodSeconds"])
+        load.refuse_untaken(request_ids(gateway) | request_ids(new))
+        assert gateway_status == 0
+        assert set(load.counts()) <= {"200", "refused"}, load.counts()
+
+
+def request_ids(pod: Pod) -> set[str]:
+    """Return the ids of the requests in a pod's log."""
+    return {json.loads(line)["request_id"] for line in pod.log().splitlines() if line.startswith("{")}
