@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from copy import deepcopy
 
@@ -76,9 +77,12 @@ def test_an_update_a_killed_server_and_a_stopped_gateway_under_load(
         assert exit_status == 0
         assert set(load.counts()) == {"200"}, load.counts()
         assert load.longest_gap() < 10, "nobody got a response for a while"
-        with Load(f"{url}/predictions/{model}", image, keep_alive=False) as load:
+        with ThreadPoolExecutor(1) as kubelet, Load(f"{url}/predictions/{model}", image, keep_alive=False) as load:
             load.wait_for(50)
-            gateway_status, _ = gateway.terminate(gateway.spec["terminationGracePeriodSeconds"])
+            stopping = kubelet.submit(gateway.terminate, gateway.spec["terminationGracePeriodSeconds"])
+            load.wait_for(1, outcome="refused")
+            load.stop()  # at once: connections to a pod that is gone take a minute to fail
+            gateway_status, _ = stopping.result()
         load.refuse_untaken(request_ids(gateway) | request_ids(new))
         assert gateway_status == 0
         assert set(load.counts()) <= {"200", "refused"}, load.counts()
