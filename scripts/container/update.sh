@@ -37,10 +37,10 @@ for server in $old; do
   docker network connect "$network" "$new"
   echo "waiting until the new server serves"
   for _ in $(seq 180); do
-    health=$(docker inspect --format '{{.State.Status}} {{.State.Health.Status}}' "$new")
-    case $health in "running starting") sleep 1 ;; *) break ;; esac
+    health=$(docker inspect --format '{{.State.Status}}, {{.State.Health.Status}}, {{.RestartCount}} restarts' "$new")
+    case $health in "running, starting, 0 restarts") sleep 1 ;; *) break ;; esac
   done
-  if [ "$health" != "running healthy" ]; then
+  if [ "$health" != "running, healthy, 0 restarts" ]; then
     docker logs --tail 20 "$new" >&2
     fail "the new server does not serve ($health), and the old one goes on: its last lines are above"
   fi
