@@ -13,17 +13,19 @@ from scripts.container.rpc.server import beside
 from scripts.server.torchserve import TorchServe
 from tests.clients import run_example
 from tests.grpc_calls import OPEN_INFERENCE, PHOTO, Call, Calls, Triton, protos
-from tests.integration.conftest import STORE, free_ports
+from tests.integration.conftest import STORE, free_ports, stored
 from tests.pages import COMMANDS, Command
 
 HERE = "tests/integration/test_grpc.py"
+MODEL, PATIENT = "tiny-resnet", "patient"
 
 
 @pytest.fixture(scope="module")
-def running(patient: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TorchServe]:
-    """The tiny network, with gRPC."""
+def running(tiny_directory: Path, patient: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TorchServe]:
+    """The tiny network, and once more with batches that wait, with gRPC."""
+    models = {MODEL: stored(str(tiny_directory), MODEL).name, PATIENT: patient.name}
     folder = tmp_path_factory.mktemp("serve")
-    with TorchServe({patient.stem: patient.name}, STORE, free_ports(), folder) as server, beside(server.ports):
+    with TorchServe(models, STORE, free_ports(), folder) as server, beside(server.ports):
         yield server
 
 
@@ -33,19 +35,16 @@ def address(running: TorchServe) -> str:
 
 
 @pytest.fixture(scope="module")
-def calls(running: TorchServe, address: str, tmp_path_factory: pytest.TempPathFactory) -> Calls:
-    (model,) = running.models
-    return Calls(address, model, protos(tmp_path_factory.mktemp("protos")))
+def calls(address: str, tmp_path_factory: pytest.TempPathFactory) -> Calls:
+    return Calls(address, MODEL, protos(tmp_path_factory.mktemp("protos")))
 
 
 @pytest.fixture(scope="module")
-def triton(running: TorchServe, address: str) -> Triton:
-    (model,) = running.models
-    return Triton(address, model)
+def triton(address: str) -> Triton:
+    return Triton(address, MODEL)
 
 
-def over_http(server: TorchServe, image: bytes = PHOTO) -> requests.Response:
-    (model,) = server.models
+def over_http(server: TorchServe, image: bytes = PHOTO, model: str = MODEL) -> requests.Response:
     return requests.post(f"{server.ports.url(server.ports.inference)}/predictions/{model}", data=image, timeout=60)
 
 
@@ -88,49 +87,47 @@ def test_a_model_that_is_not_there(calls: Calls, call: Call) -> None:
 
 
 def test_errors_of_one_batch_harm_nobody_else(running: TorchServe, calls: Calls) -> None:
-    """The batches of this server wait two seconds to fill up."""
+    """The batches of this model wait two seconds to fill up."""
     with ThreadPoolExecutor(2) as pool:
-        good, bad = (pool.submit(over_http, running, image) for image in (PHOTO, b"text"))
-        outcomes = calls(Call(), Call([{"data": b"text"}]), Call([{"data": PHOTO, "top_k": b"99"}]), Call())
+        good, bad = (pool.submit(over_http, running, image, PATIENT) for image in (PHOTO, b"text"))
+        inputs = {"data": PHOTO}, {"data": b"text"}, {"data": PHOTO, "top_k": b"99"}, {"data": PHOTO}
+        outcomes = calls(*(Call([each], model=PATIENT) for each in inputs))
         assert (good.result().status_code, bad.result().status_code) == (200, 415)
     assert [outcome.code for outcome in outcomes] == ["OK", "INVALID_ARGUMENT", "INVALID_ARGUMENT", "OK"]
 
 
 def test_a_deadline(calls: Calls) -> None:
-    (outcome,) = calls(Call(seconds=0.2))
+    (outcome,) = calls(Call(model=PATIENT, seconds=0.2))
     assert outcome.code == "DEADLINE_EXCEEDED"
 
 
 @pytest.mark.parametrize("method", ["StreamPredictions", "StreamPredictions2"])
 def test_streaming_calls_are_refused_and_harm_nobody(running: TorchServe, calls: Calls, method: str) -> None:
-    (model,) = running.models
-    before = running.management.version(model).pids
+    before = running.management.version(MODEL).pids
     (outcome,) = calls(Call(method=method))
     assert (outcome.code, outcome.predictions) == ("UNIMPLEMENTED", [])
     assert over_http(running).status_code == 200
-    assert running.management.version(model).pids == before
+    assert running.management.version(MODEL).pids == before
 
 
 def test_triton_asks_about_the_server(running: TorchServe, triton: Triton) -> None:
-    (model,) = running.models
     said = triton()
     assert said["ready"] == [True, True, True]
     assert said["server"]["name"] == "torchserve"
-    assert said["model"]["name"] == model
+    assert said["model"]["name"] == MODEL
     assert [(each["name"], each["datatype"]) for each in said["model"]["inputs"]] == [("image", "BYTES")]
     assert "StatusCode.NOT_FOUND" in said["unknown"]
 
 
 @pytest.mark.parametrize("raw", [True, False], ids=["raw", "contents"])
 def test_triton_infers(running: TorchServe, triton: Triton, raw: bool) -> None:
-    (model,) = running.models
     said = triton({"images": [PHOTO, PHOTO], "raw": raw, "request_id": "my-1", "parameters": {"top_k": 2}})
     (outcome,) = said["outcomes"]
     expected = over_http(running).json()[:2]
     assert outcome == {
         "status": "OK",
         "id": "my-1",
-        "model": [model, "1.0"],
+        "model": [MODEL, "1.0"],
         "raw": 3,
         "datatypes": {"scores": "FP32", "class_ids": "INT64", "labels": "BYTES"},
         "outputs": {
@@ -176,9 +173,8 @@ def test_a_bad_image_beside_a_good_one(triton: Triton) -> None:
 
 @pytest.mark.parametrize("command", [each for each in COMMANDS if each.run_by == HERE], ids=["Python", "JavaScript"])
 def test_the_example_on_the_page(running: TorchServe, address: str, command: Command, tmp_path: Path) -> None:
-    (model,) = running.models
     (tmp_path / "photo.jpg").write_bytes(PHOTO)
     protos(tmp_path, OPEN_INFERENCE)
     # .venv/bin/python and node on the page
-    printed = run_example(command.line, tmp_path, {"127.0.0.1:8084": address, "resnet-50": model})
+    printed = run_example(command.line, tmp_path, {"127.0.0.1:8084": address, "resnet-50": MODEL})
     assert printed == over_http(running).json()[0]["label"]
