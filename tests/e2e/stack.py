@@ -37,6 +37,11 @@ def docker(*command: str) -> str:
     return result.stdout.strip()
 
 
+def request_log(container: str) -> list[dict[str, Any]]:
+    """Return the log lines of requests of a container, which may have stopped."""
+    return [json.loads(line) for line in docker("logs", container).splitlines() if line.startswith("{")]
+
+
 @contextmanager
 def paused(container: str) -> Iterator[None]:
     """Pause a container meanwhile.
@@ -179,8 +184,7 @@ class Stack:
 
     def log(self, service: str = "gateway") -> list[dict[str, Any]]:
         """Return the log lines of requests of the gateway, or of the first model server (`torchserve`)."""
-        lines = docker("logs", self.containers(service)[0]).splitlines()
-        return [json.loads(line) for line in lines if line.startswith("{")]
+        return request_log(self.containers(service)[0])
 
     def prometheus_is_ready(self) -> bool:
         try:

@@ -1,6 +1,5 @@
 """Replicas behind the gateway, under load."""
 
-import json
 import os
 import signal
 import subprocess
@@ -15,7 +14,7 @@ import requests
 
 from tests.archives import as_version
 from tests.e2e.problems import assert_problem
-from tests.e2e.stack import TOKEN, Stack, docker, paused
+from tests.e2e.stack import TOKEN, Stack, docker, paused, request_log
 from tests.load import Load
 from tests.waiting import wait_for
 
@@ -222,7 +221,7 @@ def test_the_only_replica_killed(stack: Stack, image: bytes) -> None:
 
 @pytest.mark.faults
 def test_down_under_load_cuts_no_request(stack: Stack, image: bytes) -> None:
-    model, gateway = stack.model(), stack.containers("gateway")[0]
+    model, gateway, server = stack.model(), *(stack.containers(name)[0] for name in ("gateway", "torchserve"))
     # Connect to the gateway's container: Docker's proxy accepts connections even while the container is down.
     url = f"http://{stack.address(gateway, 'outside')}:8080/predictions/{model}"
     with Load(url, image, keep_alive=False) as load:
@@ -230,12 +229,12 @@ def test_down_under_load_cuts_no_request(stack: Stack, image: bytes) -> None:
         start = time.monotonic()
         stack.compose("stop")
         took = time.monotonic() - start
-    log = stopped_log(stack, "gateway")
+    log = request_log(gateway)
     accepted = {line["request_id"]: line["status"] for line in log if line["request_id"] in load.outcomes}
     # Each request that the gateway accepted succeeded; the others were refused before they were sent.
     assert set(accepted.values()) == {200}
     assert all(load.outcomes[str(request_id)] == "200" for request_id in accepted)
-    load.refuse_untaken(line["request_id"] for line in log + stopped_log(stack, "torchserve"))
+    load.refuse_untaken(line["request_id"] for line in log + request_log(server))
     assert set(load.counts()) <= {"200", "refused"}, load.counts()
     load.record("containers: `make down` under load", seconds=round(took, 1))
     assert took < 60, took  # far below the grace periods, so nothing was killed
@@ -245,10 +244,3 @@ def test_down_under_load_cuts_no_request(stack: Stack, image: bytes) -> None:
         ).splitlines()
         assert all(state.startswith("Exited (0)") for state in states), states
     stack.up()
-
-
-def stopped_log(stack: Stack, service: str) -> list[dict[str, object]]:
-    """Return what `stack.log` does, of a container that has stopped."""
-    name = docker("ps", "--all", "--quiet", "--filter", f"name={stack.project}.{service}")
-    lines = docker("logs", name).splitlines()
-    return [json.loads(line) for line in lines if line.startswith("{")]
